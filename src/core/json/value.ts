@@ -1,0 +1,19 @@
+/**
+ * A JSON value as Matrix needs it. A number whose text a double cannot hold exactly, or that is not an integer
+ * (both legal in events of room versions 1–5 only), is kept as `RawNumber`, so that its bytes survive hashing.
+ */
+export type Json = null | boolean | number | string | RawNumber | readonly Json[] | JsonObject
+export interface JsonObject {
+  readonly [key: string]: Json
+}
+
+export class RawNumber {
+  readonly text: string
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof RawNumber)
+}
