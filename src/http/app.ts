@@ -1,0 +1,255 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { randomUUID } from 'node:crypto'
+import { Readable } from 'node:stream'
+import Koa, { type Context, type Middleware } from 'koa'
+import { MatrixError } from '../core/errors.js'
+import type { Json } from '../core/json/value.js'
+import type { Clock } from '../platform/clock.js'
+import type { Logger } from '../platform/logger.js'
+import type { Requester } from '../services/requester.js'
+import type { Services } from '../services/services.js'
+import { accessToken } from './auth/token.js'
+import { decodeJson, jsonObject, readBody } from './body.js'
+import { clientAddress } from './client-address.js'
+import { dispatcher } from './dispatch.js'
+import { errorAnswer } from './error-body.js'
+import type { RateLimiter } from './rate-limit.js'
+import { isReply, type Call, type Reply, type Route } from './route.js'
+import { bodyValidator, queryValidator } from './validate.js'
+
+const DEFAULT_MAX_BODY = 1024 * 1024
+
+/** A federation request whose body has been read, to be checked against its `Authorization: X-Matrix` header. */
+export interface SignedRequest {
+  readonly method: string
+  readonly uri: string
+  readonly authorization: string | readonly string[] | undefined
+  readonly content: Json | undefined
+}
+
+export interface HttpDeps {
+  readonly routes: readonly Route[]
+  readonly services: Services
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly rateLimiter: RateLimiter
+  /** CIDR ranges of proxies whose X-Forwarded-For is believed. */
+  readonly trustedProxies: readonly string[]
+  /** Aborted when the server stops: long polls answer at once. */
+  readonly stopping: AbortSignal
+  /**
+   * Resolves an access token. Throws M_UNKNOWN_TOKEN, M_USER_LOCKED (unless `allowLocked`) and the like.
+   * `masquerade` carries an application service's `user_id` and `device_id`.
+   */
+  authenticate(
+    token: string,
+    context: {
+      readonly allowLocked: boolean
+      readonly ip: string
+      readonly userAgent: string | undefined
+      readonly masquerade: { readonly userId: string | undefined; readonly deviceId: string | undefined }
+    },
+  ): Promise<Requester>
+  /** Gives the name of the server that signed the request; throws M_UNAUTHORIZED or M_FORBIDDEN. */
+  authenticateServer(request: SignedRequest): Promise<string>
+  /** Called with the header alone, before a body is read: refuses origins that may not federate with us. */
+  admitServer(authorization: string | readonly string[] | undefined): void
+  /** For metrics: one call for each answered request. */
+  onAnswer?(route: string, method: string, status: number, seconds: number): void
+}
+
+const CORS = {
+  'Access-Control-Allow-Origin': '*',
+  'Access-Control-Allow-Methods': 'GET, HEAD, POST, PUT, DELETE, OPTIONS',
+  'Access-Control-Allow-Headers': 'X-Requested-With, Content-Type, Authorization, Date',
+  'Access-Control-Expose-Headers': 'Retry-After, X-Request-Id, Content-Disposition',
+}
+
+/** A percent-escape that is broken or not UTF-8, or a NUL, would reach handlers undecoded. */
+function wellFormedPath(path: string): boolean {
+  if (!path.includes('%')) return true
+  try {
+    return !decodeURIComponent(path).includes('\u0000')
+  } catch {
+    return false
+  }
+}
+
+async function requesterFor(
+  route: Route,
+  deps: HttpDeps,
+  req: IncomingMessage,
+  query: URLSearchParams,
+  ip: string,
+): Promise<Requester | undefined> {
+  if (route.auth === 'none' || route.auth === 'server') return undefined
+  const token = accessToken(req.headers, query)
+  if (token === undefined) {
+    if (route.auth === 'optional-user') return undefined
+    throw new MatrixError('M_MISSING_TOKEN', 'Missing access token')
+  }
+  const requester = await deps.authenticate(token, {
+    allowLocked: route.allowLocked ?? false,
+    ip,
+    userAgent: req.headers['user-agent'],
+    masquerade: {
+      userId: query.get('user_id') ?? undefined,
+      deviceId: query.get('device_id') ?? query.get('org.matrix.msc3202.device_id') ?? undefined,
+    },
+  })
+  if (route.auth === 'user' && requester.isGuest) {
+    throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN', 'Guests may not do this')
+  }
+  if (route.auth === 'admin' && !requester.isAdmin) {
+    throw new MatrixError('M_FORBIDDEN', 'Only a server administrator may do this')
+  }
+  if (route.auth === 'appservice' && requester.appserviceId === undefined) {
+    throw new MatrixError('M_FORBIDDEN', 'Only an application service may do this')
+  }
+  return requester
+}
+
+function send(ctx: Context, answer: object | Reply): void {
+  const full = isReply(answer) ? answer : { body: answer }
+  ctx.status = full.status ?? 200
+  for (const [name, value] of Object.entries(full.headers ?? {})) ctx.set(name, value)
+  const body = full.body
+  if (body === undefined) {
+    ctx.body = null
+    ctx.status = full.status ?? 200
+  } else if (typeof body === 'string' || body instanceof Readable) {
+    ctx.body = body
+  } else {
+    ctx.type = 'application/json'
+    ctx.body = JSON.stringify(body)
+  }
+}
+
+/** Turns a route into middleware: authentication, rate limit, query and body checks, handler. */
+function pipeline(route: Route, deps: HttpDeps): Middleware {
+  const query = route.query === undefined ? undefined : queryValidator(route.query)
+  const body = typeof route.body === 'object' ? bodyValidator(route.body) : undefined
+  const readsJson = route.body !== undefined && route.body !== 'stream'
+
+  return async (ctx) => {
+    ctx.state['route'] = route.id
+    const params = new URLSearchParams(ctx.querystring)
+    const ip = clientAddress(ctx.req, deps.trustedProxies)
+    const authorization = ctx.req.headers.authorization
+    if (route.auth === 'server') deps.admitServer(authorization)
+    let requester: Requester | undefined
+    if (route.auth !== 'server') {
+      requester = await requesterFor(route, deps, ctx.req, params, ip)
+      if (requester !== undefined) ctx.state['user'] = requester.userId
+    }
+    if (route.rateLimit !== undefined && requester?.appserviceId === undefined && route.auth !== 'server') {
+      deps.rateLimiter.take(route.rateLimit, requester?.userId ?? ip)
+    }
+    const checkedQuery = query === undefined ? {} : query(params)
+
+    let content: Json | undefined
+    if (readsJson) {
+      const bytes = await readBody(
+        ctx.req,
+        ctx.req.headers['content-length'],
+        route.maxBody ?? DEFAULT_MAX_BODY,
+      )
+      const signed = route.auth === 'server'
+      content = signed && bytes.byteLength === 0 ? undefined : decodeJson(bytes, route.numbers ?? 'plain')
+    }
+    let origin = ''
+    if (route.auth === 'server') {
+      origin = await deps.authenticateServer({ method: ctx.method, uri: ctx.url, authorization, content })
+      ctx.state['origin'] = origin
+      if (route.rateLimit !== undefined) deps.rateLimiter.take(route.rateLimit, origin)
+      if (readsJson) content ??= {}
+    }
+    if (readsJson && route.body !== 'json') jsonObject(content!)
+    if (body !== undefined) body(content)
+
+    const call: Call<never, unknown, unknown> = {
+      requester: requester as never,
+      origin,
+      params: (ctx['params'] ?? {}) as Record<string, string>,
+      query: checkedQuery,
+      body: content,
+      request: {
+        id: ctx.state['requestId'] as string,
+        ip,
+        userAgent: ctx.req.headers['user-agent'],
+        headers: ctx.req.headers,
+        uri: ctx.url,
+        signal: ctx.state['signal'] as AbortSignal,
+        stream: ctx.req,
+      },
+    }
+    send(ctx, await route.handler(call as never, deps.services))
+  }
+}
+
+/** Ends when the client hangs up before the answer is complete, or the server stops. */
+function requestSignal(res: ServerResponse, stopping: AbortSignal): AbortSignal {
+  const gone = new AbortController()
+  const stop = (): void => gone.abort()
+  stopping.addEventListener('abort', stop, { once: true })
+  res.once('close', () => {
+    stopping.removeEventListener('abort', stop)
+    if (!res.writableFinished) gone.abort()
+  })
+  if (stopping.aborted) gone.abort()
+  return gone.signal
+}
+
+export function createApp(deps: HttpDeps): Koa {
+  const app = new Koa()
+  app.silent = true
+  app.on('error', (error: Error) => deps.logger.debug({ err: error }, 'connection error'))
+
+  app.use(async (ctx, next) => {
+    const started = deps.clock.monotonic()
+    ctx.state['requestId'] = randomUUID()
+    ctx.state['signal'] = requestSignal(ctx.res, deps.stopping)
+    ctx.set('X-Request-Id', ctx.state['requestId'] as string)
+    ctx.set(CORS)
+    try {
+      if (ctx.method === 'OPTIONS') {
+        ctx.status = 204
+      } else {
+        if (!wellFormedPath(ctx.path))
+          throw new MatrixError('M_INVALID_PARAM', 'The path is not well encoded')
+        await next()
+      }
+    } catch (error) {
+      const answer = errorAnswer(error)
+      // What remains of an unread body would be taken for the next request.
+      if (!ctx.req.readableEnded && ctx.req.headers['content-length'] !== '0' && ctx.method !== 'GET') {
+        ctx.set('Connection', 'close')
+        ctx.req.resume()
+      }
+      ctx.status = answer.status
+      ctx.set(answer.headers)
+      ctx.type = 'application/json'
+      ctx.body = JSON.stringify(answer.body)
+      if (answer.unexpected)
+        deps.logger.error({ err: error, requestId: ctx.state['requestId'], path: ctx.path }, 'request failed')
+    }
+    const seconds = (deps.clock.monotonic() - started) / 1000
+    const route = (ctx.state['route'] as string | undefined) ?? 'unrecognized'
+    deps.onAnswer?.(route, ctx.method, ctx.status, seconds)
+    deps.logger.info(
+      {
+        requestId: ctx.state['requestId'],
+        method: ctx.method,
+        path: ctx.path,
+        route,
+        status: ctx.status,
+        ms: Math.round(seconds * 1000),
+        user: ctx.state['user'],
+        origin: ctx.state['origin'],
+      },
+      'request',
+    )
+  })
+  app.use(dispatcher(deps.routes, (route) => pipeline(route, deps)))
+  return app
+}

@@ -1,0 +1,57 @@
+import type { Readable } from 'node:stream'
+import { MatrixError, badJson } from '../core/errors.js'
+import { parseJson } from '../core/json/parse.js'
+import { RawNumber, type Json } from '../core/json/value.js'
+
+const tooLarge = (limit: number): MatrixError =>
+  new MatrixError('M_TOO_LARGE', `The request body is larger than ${limit} bytes`)
+
+/** Reads a body up to `limit` bytes; refuses while reading, not after. */
+export async function readBody(
+  stream: Readable,
+  declaredLength: string | undefined,
+  limit: number,
+): Promise<Uint8Array> {
+  if (declaredLength !== undefined && Number(declaredLength) > limit) throw tooLarge(limit)
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+    size += chunk.byteLength
+    if (size > limit) throw tooLarge(limit)
+    chunks.push(chunk)
+  }
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)
+}
+
+/** Replaces exact numbers by doubles, for routes whose JSON is never hashed. */
+function plain(value: Json): Json {
+  if (value instanceof RawNumber) return Number(value.text)
+  if (Array.isArray(value)) return value.map(plain)
+  if (typeof value === 'object' && value !== null) {
+    const out: Record<string, Json> = {}
+    for (const [key, item] of Object.entries(value)) {
+      Object.defineProperty(out, key, {
+        value: plain(item),
+        enumerable: true,
+        writable: true,
+        configurable: true,
+      })
+    }
+    return out
+  }
+  return value
+}
+
+/** An empty body counts as `{}`, as clients that start interactive authentication expect. */
+export function decodeJson(bytes: Uint8Array, numbers: 'exact' | 'plain'): Json {
+  if (bytes.byteLength === 0) return {}
+  const parsed = parseJson(bytes)
+  if (!parsed.ok) throw new MatrixError('M_NOT_JSON', `The body is not valid JSON: ${parsed.reason}`)
+  return numbers === 'exact' ? parsed.value : plain(parsed.value)
+}
+
+export function jsonObject(value: Json): Json & object {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw badJson('The body must be a JSON object')
+  return value
+}

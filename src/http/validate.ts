@@ -1,0 +1,68 @@
+import { Type, type Static, type TObject, type TSchema } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { MatrixError } from '../core/errors.js'
+
+interface Fault {
+  readonly keyword: string
+  readonly instancePath: string
+  readonly message: string
+  readonly params: { readonly requiredProperties?: readonly string[] }
+}
+
+const describe = (fault: Fault): string => {
+  const where = fault.instancePath === '' ? '' : `${fault.instancePath.slice(1).replaceAll('/', '.')}: `
+  return `${where}${fault.message}`
+}
+
+function matrixError(fault: Fault | undefined, errcode: 'M_BAD_JSON' | 'M_INVALID_PARAM'): MatrixError {
+  if (fault === undefined) return new MatrixError(errcode, 'invalid')
+  const missing = fault.keyword === 'required' ? fault.params.requiredProperties?.[0] : undefined
+  if (missing !== undefined && fault.instancePath === '') {
+    return new MatrixError('M_MISSING_PARAM', `Missing parameter: ${missing}`)
+  }
+  return new MatrixError(errcode, describe(fault))
+}
+
+/** A compiled check of a request body: throws M_MISSING_PARAM or M_BAD_JSON for its first fault. */
+export function bodyValidator<T extends TSchema>(schema: T): (value: unknown) => Static<T> {
+  const compiled = Compile(schema)
+  return (value) => {
+    if (compiled.Check(value)) return value as Static<T>
+    throw matrixError(compiled.Errors(value)[0] as Fault | undefined, 'M_BAD_JSON')
+  }
+}
+
+/** Text to number, boolean or list where the schema says so; what does not convert stays text and fails the check. */
+function convert(schema: TSchema & { type?: unknown; items?: TSchema }, values: readonly string[]): unknown {
+  const first = values[0]!
+  switch (schema.type) {
+    case 'integer':
+    case 'number':
+      return /^-?\d{1,15}$/.test(first) ? Number(first) : first
+    case 'boolean':
+      return first === 'true' ? true : first === 'false' ? false : first
+    case 'array':
+      return values.map((value) => (schema.items === undefined ? value : convert(schema.items, [value])))
+    default:
+      return first
+  }
+}
+
+/** A compiled check of the query string: throws M_MISSING_PARAM or M_INVALID_PARAM. */
+export function queryValidator<T extends TObject>(schema: T): (query: URLSearchParams) => Static<T> {
+  const compiled = Compile(schema)
+  const properties = Object.entries(schema.properties)
+  return (query) => {
+    const value: Record<string, unknown> = {}
+    for (const [name, property] of properties) {
+      const values = query.getAll(name)
+      if (values.length > 0) value[name] = convert(property, values)
+    }
+    if (compiled.Check(value)) return value as Static<T>
+    throw matrixError(compiled.Errors(value)[0] as Fault | undefined, 'M_INVALID_PARAM')
+  }
+}
+
+/** A string short enough to be an identifier, a key or a name. */
+export const Short = Type.String({ maxLength: 255 })
+export const optional = Type.Optional

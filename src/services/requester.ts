@@ -1,0 +1,12 @@
+/** Who makes a client request, as the access token says. */
+export interface Requester {
+  readonly userId: string
+  /** Undefined for an appservice acting without a device, and for guests of old. */
+  readonly deviceId: string | undefined
+  readonly isGuest: boolean
+  readonly isAdmin: boolean
+  /** A suspended account may read, leave and redact its own events only. SPEC: client-server-api/#account-suspension */
+  readonly isSuspended: boolean
+  /** The application service whose `as_token` this is. */
+  readonly appserviceId: string | undefined
+}

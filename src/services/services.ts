@@ -1,0 +1,2 @@
+/** Everything that an endpoint may call. Built in `server.ts`, in this order. */
+export interface Services {}

@@ -1,0 +1,111 @@
+import { all, one, run, type Tx } from '../tx.js'
+
+/** Queries over current memberships. A user's `local` is 1 when their server is this one. */
+export interface MembershipRow {
+  readonly room_nid: number
+  readonly user_id: string
+  readonly membership: string
+  readonly event_nid: number | null
+  readonly sender: string
+  readonly pos: number
+  readonly server: string
+  readonly local: number
+  readonly forgotten: number
+  readonly stripped_state: string | null
+}
+
+export function* upsertMembership(row: MembershipRow): Tx<void> {
+  yield* run(
+    `INSERT INTO memberships (room_nid, user_id, membership, event_nid, sender, pos, server, local, forgotten, stripped_state)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (room_nid, user_id) DO UPDATE SET membership = excluded.membership, event_nid = excluded.event_nid,
+       sender = excluded.sender, pos = excluded.pos, forgotten = excluded.forgotten, stripped_state = excluded.stripped_state`,
+    row.room_nid,
+    row.user_id,
+    row.membership,
+    row.event_nid,
+    row.sender,
+    row.pos,
+    row.server,
+    row.local,
+    row.forgotten,
+    row.stripped_state,
+  )
+}
+
+export function* membershipOf(roomNid: number, userId: string): Tx<MembershipRow | undefined> {
+  return yield* one<MembershipRow>('SELECT * FROM memberships WHERE room_nid = ? AND user_id = ?', roomNid, userId)
+}
+
+/** Ids of the rooms that the user has joined. */
+export function* joinedRoomIds(userId: string): Tx<readonly string[]> {
+  const rows = yield* all<{ room_id: string }>(
+    `SELECT r.room_id FROM memberships m JOIN rooms r ON r.nid = m.room_nid WHERE m.user_id = ? AND m.membership = 'join'`,
+    userId,
+  )
+  return rows.map((row) => row.room_id)
+}
+
+/** Local users who have joined a room that `userId` has joined too, themselves left out. */
+export function* localUsersSharingRoomsWith(userId: string): Tx<readonly string[]> {
+  const rows = yield* all<{ user_id: string }>(
+    `SELECT DISTINCT o.user_id FROM memberships m
+     JOIN memberships o ON o.room_nid = m.room_nid AND o.local = 1 AND o.membership = 'join'
+     WHERE m.user_id = ? AND m.membership = 'join' AND o.user_id <> m.user_id`,
+    userId,
+  )
+  return rows.map((row) => row.user_id)
+}
+
+/** Other servers with a joined user in a room that `userId` has joined. */
+export function* serversSharingRoomsWith(userId: string): Tx<readonly string[]> {
+  const rows = yield* all<{ server: string }>(
+    `SELECT DISTINCT o.server FROM memberships m
+     JOIN memberships o ON o.room_nid = m.room_nid AND o.local = 0 AND o.membership = 'join'
+     WHERE m.user_id = ? AND m.membership = 'join'`,
+    userId,
+  )
+  return rows.map((row) => row.server)
+}
+
+/** Of `candidates`, those who have joined a room that `userId` has joined. */
+export function* usersSharingRoomsAmong(userId: string, candidates: readonly string[]): Tx<ReadonlySet<string>> {
+  const rows = yield* all<{ user_id: string }>(
+    `SELECT DISTINCT o.user_id FROM memberships o
+     JOIN memberships m ON m.room_nid = o.room_nid AND m.user_id = ? AND m.membership = 'join'
+     WHERE o.membership = 'join' AND o.user_id IN (??)`,
+    userId,
+    candidates,
+  )
+  return new Set(rows.map((row) => row.user_id))
+}
+
+/** All users, local and remote, who have joined a room that `userId` has joined. */
+export function* usersSharingRoomsWith(userId: string): Tx<readonly string[]> {
+  const rows = yield* all<{ user_id: string }>(
+    `SELECT DISTINCT o.user_id FROM memberships m
+     JOIN memberships o ON o.room_nid = m.room_nid AND o.membership = 'join'
+     WHERE m.user_id = ? AND m.membership = 'join'`,
+    userId,
+  )
+  return rows.map((row) => row.user_id)
+}
+
+/** The local users of a room with this membership. */
+export function* localMembers(roomNid: number, membership: string): Tx<readonly string[]> {
+  const rows = yield* all<{ user_id: string }>(
+    'SELECT user_id FROM memberships WHERE room_nid = ? AND local = 1 AND membership = ?',
+    roomNid,
+    membership,
+  )
+  return rows.map((row) => row.user_id)
+}
+
+/** The other servers in a room: those with a joined user. */
+export function* remoteServers(roomNid: number): Tx<readonly string[]> {
+  const rows = yield* all<{ server: string }>(
+    `SELECT DISTINCT server FROM memberships WHERE room_nid = ? AND local = 0 AND membership = 'join'`,
+    roomNid,
+  )
+  return rows.map((row) => row.server)
+}

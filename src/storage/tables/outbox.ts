@@ -1,0 +1,92 @@
+import { all, many, one, run, type Tx } from '../tx.js'
+
+/** Durable queues towards other servers; rows are written in the transaction of what causes them. */
+export interface OutboxEdu {
+  readonly destination: string
+  readonly eduType: string
+  readonly content: string
+  /** A newer EDU with the same key replaces an older one that has not been sent. */
+  readonly coalesceKey: string | null
+}
+
+export function* enqueuePdu(eventNid: number, destinations: readonly string[]): Tx<void> {
+  yield* many(
+    'INSERT INTO outbox_pdus (destination, event_nid) VALUES (?, ?) ON CONFLICT DO NOTHING',
+    destinations.map((destination) => [destination, eventNid]),
+  )
+}
+
+export function* enqueueEdus(edus: readonly OutboxEdu[]): Tx<void> {
+  yield* many(
+    `INSERT INTO outbox_edus (destination, edu_type, coalesce_key, content) VALUES (?, ?, ?, ?)
+     ON CONFLICT (destination, coalesce_key) DO UPDATE SET content = excluded.content`,
+    edus.map((edu) => [edu.destination, edu.eduType, edu.coalesceKey, edu.content]),
+  )
+}
+
+export function* pendingPdus(
+  destination: string,
+  limit: number,
+): Tx<readonly { readonly event_nid: number; readonly json: string; readonly room_nid: number }[]> {
+  return yield* all(
+    `SELECT o.event_nid, e.json, e.room_nid FROM outbox_pdus o JOIN events e ON e.nid = o.event_nid
+     WHERE o.destination = ? ORDER BY o.event_nid LIMIT ?`,
+    destination,
+    limit,
+  )
+}
+
+export function* pendingEdus(
+  destination: string,
+  limit: number,
+): Tx<readonly { readonly nid: number; readonly edu_type: string; readonly content: string }[]> {
+  return yield* all(
+    'SELECT nid, edu_type, content FROM outbox_edus WHERE destination = ? ORDER BY nid LIMIT ?',
+    destination,
+    limit,
+  )
+}
+
+/** Removes what was sent. An EDU replaced while in flight has the same nid and other content: it stays. */
+export function* deleteSent(
+  destination: string,
+  eventNids: readonly number[],
+  edus: readonly { readonly nid: number; readonly content: string }[],
+): Tx<void> {
+  yield* run('DELETE FROM outbox_pdus WHERE destination = ? AND event_nid IN (??)', destination, eventNids)
+  yield* many(
+    'DELETE FROM outbox_edus WHERE nid = ? AND content = ?',
+    edus.map((edu) => [edu.nid, edu.content]),
+  )
+}
+
+/** Every destination for which something waits. */
+export function* pendingDestinations(): Tx<readonly string[]> {
+  const rows = yield* all<{ destination: string }>(
+    'SELECT DISTINCT destination FROM outbox_pdus UNION SELECT DISTINCT destination FROM outbox_edus',
+  )
+  return rows.map((row) => row.destination)
+}
+
+export interface DestinationRow {
+  readonly server_name: string
+  readonly failing_since: number | null
+  readonly retry_at: number | null
+  readonly retry_interval: number | null
+}
+
+export function* destination(serverName: string): Tx<DestinationRow | undefined> {
+  return yield* one<DestinationRow>('SELECT * FROM destinations WHERE server_name = ?', serverName)
+}
+
+export function* saveDestination(row: DestinationRow): Tx<void> {
+  yield* run(
+    `INSERT INTO destinations (server_name, failing_since, retry_at, retry_interval) VALUES (?, ?, ?, ?)
+     ON CONFLICT (server_name) DO UPDATE SET failing_since = excluded.failing_since, retry_at = excluded.retry_at,
+       retry_interval = excluded.retry_interval`,
+    row.server_name,
+    row.failing_since,
+    row.retry_at,
+    row.retry_interval,
+  )
+}
