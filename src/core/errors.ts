@@ -9,7 +9,12 @@ export class MatrixError extends Error {
   /** Only where the specification wants another status than the errcode's usual one. */
   readonly status: number | undefined
 
-  constructor(errcode: string, message: string, extra: Readonly<Record<string, unknown>> = {}, status?: number) {
+  constructor(
+    errcode: string,
+    message: string,
+    extra: Readonly<Record<string, unknown>> = {},
+    status?: number,
+  ) {
     super(message)
     this.name = 'MatrixError'
     this.errcode = errcode
