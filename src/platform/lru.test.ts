@@ -1,0 +1,64 @@
+import { describe, expect, it } from '@jest/globals'
+import { manualClock } from './clock.js'
+import { createLru } from './lru.js'
+
+describe('an LRU', () => {
+  it('forgets the least recently used entry first', () => {
+    const lru = createLru<string, number>({ max: 2 })
+    lru.set('a', 1)
+    lru.set('b', 2)
+    expect(lru.get('a')).toBe(1)
+    lru.set('c', 3)
+    expect(lru.get('b')).toBeUndefined()
+    expect(lru.get('a')).toBe(1)
+    expect(lru.get('c')).toBe(3)
+    expect(lru.size).toBe(2)
+  })
+
+  it('replaces a value without growing', () => {
+    const lru = createLru<string, number>({ max: 2 })
+    lru.set('a', 1)
+    lru.set('b', 2)
+    lru.set('a', 3)
+    lru.set('c', 4)
+    expect([lru.get('a'), lru.get('b'), lru.get('c')]).toEqual([3, undefined, 4])
+  })
+
+  it('forgets entries whose time is over, each by its own', () => {
+    const clock = manualClock()
+    const lru = createLru<string, number>({ max: 9, ttlMs: 100, clock })
+    lru.set('usual', 1)
+    lru.set('short', 2, 10)
+    clock.advance(10)
+    expect([lru.get('usual'), lru.get('short')]).toEqual([1, undefined])
+    clock.advance(89)
+    expect(lru.get('usual')).toBe(1)
+    clock.advance(1)
+    expect(lru.get('usual')).toBeUndefined()
+    expect(lru.size).toBe(0)
+  })
+
+  it('does not mind a step of the wall clock', () => {
+    const clock = manualClock()
+    const lru = createLru<string, number>({ max: 9, ttlMs: 100, clock })
+    lru.set('a', 1)
+    clock.set(0)
+    expect(lru.get('a')).toBe(1)
+  })
+
+  it('keeps undefined-like values and hostile keys as plain data', () => {
+    const lru = createLru<string, string>({ max: 9 })
+    lru.set('__proto__', '')
+    expect(lru.get('__proto__')).toBe('')
+    expect(lru.get('constructor')).toBeUndefined()
+    expect(lru.delete('__proto__')).toBe(true)
+    lru.clear()
+    expect(lru.size).toBe(0)
+  })
+
+  it('refuses to be built in a way that cannot work', () => {
+    expect(() => createLru({ max: 0 })).toThrow(RangeError)
+    expect(() => createLru({ max: 1, ttlMs: 5 })).toThrow(TypeError)
+    expect(() => createLru<string, number>({ max: 1 }).set('a', 1, 5)).toThrow(TypeError)
+  })
+})
