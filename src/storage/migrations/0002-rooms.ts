@@ -13,7 +13,7 @@ CREATE TABLE rooms (
   room_id TEXT NOT NULL UNIQUE,
   version TEXT NOT NULL,
   rev INTEGER NOT NULL,
-  state_root BLOB,
+  state_root TEXT,
   heads TEXT NOT NULL,
   last_pos INTEGER NOT NULL,
   published INTEGER NOT NULL
@@ -28,7 +28,7 @@ CREATE TABLE state_keys (
 
 CREATE TABLE state_nodes (
   room_nid INTEGER NOT NULL,
-  hash BLOB NOT NULL,
+  hash TEXT NOT NULL,
   data BLOB NOT NULL,
   PRIMARY KEY (room_nid, hash)
 ) STRICT, WITHOUT ROWID;
@@ -47,8 +47,8 @@ CREATE TABLE events (
   outlier INTEGER NOT NULL,
   rejected TEXT,
   soft_failed INTEGER NOT NULL,
-  state_before BLOB,
-  state_after BLOB,
+  state_before TEXT,
+  state_after TEXT,
   auth TEXT NOT NULL,
   replaces INTEGER,
   redacted_by INTEGER,
