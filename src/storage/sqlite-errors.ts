@@ -1,0 +1,38 @@
+import { StorageError, StorageFull } from './errors.js'
+
+/** Puts an error of better-sqlite3 into the words of the port; any other error is given back as it is. */
+export function fromSqlite(error: unknown, label: string): unknown {
+  const code = sqliteCode(error)
+  if (code === undefined) return error
+  if (isFull(code)) return new StorageFull(error)
+  return new StorageError(kindOf(code), `${label}: ${(error as Error).message}`, error)
+}
+
+/** After a failed sync the kernel may have dropped the pages and forgotten the failure: nothing later can be trusted. */
+export function isSyncFailure(error: unknown): boolean {
+  const code = sqliteCode(error)
+  return code === 'SQLITE_IOERR_FSYNC' || code === 'SQLITE_IOERR_DIR_FSYNC'
+}
+
+export function isBusy(error: unknown): boolean {
+  return sqliteCode(error)?.startsWith('SQLITE_BUSY') === true
+}
+
+export function sqliteCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined
+  return error.code.startsWith('SQLITE_') ? error.code : undefined
+}
+
+/** Growing the index of the log on a full disk is reported as an I/O error of its own kind. */
+function isFull(code: string): boolean {
+  return code === 'SQLITE_FULL' || code === 'SQLITE_IOERR_SHMSIZE'
+}
+
+function kindOf(code: string): 'unique' | 'constraint' | 'busy' | 'io' | 'sql' {
+  if (code === 'SQLITE_CONSTRAINT_UNIQUE' || code === 'SQLITE_CONSTRAINT_PRIMARYKEY') return 'unique'
+  if (code.startsWith('SQLITE_CONSTRAINT') || code === 'SQLITE_MISMATCH') return 'constraint'
+  if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) return 'busy'
+  if (code.startsWith('SQLITE_IOERR') || code.startsWith('SQLITE_CORRUPT')) return 'io'
+  if (code === 'SQLITE_NOMEM' || code === 'SQLITE_CANTOPEN' || code === 'SQLITE_READONLY') return 'io'
+  return 'sql'
+}
