@@ -12,6 +12,11 @@ export class RawNumber {
   constructor(text: string) {
     this.text = text
   }
+
+  /** For `JSON.stringify`, which cannot write a number's text: the nearest double. Hashed bytes come from `canonicalJson`. */
+  toJSON(): number {
+    return Number(this.text)
+  }
 }
 
 export function isObject(value: unknown): value is JsonObject {
