@@ -1,0 +1,45 @@
+import { Type } from 'typebox'
+import { choice, duration, flag, integer, secret } from '../fields.js'
+
+export const accounts = {
+  registration: Type.Object(
+    {
+      enabled: flag('Whether people may make accounts themselves.', false),
+      flow: choice(
+        'What a new account needs: `token` a registration token from an administrator, `dummy` nothing at all.',
+        ['token', 'dummy'],
+        'token',
+      ),
+      guests: flag('Whether guests may look in without an account.', false),
+      shared_secret: secret(
+        'Whoever knows it may make accounts, also while registration is closed. `chancery register-user` uses it while the server runs.',
+      ),
+    },
+    { description: 'Who may make accounts. Closed unless you open it.', default: {} },
+  ),
+  passwords: Type.Object(
+    {
+      min_length: integer('The fewest characters of a new password.', 12, 1, 512),
+      memory_kib: integer('Memory of one argon2id hash, in KiB.', 19_456, 8, 4_194_304),
+      iterations: integer('Passes of one argon2id hash.', 2, 1, 100),
+      parallelism: integer('Lanes of one argon2id hash.', 1, 1, 64),
+    },
+    { description: 'How passwords are kept.', default: {} },
+  ),
+  sessions: Type.Object(
+    {
+      access_token_lifetime: duration(
+        'How long an access token is good for a client that uses refresh tokens.',
+        '1h',
+      ),
+      session_lifetime: Type.Union([Type.Null(), Type.Number({ format: 'duration' })], {
+        description: 'How long an access token without a refresh token is good; `null`: until log-out.',
+        default: null,
+      }),
+      login_token_lifetime: duration('How long a token that logs in another device is good.', '2m'),
+      auth_session_lifetime: duration('How long a person has to complete an authentication.', '15m'),
+      max_devices_per_user: integer('Devices that one account may have.', 100, 1, 100_000),
+    },
+    { description: 'Log-ins and their tokens.', default: {} },
+  ),
+} as const

@@ -1,0 +1,108 @@
+import { Type } from 'typebox'
+import { duration, flag, integer, list, map, text } from '../fields.js'
+
+/** Loopback, private, link-local, shared, documentation, multicast and reserved ranges of IPv4 and IPv6. */
+const PRIVATE_RANGES = [
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.0.0.0/24',
+  '192.0.2.0/24',
+  '192.88.99.0/24',
+  '192.168.0.0/16',
+  '198.18.0.0/15',
+  '198.51.100.0/24',
+  '203.0.113.0/24',
+  '224.0.0.0/4',
+  '240.0.0.0/4',
+  '::/128',
+  '::1/128',
+  '64:ff9b:1::/48',
+  '100::/64',
+  '2001:db8::/32',
+  'fc00::/7',
+  'fe80::/10',
+  'fec0::/10',
+  'ff00::/8',
+]
+
+const serverName = Type.String({ format: 'server-name' })
+
+export const federation = {
+  federation: Type.Object(
+    {
+      enabled: flag('Whether this server talks to other servers at all.', true),
+      allow: Type.Union([Type.Null(), Type.Array(serverName, { maxItems: 100_000 })], {
+        description:
+          'Closed federation: only these servers, by exact name. `null`: every server; `[]`: none but this one.',
+        default: null,
+      }),
+      deny: list('Servers that are refused, by exact name.', serverName, []),
+      well_known_server: Type.Optional(
+        text(
+          'What `/.well-known/matrix/server` says: the host and port that other servers connect to.',
+          undefined,
+          {
+            format: 'server-name',
+            example: 'matrix.ministry.example:443',
+          },
+        ),
+      ),
+      ca_files: list(
+        'PEM files of certificate authorities that are trusted besides those of the system.',
+        Type.String({ format: 'path' }),
+        [],
+      ),
+      verify_tls: flag('Check the certificates of other servers. Never turn it off outside a test.', true),
+      hosts: map(
+        'Where to find a server, without asking DNS: `finances.example: { host: 10.0.0.5, port: 8448 }`.',
+        'server-name',
+        Type.Object({
+          host: text('A DNS name or IP address.', undefined, { format: 'host' }),
+          port: integer('TCP port.', 8448, 1, 65_535),
+        }),
+      ),
+      use_well_known: flag('Look for `/.well-known/matrix/server` of other servers.', true),
+      use_srv: flag('Look for SRV records of other servers.', true),
+      denied_ip_ranges: list(
+        'Addresses that are never connected to, so that nobody can make this server speak to your internal network.',
+        Type.String({ format: 'cidr' }),
+        PRIVATE_RANGES,
+      ),
+      allowed_ip_ranges: list(
+        'Exceptions from `denied_ip_ranges`, for example the private network that joins the ministries.',
+        Type.String({ format: 'cidr' }),
+        [],
+      ),
+      trusted_key_servers: list(
+        'Servers that are asked for the keys of servers which cannot be reached.',
+        serverName,
+        [],
+        { maxItems: 20 },
+      ),
+      timeouts: Type.Object(
+        {
+          connect: duration('To open a connection.', '10s'),
+          request: duration('For an ordinary request.', '30s'),
+          join: duration('For the answer to a join, which can be large.', '5m'),
+        },
+        { description: 'How long other servers may take.', default: {} },
+      ),
+      backoff: Type.Object(
+        {
+          initial: duration('The first pause.', '10s'),
+          max: duration('The longest pause.', '1h'),
+        },
+        {
+          description:
+            'Pauses between attempts to reach a server that does not answer; each is twice the last.',
+          default: {},
+        },
+      ),
+    },
+    { description: 'Other servers.', default: {} },
+  ),
+} as const

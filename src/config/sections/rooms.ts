@@ -1,0 +1,99 @@
+import { Type } from 'typebox'
+import { duration, flag, integer, list, choice, size, text } from '../fields.js'
+
+const budget = (description: string, per_second: number, burst: number) =>
+  Type.Union(
+    [
+      Type.Literal(false),
+      Type.Object({
+        per_second: Type.Number({ exclusiveMinimum: 0, maximum: 1_000_000 }),
+        burst: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+      }),
+    ],
+    { description: `${description} \`false\`: no limit.`, default: { per_second, burst } },
+  )
+
+/** Sized so that Element and Element Call do not meet them, also when a whole office shares one address. */
+const rateLimits = {
+  login: budget('Log-ins from one address.', 0.5, 30),
+  registration: budget('New accounts from one address.', 0.1, 10),
+  message: budget('Events that one user sends.', 10, 100),
+  join: budget('Rooms that one user joins.', 2, 30),
+  invite: budget('Invitations by one user.', 2, 50),
+  create_room: budget('Rooms that one user creates.', 0.2, 20),
+  read: budget('Reading requests of one user.', 50, 500),
+  keys: budget('Requests of one user about encryption keys.', 20, 200),
+  media: budget('Uploads, downloads and thumbnails of one user.', 50, 400),
+  federation: budget('Requests of one other server.', 100, 500),
+}
+
+export const rooms = {
+  rooms: Type.Object(
+    {
+      default_room_version: text('Version of new rooms.', '12', { format: 'room-version' }),
+    },
+    { description: 'Rooms.', default: {} },
+  ),
+  presence: Type.Object(
+    { enabled: flag('Show who is online. Costs much traffic in large rooms.', false) },
+    { description: 'Presence.', default: {} },
+  ),
+  rate_limits: Type.Object(rateLimits, {
+    description: 'Requests a second that are sustained, and how many may come at once.',
+    default: {},
+  }),
+  media: Type.Object(
+    {
+      path: text('Folder of uploaded and cached files.', 'media', { format: 'data-path' }),
+      max_upload_bytes: size('The largest file that a user may upload.', '50M'),
+      max_image_pixels: integer(
+        'The largest image, width times height, of which thumbnails are made.',
+        50_000_000,
+        1,
+      ),
+      thumbnails: list(
+        'Thumbnails that are made; a request gets the nearest.',
+        Type.Object({
+          width: Type.Integer({ minimum: 1, maximum: 4096 }),
+          height: Type.Integer({ minimum: 1, maximum: 4096 }),
+          method: Type.Enum(['crop', 'scale']),
+        }),
+        [
+          { width: 32, height: 32, method: 'crop' },
+          { width: 96, height: 96, method: 'crop' },
+          { width: 320, height: 240, method: 'scale' },
+          { width: 640, height: 480, method: 'scale' },
+          { width: 800, height: 600, method: 'scale' },
+        ],
+        { minItems: 1, maxItems: 20 },
+      ),
+      legacy_unauthenticated: choice(
+        'Old endpoints that give files without a log-in: `off`, `local-only` for files of this server, `on` also for cached ones.',
+        ['off', 'local-only', 'on'],
+        'off',
+      ),
+      remote_max_bytes: size('The largest file that is fetched from another server.', '100M'),
+      remote_timeout: duration('How long fetching one file from another server may take.', '60s'),
+    },
+    { description: 'Files that users share.', default: {} },
+  ),
+  appservices: list(
+    'Registration files of application services (bridges and bots).',
+    Type.String({ format: 'path' }),
+    [],
+  ),
+  limits: Type.Object(
+    {
+      max_sync_timeout: duration('The longest that `/sync` waits, whatever a client asks for.', '90s'),
+      concurrent_syncs: integer(
+        'Answers to `/sync` that are computed at the same time; the others wait.',
+        16,
+        1,
+        1_000,
+      ),
+      staged_bytes_per_server: size('Events of one other server that may wait to be processed.', '64M'),
+      staged_bytes_per_room: size('Events of one room that may wait to be processed.', '32M'),
+    },
+    { description: 'Bounds of the work that others can cause.', default: {} },
+  ),
+} as const
