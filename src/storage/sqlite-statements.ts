@@ -20,7 +20,6 @@ export interface Statements {
 /** SQL texts are written in the program, so the bound is for a mistake: a statement built from data. */
 const MAX_STATEMENTS = 2_000
 const NO_ROWS: readonly unknown[] = []
-const INT32 = 2 ** 31
 
 export function createStatements(database: Database): Statements {
   const cache = new Map<string, Prepared>()
@@ -121,9 +120,8 @@ function bindable(value: Value): Bindable {
   }
   if (typeof value === 'number') {
     checkInteger(value)
-    // The binding hands larger numbers to SQLite as floating point, in which `? / 1000` is no integer division.
-    if (value >= INT32 || value < -INT32) return BigInt(value)
-    return value === 0 ? 0 : value
+    // The driver hands plain numbers to SQLite as floating point, in which `? / 1000` is no integer division.
+    return BigInt(value)
   }
   if (value === null) return null
   if (value instanceof Uint8Array) return value

@@ -119,8 +119,8 @@ async function open(options: SqliteOptions, path: string, owned: { release(): vo
       clock,
       logger,
       observe,
-      pauseWrites: writer.pause,
-      resumeWrites: writer.resume,
+      pauseWrites: () => writer.pause(),
+      resumeWrites: () => writer.resume(),
       onFault,
       options: tuning,
     })

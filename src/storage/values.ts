@@ -5,7 +5,9 @@ import type { Param, Value } from './tx.js'
 export const MAX_LIST = 100_000
 
 // ES2024, in every Node that the program runs on; the compiler's library is older.
-const isWellFormed = (String.prototype as unknown as { isWellFormed(this: string): boolean }).isWellFormed
+interface WellFormed {
+  isWellFormed(): boolean
+}
 
 /**
  * Throws a StorageError `value` unless both databases would store the value as it is: text without NUL (PostgreSQL has none)
@@ -19,7 +21,8 @@ export function checkValue(value: Value): void {
 
 export function checkText(text: string): void {
   if (text.includes('\0')) throw new StorageError('value', 'text with a NUL character cannot be stored')
-  if (!isWellFormed.call(text)) throw new StorageError('value', 'text with a lone surrogate cannot be stored')
+  if (!(text as unknown as WellFormed).isWellFormed())
+    throw new StorageError('value', 'text with a lone surrogate cannot be stored')
 }
 
 export function checkInteger(value: number): void {
