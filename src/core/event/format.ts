@@ -2,7 +2,7 @@ import { fitsId, isLegalText } from '../ids/common.js'
 import { isHashRoomId, parseOpaqueRoomId, roomIdOfCreate } from '../ids/room-id.js'
 import { isUserId } from '../ids/user-id.js'
 import { isInteger64, toDouble } from '../json/integer.js'
-import { isObject, type Json, type JsonObject, type RawNumber } from '../json/value.js'
+import { isObject, ownValue, type Json, type RawNumber } from '../json/value.js'
 import type { RoomVersionRules } from '../room-version/rules.js'
 import { eventId } from './event-id.js'
 import { without } from './hash.js'
@@ -27,7 +27,7 @@ export interface PduContext {
 export function readPdu(json: Json, rules: RoomVersionRules, context: PduContext = {}): PduResult {
   if (!isObject(json)) return wrong('the event is not an object')
   const pdu = Object.hasOwn(json, 'unsigned') ? without(json, ['unsigned']) : json
-  const field = (name: string): Json | undefined => (Object.hasOwn(pdu, name) ? pdu[name] : undefined)
+  const field = (name: string): Json | undefined => ownValue(pdu, name)
 
   const type = field('type')
   if (typeof type !== 'string' || !isFieldText(type, rules)) return wrong('type')
@@ -90,9 +90,6 @@ export function readPdu(json: Json, rules: RoomVersionRules, context: PduContext
 }
 
 const wrong = (what: string): Refusal => refuse('format.field', `malformed event: ${what}`)
-
-const ownValue = (object: JsonObject, key: string): Json | undefined =>
-  Object.hasOwn(object, key) ? object[key] : undefined
 
 /**
  * Event types and state keys: at most 255 bytes (in old room versions code points, see `checkFieldBytes`).

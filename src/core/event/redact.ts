@@ -1,4 +1,4 @@
-import { isObject, type Json, type JsonObject } from '../json/value.js'
+import { isObject, ownValue, type Json, type JsonObject } from '../json/value.js'
 import type { RoomVersionRules } from '../room-version/rules.js'
 import type { Pdu, RoomEvent } from './types.js'
 
@@ -83,7 +83,7 @@ function redactMember(content: JsonObject, algorithm: Algorithm): JsonObject {
     content,
     since(algorithm, 'v9') ? ['membership', 'join_authorised_via_users_server'] : ['membership'],
   )
-  const invite = Object.hasOwn(content, 'third_party_invite') ? content['third_party_invite'] : undefined
+  const invite = ownValue(content, 'third_party_invite')
   if (!since(algorithm, 'v11') || !isObject(invite)) return kept
   // An invite object without `signed` leaves an empty object: so do other servers, and the event id depends on it.
   return { ...kept, third_party_invite: pick(invite, ['signed']) }

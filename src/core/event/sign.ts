@@ -1,5 +1,5 @@
 import { canonicalJson, type CanonicalMode } from '../json/canonical.js'
-import { isObject, type Json, type JsonObject } from '../json/value.js'
+import { isObject, ownValue, type JsonObject } from '../json/value.js'
 import { parseOpaqueEventId } from '../ids/event-id.js'
 import { parseUserId } from '../ids/user-id.js'
 import type { RoomVersionRules } from '../room-version/rules.js'
@@ -39,8 +39,8 @@ export function addSignature<T extends JsonObject>(
   keyId: string,
   signature: string,
 ): T {
-  const all = own(object, 'signatures')
-  const ofServer = isObject(all) ? own(all, server) : undefined
+  const all = ownValue(object, 'signatures')
+  const ofServer = isObject(all) ? ownValue(all, server) : undefined
   return {
     ...object,
     signatures: {
@@ -52,8 +52,8 @@ export function addSignature<T extends JsonObject>(
 
 /** The signatures that a server has put on an object, by key id. Junk counts as none. */
 export function signaturesOf(object: JsonObject, server: string): ReadonlyMap<string, string> {
-  const all = own(object, 'signatures')
-  const ofServer = isObject(all) ? own(all, server) : undefined
+  const all = ownValue(object, 'signatures')
+  const ofServer = isObject(all) ? ownValue(all, server) : undefined
   const found = new Map<string, string>()
   if (!isObject(ofServer)) return found
   for (const [keyId, signature] of Object.entries(ofServer)) {
@@ -87,7 +87,7 @@ export function requiredSigners(
   const servers = new Set<string>()
   const isMember = event.type === 'm.room.member'
   const byThirdParty =
-    isMember && own(content, 'membership') === 'invite' && Object.hasOwn(content, 'third_party_invite')
+    isMember && ownValue(content, 'membership') === 'invite' && Object.hasOwn(content, 'third_party_invite')
   const sender = parseUserId(event.sender)
   if (!byThirdParty && sender !== undefined) servers.add(sender.domain)
   if (rules.signedByEventIdDomain) {
@@ -104,6 +104,3 @@ export function requiredSigners(
   }
   return { ok: true, servers: [...servers] }
 }
-
-const own = (object: JsonObject, key: string): Json | undefined =>
-  Object.hasOwn(object, key) ? object[key] : undefined

@@ -22,3 +22,8 @@ export class RawNumber {
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof RawNumber)
 }
+
+/** A property of the object itself: for keys that others choose, `__proto__` and `toString` among them. */
+export function ownValue(object: JsonObject, key: string): Json | undefined {
+  return Object.hasOwn(object, key) ? object[key] : undefined
+}
