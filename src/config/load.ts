@@ -106,10 +106,10 @@ function lineOf(document: Document, lines: LineCounter, path: Fault['path']): nu
     if (isMap(parent)) {
       const pair = parent.items.find((item) => isScalar(item.key) && item.key.value === part.at(-1))
       const key = pair?.key
-      if (isScalar(key) && key.range != null) return lines.linePos(key.range[0]).line
+      if (isScalar(key) && key.range) return lines.linePos(key.range[0]).line
     } else {
       const node = document.getIn(part, true) as { range?: [number, number, number] | null } | undefined
-      if (node?.range != null) return lines.linePos(node.range[0]).line
+      if (node?.range) return lines.linePos(node.range[0]).line
     }
   }
   return undefined

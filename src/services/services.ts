@@ -1,2 +1,6 @@
+import type { NodeInfo } from './node-info.js'
+
 /** Everything that an endpoint may call. Built in `server.ts`, in this order. */
-export interface Services {}
+export interface Services {
+  readonly nodeInfo: NodeInfo
+}

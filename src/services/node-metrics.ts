@@ -1,0 +1,58 @@
+import { DURATION_BUCKETS, type Metrics } from '../platform/metrics.js'
+import type { StoreObserver } from '../storage/observer.js'
+
+/** What the parts of a node report about themselves; each is cheap enough to call on every request. */
+export interface NodeMetrics {
+  /** An answered request. `route` is an operationId, or `unrecognized`. */
+  onAnswer(route: string, method: string, status: number, seconds: number): void
+  /** One computed answer to /sync. */
+  onSync(kind: 'initial' | 'incremental', seconds: number): void
+  /** Events that this node created and stored. */
+  onSent(count: number): void
+  /** Events of other servers that were applied to rooms. */
+  onReceived(count: number): void
+  /** Reads, commits and syncs of the store: its `observe` option. */
+  readonly onStore: StoreObserver
+  /** A number that is read when the metrics are asked for, such as the length of a queue. */
+  watch(name: string, help: string, read: () => number | Promise<number>): void
+}
+
+/** The metrics of a node; see docs/operations.md for what to watch. */
+export function createNodeMetrics(metrics: Metrics): NodeMetrics {
+  const answers = metrics.histogram(
+    'http_request_duration_seconds',
+    'Time to answer a request; a long poll includes its wait.',
+    DURATION_BUCKETS,
+    ['route', 'status'],
+  )
+  const syncs = metrics.histogram(
+    'sync_duration_seconds',
+    'Time to compute one answer to /sync, waiting not counted.',
+    DURATION_BUCKETS,
+    ['kind'],
+  )
+  const sent = metrics.counter('events_sent_total', 'Events created by users of this node.')
+  const received = metrics.counter('events_received_total', 'Events of other servers applied to rooms.')
+  const groups = metrics.histogram(
+    'store_group_bodies',
+    'Transaction bodies made durable by one commit.',
+    [1, 2, 4, 8, 16, 32, 64, 128, 256, 512],
+  )
+  const store = metrics.histogram(
+    'store_duration_seconds',
+    'Time of the work of the store: one read or write body, one group of bodies, one sync, one checkpoint.',
+    DURATION_BUCKETS,
+    ['kind'],
+  )
+  return {
+    onAnswer: (route, _method, status, seconds) => answers({ route, status: String(status) }, seconds),
+    onSync: (kind, seconds) => syncs({ kind }, seconds),
+    onSent: (count) => sent({}, count),
+    onReceived: (count) => received({}, count),
+    onStore(event) {
+      store({ kind: event.kind }, event.ms / 1000)
+      if (event.kind === 'group') groups({}, event.bodies)
+    },
+    watch: (name, help, read) => metrics.gauge(name, help, read),
+  }
+}
