@@ -30,6 +30,8 @@ export async function* incomingChunks(stream: Readable, idleMs: number): AsyncGe
     }
   } finally {
     clearTimeout(timer)
+    // Not awaited: while a chunk is outstanding it would wait for that chunk.
+    iterator.return?.().catch(() => undefined)
   }
 }
 

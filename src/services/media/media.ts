@@ -92,6 +92,7 @@ export interface MediaFile {
 }
 
 export interface Media extends Uploads, MediaUpkeep {
+  readonly serverName: string
   readonly maxUploadBytes: number
   /**
    * Finds a medium, fetching it from its server when that is allowed.
@@ -250,6 +251,7 @@ export async function createMedia(deps: MediaDeps): Promise<Media> {
   return {
     ...uploads,
     ...upkeep,
+    serverName,
     maxUploadBytes: options.maxUploadBytes,
     download,
     async thumbnail(origin, mediaId, asked, access) {
