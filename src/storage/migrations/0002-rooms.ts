@@ -19,6 +19,12 @@ CREATE TABLE rooms (
   published INTEGER NOT NULL
 ) STRICT;
 
+-- The next free nid of each kind; taken in blocks, so that nids are known before the transaction that uses them.
+CREATE TABLE nid_allocators (
+  kind TEXT PRIMARY KEY,
+  next INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE state_keys (
   nid INTEGER PRIMARY KEY,
   type TEXT NOT NULL,
@@ -115,6 +121,18 @@ CREATE TABLE aliases (
   ts INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX aliases_room ON aliases (room_id);
+
+-- What a user has not read: one row for a room's main timeline (thread '') and one for each thread with news.
+CREATE TABLE unread (
+  room_nid INTEGER NOT NULL,
+  thread TEXT NOT NULL,
+  user_id TEXT NOT NULL,
+  notify INTEGER NOT NULL,
+  highlight INTEGER NOT NULL,
+  PRIMARY KEY (room_nid, thread, user_id)
+) STRICT, WITHOUT ROWID;
+-- the counts of one user, for /sync
+CREATE INDEX unread_user ON unread (user_id, room_nid);
 
 -- A client's transaction ids: the answer to a repeated PUT.
 CREATE TABLE client_transactions (

@@ -1,4 +1,4 @@
-import { all, one, run, type Tx } from '../tx.js'
+import { all, many, one, type Tx } from '../tx.js'
 
 /** Queries over current memberships. A user's `local` is 1 when their server is this one. */
 export interface MembershipRow {
@@ -14,27 +14,33 @@ export interface MembershipRow {
   readonly stripped_state: string | null
 }
 
-export function* upsertMembership(row: MembershipRow): Tx<void> {
-  yield* run(
+export function* upsertMemberships(rows: readonly MembershipRow[]): Tx<void> {
+  yield* many(
     `INSERT INTO memberships (room_nid, user_id, membership, event_nid, sender, pos, server, local, forgotten, stripped_state)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (room_nid, user_id) DO UPDATE SET membership = excluded.membership, event_nid = excluded.event_nid,
        sender = excluded.sender, pos = excluded.pos, forgotten = excluded.forgotten, stripped_state = excluded.stripped_state`,
-    row.room_nid,
-    row.user_id,
-    row.membership,
-    row.event_nid,
-    row.sender,
-    row.pos,
-    row.server,
-    row.local,
-    row.forgotten,
-    row.stripped_state,
+    rows.map((row) => [
+      row.room_nid,
+      row.user_id,
+      row.membership,
+      row.event_nid,
+      row.sender,
+      row.pos,
+      row.server,
+      row.local,
+      row.forgotten,
+      row.stripped_state,
+    ]),
   )
 }
 
 export function* membershipOf(roomNid: number, userId: string): Tx<MembershipRow | undefined> {
-  return yield* one<MembershipRow>('SELECT * FROM memberships WHERE room_nid = ? AND user_id = ?', roomNid, userId)
+  return yield* one<MembershipRow>(
+    'SELECT * FROM memberships WHERE room_nid = ? AND user_id = ?',
+    roomNid,
+    userId,
+  )
 }
 
 /** Ids of the rooms that the user has joined. */
@@ -69,7 +75,10 @@ export function* serversSharingRoomsWith(userId: string): Tx<readonly string[]> 
 }
 
 /** Of `candidates`, those who have joined a room that `userId` has joined. */
-export function* usersSharingRoomsAmong(userId: string, candidates: readonly string[]): Tx<ReadonlySet<string>> {
+export function* usersSharingRoomsAmong(
+  userId: string,
+  candidates: readonly string[],
+): Tx<ReadonlySet<string>> {
   const rows = yield* all<{ user_id: string }>(
     `SELECT DISTINCT o.user_id FROM memberships o
      JOIN memberships m ON m.room_nid = o.room_nid AND m.user_id = ? AND m.membership = 'join'

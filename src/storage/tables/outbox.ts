@@ -9,11 +9,9 @@ export interface OutboxEdu {
   readonly coalesceKey: string | null
 }
 
-export function* enqueuePdu(eventNid: number, destinations: readonly string[]): Tx<void> {
-  yield* many(
-    'INSERT INTO outbox_pdus (destination, event_nid) VALUES (?, ?) ON CONFLICT DO NOTHING',
-    destinations.map((destination) => [destination, eventNid]),
-  )
+/** Each row: a destination and the nid of the event to send there. */
+export function* enqueuePdus(rows: readonly (readonly [destination: string, eventNid: number])[]): Tx<void> {
+  yield* many('INSERT INTO outbox_pdus (destination, event_nid) VALUES (?, ?) ON CONFLICT DO NOTHING', rows)
 }
 
 export function* enqueueEdus(edus: readonly OutboxEdu[]): Tx<void> {

@@ -1,0 +1,248 @@
+import { authEventKeys, authStateKeys } from '../../core/auth/auth-event-keys.js'
+import { checkAuth } from '../../core/auth/check.js'
+import type { VerifySignature } from '../../core/auth/state-lookup.js'
+import { MatrixError } from '../../core/errors.js'
+import { buildEvent } from '../../core/event/build.js'
+import { redactedEvent } from '../../core/event/redact.js'
+import { referenceHash } from '../../core/event/hash.js'
+import type { Signer } from '../../core/event/sign.js'
+import type { RoomEvent } from '../../core/event/types.js'
+import { canonicalJson } from '../../core/json/canonical.js'
+import type { JsonObject } from '../../core/json/value.js'
+import { serverNameOf } from '../../core/ids/server-name-of.js'
+import type { Clock } from '../../platform/clock.js'
+import type { Random } from '../../platform/random.js'
+import type { Nids } from './nids.js'
+import { mayRedact } from './redaction.js'
+import type { StoredEvent } from './stored-event.js'
+import {
+  addPending,
+  eventsByIds,
+  eventsByNids,
+  mapKey,
+  setState,
+  stateEvents,
+  type ClientTxn,
+  type Pending,
+  type RoomReaders,
+  type StateChange,
+  type UnreadRise,
+  type WorkingRoom,
+} from './working-room.js'
+
+/** What a user of this server wants to say. */
+export interface Draft {
+  readonly type: string
+  readonly sender: string
+  readonly stateKey?: string | undefined
+  readonly content: JsonObject
+  readonly redacts?: string | undefined
+  readonly clientTxn?: ClientTxn | undefined
+  /** Application services may date their events. Milliseconds. */
+  readonly originServerTs?: number | undefined
+}
+
+export interface LocalEventDeps {
+  readonly readers: RoomReaders
+  readonly signer: Signer
+  readonly clock: Clock
+  readonly random: Random
+  readonly nids: Nids
+  readonly verifySignature: VerifySignature
+  /** Whose counts an event raises. */
+  unreadRises(room: WorkingRoom, event: RoomEvent): Promise<readonly UnreadRise[]>
+}
+
+/** At most so many predecessors in one event; the rest wait for the next one. SPEC: server-server-api/#pdus */
+const MAX_PREV_EVENTS = 20
+
+/** An event of ours that is not yet judged, with the events of the current state that judge it. */
+export interface Prepared {
+  readonly event: RoomEvent
+  readonly state: ReadonlyMap<string, StoredEvent>
+  readonly authNids: readonly number[]
+}
+
+function canonical(event: RoomEvent): string {
+  return canonicalJson(event.pdu, event.rules.strictCanonicalJson ? 'strict' : 'lenient')
+}
+
+/** Builds and signs an event on top of the room's heads; nothing is judged yet. */
+export async function prepareLocalEvent(
+  room: WorkingRoom,
+  draft: Draft,
+  deps: LocalEventDeps,
+): Promise<Prepared> {
+  const { rules } = room
+  const state = await stateEvents(room, authStateKeys(draft, rules), deps.readers)
+  const auth = authEventKeys(draft, rules).flatMap((key) => state.get(mapKey(key)) ?? [])
+  const heads = room.heads.toSorted((a, b) => b.depth - a.depth).slice(0, MAX_PREV_EVENTS)
+  const depth = heads.reduce((max, head) => Math.max(max, head.depth), 0) + 1
+  const isCreate = draft.type === 'm.room.create' && draft.stateKey === ''
+  const hashes = new Map<string, string>()
+  if (rules.eventIds === 'on-the-wire') {
+    const named = [
+      ...auth,
+      ...(
+        await eventsByNids(
+          room,
+          heads.map((head) => head.nid),
+          deps.readers,
+        )
+      ).values(),
+    ]
+    for (const { event } of named) hashes.set(event.id, referenceHash(event.pdu, rules))
+  }
+  const event = buildEvent(
+    {
+      type: draft.type,
+      sender: draft.sender,
+      stateKey: draft.stateKey,
+      content: draft.content,
+      roomId: isCreate && rules.roomIds === 'create-hash' ? undefined : room.roomId,
+      depth: Math.min(depth, Number.MAX_SAFE_INTEGER),
+      originServerTs: draft.originServerTs ?? deps.clock.now(),
+      prevEvents: heads.map((head) => head.id),
+      authEvents: auth.map((stored) => stored.event.id),
+      redacts: draft.redacts,
+      eventId:
+        rules.eventIds === 'on-the-wire'
+          ? `$${deps.random.string(18)}:${deps.readers.serverName}`
+          : undefined,
+      referenceHashOf: (id) => hashes.get(id),
+    },
+    rules,
+    deps.signer,
+  )
+  return { event, state, authNids: auth.map((stored) => stored.nid) }
+}
+
+/**
+ * Judges an event of ours by the auth rules against the current state. Throws M_FORBIDDEN with the rule's reason:
+ * what we refuse of our own users is not stored.
+ */
+export function judgeLocalEvent({ event, state }: Prepared, verifySignature: VerifySignature): void {
+  const verdict = checkAuth(
+    event,
+    (type, stateKey) => state.get(mapKey({ type, stateKey }))?.event,
+    verifySignature,
+  )
+  if (!verdict.ok) throw new MatrixError('M_FORBIDDEN', verdict.reason)
+}
+
+/** A state event that would change nothing is not sent again. */
+async function unchanged(
+  room: WorkingRoom,
+  draft: Draft,
+  deps: LocalEventDeps,
+): Promise<StoredEvent | undefined> {
+  if (draft.stateKey === undefined) return undefined
+  const key = { type: draft.type, stateKey: draft.stateKey }
+  const current = (await stateEvents(room, [key], deps.readers)).get(mapKey(key))
+  if (current === undefined || current.event.sender !== draft.sender) return undefined
+  try {
+    const same = canonicalJson(current.event.content, 'lenient') === canonicalJson(draft.content, 'lenient')
+    return same ? current : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Builds, judges and adds an event of a local user. Throws M_FORBIDDEN, M_TOO_LARGE, M_BAD_JSON. */
+export async function addLocalEvent(
+  room: WorkingRoom,
+  draft: Draft,
+  deps: LocalEventDeps,
+): Promise<StoredEvent> {
+  const same = await unchanged(room, draft, deps)
+  if (same !== undefined) return same
+  const prepared = await prepareLocalEvent(room, draft, deps)
+  judgeLocalEvent(prepared, deps.verifySignature)
+  return addAccepted(room, prepared, draft, deps)
+}
+
+/** Adds an event that stands on all heads and was judged: it becomes the only head. */
+export async function addAccepted(
+  room: WorkingRoom,
+  { event, authNids }: Prepared,
+  draft: Pick<Draft, 'clientTxn'>,
+  deps: LocalEventDeps,
+): Promise<StoredEvent> {
+  const { readers } = deps
+  const nid = await deps.nids.take('event')
+  const before = room.root
+  const changes: StateChange[] = []
+  let after = before
+  let replaced: StoredEvent | undefined
+  if (event.stateKey !== undefined) {
+    const key = { type: event.type, stateKey: event.stateKey }
+    replaced = before === undefined ? undefined : (await stateEvents(room, [key], readers)).get(mapKey(key))
+    after = await setState(room, before, key, nid, readers)
+  }
+  const stored: StoredEvent = {
+    nid,
+    roomNid: room.base.nid,
+    event,
+    pos: undefined,
+    ord: undefined,
+    outlier: false,
+    rejected: undefined,
+    softFailed: false,
+    stateBefore: before,
+    stateAfter: after,
+    authNids,
+    replaces: replaced?.nid,
+    redactedBy: undefined,
+    txn: draft.clientTxn === undefined ? undefined : [draft.clientTxn.deviceId, draft.clientTxn.txnId],
+  }
+  if (event.stateKey !== undefined) {
+    changes.push({ type: event.type, stateKey: event.stateKey, before: replaced, after: stored })
+  }
+  const pending: Pending = {
+    stored,
+    json: canonical(event),
+    live: true,
+    stateChanges: changes,
+    destinations: destinationsOf(room, event, readers.serverName),
+    unread: await deps.unreadRises(room, event),
+    missing: [],
+    redaction: await redactionOf(room, event, deps),
+    clientTxn: draft.clientTxn,
+  }
+  room.root = after
+  // Heads beyond those that the event names stay heads.
+  const named = new Set(event.prevEvents)
+  room.heads = [
+    ...room.heads.filter((head) => !named.has(head.id)),
+    { nid, id: event.id, depth: event.depth },
+  ]
+  addPending(room, pending, readers)
+  return stored
+}
+
+/** Servers with a member, before the event or by it: someone who is kicked is told. */
+export function destinationsOf(room: WorkingRoom, event: RoomEvent, serverName: string): string[] {
+  const servers = new Set(room.roster.servers.keys())
+  if (event.type === 'm.room.member' && event.stateKey !== undefined) {
+    const membership = event.content['membership']
+    const server = serverNameOf(event.stateKey)
+    // An invited server gets the invite by /invite; what becomes of it, it must hear too.
+    if (server !== undefined && (membership === 'leave' || membership === 'ban')) servers.add(server)
+  }
+  servers.delete(serverName)
+  return [...servers]
+}
+
+async function redactionOf(
+  room: WorkingRoom,
+  event: RoomEvent,
+  deps: LocalEventDeps,
+): Promise<Pending['redaction']> {
+  if (event.redacts === undefined || event.type !== 'm.room.redaction') return undefined
+  const target = (await eventsByIds(room, [event.redacts], deps.readers)).get(event.redacts)
+  if (target === undefined || target.roomNid !== room.base.nid || target.redactedBy !== undefined)
+    return undefined
+  if (!(await mayRedact(room, event, target.event, deps.readers))) return undefined
+  const redacted = redactedEvent(target.event)
+  return { target, event: redacted, json: canonical(redacted) }
+}

@@ -1,0 +1,184 @@
+import {
+  foundEvents,
+  insertEvents,
+  insertMissingEvents,
+  insertRedactions,
+  markRedacted,
+} from '../../storage/tables/events.js'
+import { saveClientTransactions } from '../../storage/tables/client-transactions.js'
+import { upsertMemberships, type MembershipRow } from '../../storage/tables/memberships.js'
+import { enqueuePdus } from '../../storage/tables/outbox.js'
+import { allocatePosition, readPosition } from '../../storage/tables/positions.js'
+import { advanceRoom, insertRoom } from '../../storage/tables/rooms.js'
+import {
+  insertStateDeltas,
+  insertStateKeys,
+  insertStateNodes,
+  type StateDeltaRow,
+} from '../../storage/tables/state.js'
+import { raiseUnread } from '../../storage/tables/unread.js'
+import type { Tx } from '../../storage/tx.js'
+import { serverNameOf } from '../../core/ids/server-name-of.js'
+import { toRow } from './stored-event.js'
+import { membershipIn, type WorkingRoom } from './working-room.js'
+
+/** Thrown inside the transaction when another writer was faster: the verdicts must be found anew. */
+export class StaleRoom extends Error {
+  constructor(roomId: string) {
+    super(`${roomId} changed meanwhile`)
+    this.name = 'StaleRoom'
+  }
+}
+
+export interface Persisted {
+  /** Positions of the live events, in the order of `room.pending`; undefined for the others. */
+  readonly positions: readonly (number | undefined)[]
+  readonly lastPos: number
+}
+
+/**
+ * Writes a batch of events with everything that follows from them, as one transaction's body.
+ * Pre: nodes, keys and events of `room` are computed from `room.base`.
+ * Post: all or nothing; throws `StaleRoom` when `room.base.rev` is no longer the room's.
+ */
+export function* persistRoom(room: WorkingRoom, now: number, serverName: string): Tx<Persisted> {
+  const { base, pending } = room
+  if (base.rev === 0) {
+    const made = yield* insertRoom({
+      nid: base.nid,
+      room_id: base.roomId,
+      version: base.rules.id,
+      rev: 0,
+      state_root: null,
+      heads: '[]',
+      last_pos: 0,
+      published: 0,
+    })
+    if (!made) throw new StaleRoom(base.roomId)
+  }
+  if (!(yield* insertStateKeys([...room.newKeys.values()]))) throw new StaleRoom(base.roomId)
+  yield* insertStateNodes(
+    base.nid,
+    [...room.nodes.values()].map(({ name, bytes }) => ({ hash: name, data: bytes })),
+  )
+  yield* enqueuePdus(pending.flatMap((item) => item.destinations.map((to) => [to, item.stored.nid] as const)))
+  for (const rise of mergedRises(pending.flatMap((item) => item.unread))) {
+    yield* raiseUnread(base.nid, rise.thread, rise.users, rise.notify, rise.highlight)
+  }
+  const redactions = pending.filter(
+    (item) => item.stored.event.redacts !== undefined && item.stored.rejected === undefined,
+  )
+  yield* insertRedactions(
+    redactions.map((item) => ({ target: item.stored.event.redacts!, redaction: item.stored.nid })),
+  )
+  yield* insertMissingEvents(
+    pending.flatMap((item) =>
+      item.missing.map((eventId) => ({
+        roomNid: base.nid,
+        eventId,
+        referrer: item.stored.nid,
+        depth: item.stored.event.depth,
+      })),
+    ),
+  )
+  const placed = pending.filter((item) => !item.stored.outlier).map((item) => item.stored.event.id)
+  if (placed.length > 0 && base.rev > 0) yield* foundEvents(base.nid, placed)
+  yield* saveClientTransactions(
+    pending.flatMap((item) =>
+      item.clientTxn === undefined
+        ? []
+        : [{ ...item.clientTxn, ts: now, response: JSON.stringify({ event_id: item.stored.event.id }) }],
+    ),
+  )
+
+  // Positions last: their row stays locked until the commit. A change of state that no live event brings takes one too.
+  const wanting = pending.filter((item) => item.live || item.stateChanges.length > 0)
+  const last = wanting.length === 0 ? yield* readPosition() : yield* allocatePosition(wanting.length)
+  let next = last - wanting.length + 1
+  const positions: (number | undefined)[] = []
+  const deltas: StateDeltaRow[] = []
+  const members = new Map<string, MembershipRow>()
+  let lastPos = base.lastPos
+  for (const item of pending) {
+    const takes = item.live || item.stateChanges.length > 0
+    const pos = takes ? next++ : undefined
+    positions.push(item.live ? pos : undefined)
+    if (item.live) {
+      item.stored = { ...item.stored, pos, ord: pos }
+      lastPos = pos!
+    }
+    for (const change of item.stateChanges) {
+      deltas.push({
+        pos: pos!,
+        room_nid: base.nid,
+        type: change.type,
+        state_key: change.stateKey,
+        event_nid: change.after?.nid ?? null,
+        prev_nid: change.before?.nid ?? null,
+      })
+      if (change.type !== 'm.room.member') continue
+      const server = serverNameOf(change.stateKey) ?? ''
+      members.set(change.stateKey, {
+        room_nid: base.nid,
+        user_id: change.stateKey,
+        membership: membershipIn(change.after) ?? 'leave',
+        event_nid: change.after?.nid ?? null,
+        sender: change.after?.event.sender ?? change.stateKey,
+        pos: pos!,
+        server,
+        local: server === serverName ? 1 : 0,
+        forgotten: 0,
+        stripped_state: null,
+      })
+    }
+  }
+  yield* insertEvents(pending.map((item) => toRow(item.stored, item.json)))
+  for (const { stored, redaction } of pending) {
+    if (redaction !== undefined) yield* markRedacted(redaction.target.nid, stored.nid, redaction.json)
+  }
+  yield* insertStateDeltas(deltas)
+  yield* upsertMemberships([...members.values()])
+  const advanced = yield* advanceRoom(
+    {
+      nid: base.nid,
+      version: base.rules.id,
+      state_root: room.root ?? null,
+      heads: JSON.stringify(room.heads.map((head) => head.nid)),
+      last_pos: lastPos,
+    },
+    base.rev,
+  )
+  if (!advanced) throw new StaleRoom(base.roomId)
+  return { positions, lastPos }
+}
+
+interface MergedRise {
+  readonly thread: string
+  readonly users: readonly string[]
+  notify: number
+  highlight: number
+}
+
+/** Rises of a batch for the same users and thread are one statement. */
+function mergedRises(
+  rises: readonly { thread: string; users: readonly string[]; highlight: boolean }[],
+): MergedRise[] {
+  const merged = new Map<string, MergedRise>()
+  for (const rise of rises) {
+    if (rise.users.length === 0) continue
+    const key = JSON.stringify([rise.thread, rise.users])
+    const known = merged.get(key)
+    if (known === undefined) {
+      merged.set(key, {
+        thread: rise.thread,
+        users: rise.users,
+        notify: 1,
+        highlight: rise.highlight ? 1 : 0,
+      })
+    } else {
+      known.notify++
+      if (rise.highlight) known.highlight++
+    }
+  }
+  return [...merged.values()]
+}

@@ -1,0 +1,68 @@
+import { roomVersion } from '../../core/room-version/versions.js'
+import type { RoomVersionRules } from '../../core/room-version/rules.js'
+import { createLru } from '../../platform/lru.js'
+import { roomById, type RoomRow } from '../../storage/tables/rooms.js'
+import type { Store } from '../../storage/tx.js'
+import type { EventStore } from './event-store.js'
+import type { Nids } from './nids.js'
+import type { RoomSnapshot } from './working-room.js'
+
+/** Committed rooms, cached. */
+export interface RoomLoader {
+  /** Undefined for a room that this server has never met. */
+  load(roomId: string): Promise<RoomSnapshot | undefined>
+  /** A snapshot for a room to be made. */
+  fresh(roomId: string, rules: RoomVersionRules): Promise<RoomSnapshot>
+  remember(snapshot: RoomSnapshot): void
+  forget(roomId: string): void
+}
+
+export function createRoomLoader(deps: { store: Store; events: EventStore; nids: Nids }): RoomLoader {
+  const snapshots = createLru<string, RoomSnapshot>({ max: 10_000 })
+
+  async function fromRow(row: RoomRow): Promise<RoomSnapshot | undefined> {
+    const rules = roomVersion(row.version)
+    if (rules === undefined) return undefined
+    const nids = JSON.parse(row.heads) as number[]
+    const events = await deps.events.byNids(nids)
+    return {
+      nid: row.nid,
+      roomId: row.room_id,
+      rules,
+      rev: row.rev,
+      root: row.state_root ?? undefined,
+      heads: nids.flatMap((nid) => {
+        const event = events.get(nid)?.event
+        return event === undefined ? [] : [{ nid, id: event.id, depth: event.depth }]
+      }),
+      lastPos: row.last_pos,
+    }
+  }
+
+  return {
+    async load(roomId) {
+      const known = snapshots.get(roomId)
+      if (known !== undefined) return known
+      const row = await deps.store.read('rooms.load', () => roomById(roomId))
+      const snapshot = row === undefined ? undefined : await fromRow(row)
+      // A writer may have committed a newer one meanwhile.
+      const newer = snapshots.get(roomId)
+      if (newer !== undefined) return newer
+      if (snapshot !== undefined) snapshots.set(roomId, snapshot)
+      return snapshot
+    },
+    async fresh(roomId, rules) {
+      return {
+        nid: await deps.nids.take('room'),
+        roomId,
+        rules,
+        rev: 0,
+        root: undefined,
+        heads: [],
+        lastPos: 0,
+      }
+    },
+    remember: (snapshot) => snapshots.set(snapshot.roomId, snapshot),
+    forget: (roomId) => void snapshots.delete(roomId),
+  }
+}

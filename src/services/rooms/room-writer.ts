@@ -1,0 +1,187 @@
+import { MatrixError } from '../../core/errors.js'
+import type { RoomVersionRules } from '../../core/room-version/rules.js'
+import type { Clock } from '../../platform/clock.js'
+import type { Logger } from '../../platform/logger.js'
+import type { Store } from '../../storage/tx.js'
+import type { Nids } from './nids.js'
+import { persistRoom, StaleRoom, type Persisted } from './persist.js'
+import type { RoomLoader } from './room-loader.js'
+import type { Rosters } from './roster.js'
+import {
+  openWorkingRoom,
+  type Pending,
+  type RoomReaders,
+  type RoomSnapshot,
+  type WorkingRoom,
+} from './working-room.js'
+
+/**
+ * Gives rooms their turn. Jobs for one room run one after the other on a working room; those that wait meanwhile are
+ * written together in one transaction. A job sees the events of the jobs before it. When another process was faster
+ * (`StaleRoom`), the jobs run again on the new snapshot, so no verdict is stale.
+ *
+ * A job must not touch the network: the whole room waits for it.
+ */
+export interface RoomWriter {
+  /** Resolves with the job's result once all that it added is on disk. Rejects with what it throws; it then adds nothing. */
+  write<T>(roomId: string, job: (room: WorkingRoom) => Promise<T>): Promise<T>
+  /** The same for a room that need not exist yet. */
+  create<T>(roomId: string, rules: RoomVersionRules, job: (room: WorkingRoom) => Promise<T>): Promise<T>
+}
+
+export interface Committed {
+  readonly room: WorkingRoom
+  readonly pending: readonly Pending[]
+  readonly persisted: Persisted
+}
+
+export interface RoomWriterDeps {
+  readonly store: Store
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly nids: Nids
+  readonly loader: RoomLoader
+  readonly rosters: Rosters
+  readonly readers: RoomReaders
+  /** After the batch is on disk and the caches know it: wakes syncs, senders and whoever else listens. */
+  onCommitted(committed: Committed): void
+}
+
+interface Job {
+  readonly rules: RoomVersionRules | undefined
+  readonly run: (room: WorkingRoom) => Promise<unknown>
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** Jobs of one transaction; more would hold the room for too long. */
+const BATCH = 64
+const MAX_WAITING = 2_000
+const MAX_ATTEMPTS = 10
+
+export function createRoomWriter(deps: RoomWriterDeps): RoomWriter {
+  const waiting = new Map<string, Job[]>()
+
+  function enqueue<T>(
+    roomId: string,
+    rules: RoomVersionRules | undefined,
+    run: (room: WorkingRoom) => Promise<T>,
+  ): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const job: Job = { rules, run, resolve: resolve as (value: unknown) => void, reject }
+      const queue = waiting.get(roomId)
+      if (queue === undefined) {
+        waiting.set(roomId, [job])
+        void drain(roomId)
+      } else if (queue.length >= MAX_WAITING) {
+        reject(
+          new MatrixError('M_LIMIT_EXCEEDED', 'Too many events wait for this room', { retry_after_ms: 1000 }),
+        )
+      } else {
+        queue.push(job)
+      }
+    })
+  }
+
+  async function drain(roomId: string): Promise<void> {
+    const queue = waiting.get(roomId)!
+    // Jobs that arrive in this tick join the first batch.
+    await Promise.resolve()
+    while (queue.length > 0) {
+      const jobs = queue.splice(0, BATCH)
+      try {
+        await runBatch(roomId, jobs)
+      } catch (error) {
+        deps.loader.forget(roomId)
+        for (const job of jobs) job.reject(error)
+      }
+    }
+    waiting.delete(roomId)
+  }
+
+  async function snapshotFor(roomId: string, jobs: readonly Job[]): Promise<RoomSnapshot> {
+    const known = await deps.loader.load(roomId)
+    if (known !== undefined) return known
+    const rules = jobs.find((job) => job.rules !== undefined)?.rules
+    if (rules === undefined) throw new MatrixError('M_NOT_FOUND', 'Unknown room')
+    return deps.loader.fresh(roomId, rules)
+  }
+
+  async function runBatch(roomId: string, jobs: readonly Job[]): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      const base = await snapshotFor(roomId, jobs)
+      const room = openWorkingRoom(base, await deps.rosters.of(base.nid))
+      const results: { job: Job; value?: unknown; error?: unknown }[] = []
+      for (const job of jobs) {
+        const mark = savepoint(room)
+        try {
+          results.push({ job, value: await job.run(room) })
+        } catch (error) {
+          mark.rollBack()
+          results.push({ job, error })
+        }
+      }
+      let persisted: Persisted | undefined
+      if (room.pending.length > 0) {
+        try {
+          persisted = await deps.store.write('room.persist', () =>
+            persistRoom(room, deps.clock.now(), deps.readers.serverName),
+          )
+        } catch (error) {
+          deps.loader.forget(roomId)
+          deps.rosters.forget(base.nid)
+          if (!(error instanceof StaleRoom) || attempt >= MAX_ATTEMPTS) throw error
+          deps.logger.debug({ roomId, attempt }, 'the room changed meanwhile; its events are judged again')
+          continue
+        }
+        adopt(room, persisted)
+      }
+      for (const { job, value, error } of results) {
+        if (error === undefined) job.resolve(value)
+        else job.reject(error)
+      }
+      return
+    }
+  }
+
+  function adopt(room: WorkingRoom, persisted: Persisted): void {
+    const { readers } = deps
+    readers.events.remember(room.pending.map((item) => item.stored))
+    readers.events.forget(
+      room.pending.flatMap((item) => (item.redaction === undefined ? [] : [item.redaction.target.nid])),
+    )
+    readers.states.remember(room.nodes.values())
+    readers.states.stored([...room.newKeys.values()])
+    deps.rosters.set(room.base.nid, room.roster)
+    deps.loader.remember({
+      ...room.base,
+      rev: room.base.rev + 1,
+      root: room.root,
+      heads: room.heads,
+      lastPos: persisted.lastPos,
+    })
+    deps.onCommitted({ room, pending: room.pending, persisted })
+  }
+
+  return {
+    write: (roomId, job) => enqueue(roomId, undefined, job),
+    create: (roomId, rules, job) => enqueue(roomId, rules, job),
+  }
+}
+
+/** A job that throws leaves no trace in the working room. */
+function savepoint(room: WorkingRoom): { rollBack(): void } {
+  const { root, heads, roster } = room
+  const pending = room.pending.length
+  return {
+    rollBack() {
+      room.root = root
+      room.heads = heads
+      room.roster = roster
+      for (const { stored } of room.pending.splice(pending)) {
+        room.byNid.delete(stored.nid)
+        room.byId.delete(stored.event.id)
+      }
+    },
+  }
+}

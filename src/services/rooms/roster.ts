@@ -1,0 +1,74 @@
+import { createLru } from '../../platform/lru.js'
+import { all, type Store } from '../../storage/tx.js'
+import { serverNameOf } from '../../core/ids/server-name-of.js'
+
+/** Who has joined a room: local users to notify, other servers (with their number of joined users) to send to. */
+export interface Roster {
+  readonly local: ReadonlySet<string>
+  readonly servers: ReadonlyMap<string, number>
+}
+
+export interface MemberChange {
+  readonly userId: string
+  readonly before: string | undefined
+  readonly after: string | undefined
+}
+
+export interface Rosters {
+  of(roomNid: number): Promise<Roster>
+  /** After a commit: the roster that the room has now. */
+  set(roomNid: number, roster: Roster): void
+  forget(roomNid: number): void
+}
+
+export function applyMemberChanges(
+  roster: Roster,
+  changes: readonly MemberChange[],
+  serverName: string,
+): Roster {
+  const moved = changes.filter((change) => (change.before === 'join') !== (change.after === 'join'))
+  if (moved.length === 0) return roster
+  const local = new Set(roster.local)
+  const servers = new Map(roster.servers)
+  for (const { userId, after } of moved) {
+    const server = serverNameOf(userId)
+    if (server === undefined) continue
+    if (server === serverName) {
+      if (after === 'join') local.add(userId)
+      else local.delete(userId)
+      continue
+    }
+    const count = (servers.get(server) ?? 0) + (after === 'join' ? 1 : -1)
+    if (count > 0) servers.set(server, count)
+    else servers.delete(server)
+  }
+  return { local, servers }
+}
+
+export function createRosters(store: Store): Rosters {
+  const rosters = createLru<number, Roster>({ max: 5_000 })
+  return {
+    async of(roomNid) {
+      const known = rosters.get(roomNid)
+      if (known !== undefined) return known
+      const roster = await store.read('rooms.roster', function* () {
+        const local = yield* all<{ user_id: string }>(
+          `SELECT user_id FROM memberships WHERE room_nid = ? AND local = 1 AND membership = 'join'`,
+          roomNid,
+        )
+        const servers = yield* all<{ server: string; users: number }>(
+          `SELECT server, COUNT(*) AS users FROM memberships WHERE room_nid = ? AND local = 0 AND membership = 'join' GROUP BY server`,
+          roomNid,
+        )
+        return {
+          local: new Set(local.map((row) => row.user_id)),
+          servers: new Map(servers.map((row) => [row.server, Number(row.users)])),
+        }
+      })
+      rosters.set(roomNid, roster)
+      return roster
+    },
+    set: (roomNid, roster) => rosters.set(roomNid, roster),
+    forget: (roomNid) => void rosters.delete(roomNid),
+  }
+}

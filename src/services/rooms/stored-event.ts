@@ -1,0 +1,105 @@
+import type { Pdu, RoomEvent } from '../../core/event/types.js'
+import { parseJson } from '../../core/json/parse.js'
+import { isObject } from '../../core/json/value.js'
+import type { RoomVersionRules } from '../../core/room-version/rules.js'
+import type { EventRow } from '../../storage/tables/events.js'
+
+/** An event with what this server has found about it. */
+export interface StoredEvent {
+  readonly nid: number
+  readonly roomNid: number
+  readonly event: RoomEvent
+  /** Position in the live stream; undefined for what never was live. */
+  readonly pos: number | undefined
+  readonly ord: number | undefined
+  readonly outlier: boolean
+  /** The rule that refused it. */
+  readonly rejected: string | undefined
+  readonly softFailed: boolean
+  /** Roots of the state trie before and after it; undefined for outliers. */
+  readonly stateBefore: string | undefined
+  readonly stateAfter: string | undefined
+  readonly authNids: readonly number[]
+  /** The state event that it replaced. */
+  readonly replaces: number | undefined
+  readonly redactedBy: number | undefined
+  /** `[device id, transaction id]` of the client request that made it. */
+  readonly txn: readonly [string, string] | undefined
+}
+
+const idsOf = (list: unknown): string[] =>
+  (list as readonly (string | readonly [string, unknown])[]).map((item) =>
+    typeof item === 'string' ? item : item[0],
+  )
+
+/** Rebuilds an event that was checked when it came in. */
+export function reviveEvent(json: string, id: string, roomId: string, rules: RoomVersionRules): RoomEvent {
+  let pdu: Pdu
+  if (rules.strictCanonicalJson) {
+    pdu = JSON.parse(json) as Pdu
+  } else {
+    const parsed = parseJson(json)
+    if (!parsed.ok) throw new Error(`the stored event ${id} is damaged: ${parsed.reason}`)
+    pdu = parsed.value as Pdu
+  }
+  const redacts = rules.redactsIn === 'content' ? pdu.content['redacts'] : pdu['redacts']
+  return {
+    id,
+    roomId,
+    rules,
+    type: pdu.type,
+    sender: pdu.sender,
+    stateKey: pdu['state_key'] as string | undefined,
+    content: isObject(pdu.content) ? pdu.content : {},
+    depth: Number(pdu.depth),
+    originServerTs: Number(pdu.origin_server_ts),
+    prevEvents: idsOf(pdu['prev_events']),
+    authEvents: idsOf(pdu['auth_events']),
+    redacts: typeof redacts === 'string' ? redacts : undefined,
+    pdu,
+  }
+}
+
+export function fromRow(row: EventRow, roomId: string, rules: RoomVersionRules): StoredEvent {
+  return {
+    nid: row.nid,
+    roomNid: row.room_nid,
+    event: reviveEvent(row.json, row.event_id, roomId, rules),
+    pos: row.pos ?? undefined,
+    ord: row.ord ?? undefined,
+    outlier: row.outlier === 1,
+    rejected: row.rejected ?? undefined,
+    softFailed: row.soft_failed === 1,
+    stateBefore: row.state_before ?? undefined,
+    stateAfter: row.state_after ?? undefined,
+    authNids: JSON.parse(row.auth) as number[],
+    replaces: row.replaces ?? undefined,
+    redactedBy: row.redacted_by ?? undefined,
+    txn: row.txn === null ? undefined : (JSON.parse(row.txn) as [string, string]),
+  }
+}
+
+export function toRow(stored: StoredEvent, json: string): EventRow {
+  return {
+    nid: stored.nid,
+    event_id: stored.event.id,
+    room_nid: stored.roomNid,
+    type: stored.event.type,
+    state_key: stored.event.stateKey ?? null,
+    sender: stored.event.sender,
+    depth: stored.event.depth,
+    ts: stored.event.originServerTs,
+    pos: stored.pos ?? null,
+    ord: stored.ord ?? null,
+    outlier: stored.outlier ? 1 : 0,
+    rejected: stored.rejected ?? null,
+    soft_failed: stored.softFailed ? 1 : 0,
+    state_before: stored.stateBefore ?? null,
+    state_after: stored.stateAfter ?? null,
+    auth: JSON.stringify(stored.authNids),
+    replaces: stored.replaces ?? null,
+    redacted_by: stored.redactedBy ?? null,
+    txn: stored.txn === undefined ? null : JSON.stringify(stored.txn),
+    json,
+  }
+}

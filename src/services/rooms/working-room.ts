@@ -1,0 +1,196 @@
+import type { RoomEvent } from '../../core/event/types.js'
+import type { RoomVersionRules } from '../../core/room-version/rules.js'
+import type { NodeName } from '../../core/state-trie/node.js'
+import type { NewNode } from '../../core/state-trie/walk.js'
+import type { StateKeyRow } from '../../storage/tables/state.js'
+import type { EventStore } from './event-store.js'
+import { applyMemberChanges, type MemberChange, type Roster } from './roster.js'
+import { mapKey, type StateKey, type StateStore } from './state-store.js'
+import type { StoredEvent } from './stored-event.js'
+
+/** A forward extremity. */
+export interface Head {
+  readonly nid: number
+  readonly id: string
+  readonly depth: number
+}
+
+/** A room as committed. */
+export interface RoomSnapshot {
+  readonly nid: number
+  readonly roomId: string
+  readonly rules: RoomVersionRules
+  readonly rev: number
+  /** Undefined when this server knows no state of the room. */
+  readonly root: NodeName | undefined
+  readonly heads: readonly Head[]
+  readonly lastPos: number
+}
+
+/** One key of the current state that changed. */
+export interface StateChange extends StateKey {
+  readonly before: StoredEvent | undefined
+  readonly after: StoredEvent | undefined
+}
+
+/** Counts to raise for local users who have not read an event. */
+export interface UnreadRise {
+  readonly thread: string
+  readonly users: readonly string[]
+  readonly highlight: boolean
+}
+
+/** One event waiting to be written, with all that its transaction writes because of it. */
+export interface Pending {
+  stored: StoredEvent
+  readonly json: string
+  /** Gets a stream position, and clients see it. */
+  readonly live: boolean
+  readonly stateChanges: readonly StateChange[]
+  readonly destinations: readonly string[]
+  readonly unread: readonly UnreadRise[]
+  /** Events that it names as predecessors and that this server lacks. */
+  readonly missing: readonly string[]
+  /** The target of a redaction that takes effect now, with its redacted form. */
+  readonly redaction:
+    { readonly target: StoredEvent; readonly event: RoomEvent; readonly json: string } | undefined
+  /** The client's transaction, to answer a repeated request. */
+  readonly clientTxn: ClientTxn | undefined
+}
+
+export interface ClientTxn {
+  readonly userId: string
+  readonly deviceId: string
+  readonly path: string
+  readonly txnId: string
+}
+
+/**
+ * A room in the making: the committed snapshot and, over it, events that the next transaction will write.
+ * Only the room's writer holds one, and only while it has the room's turn.
+ */
+export interface WorkingRoom {
+  readonly base: RoomSnapshot
+  readonly roomId: string
+  readonly rules: RoomVersionRules
+  root: NodeName | undefined
+  heads: readonly Head[]
+  roster: Roster
+  readonly pending: Pending[]
+  readonly nodes: Map<NodeName, NewNode>
+  readonly newKeys: Map<number, StateKeyRow>
+  readonly byNid: Map<number, StoredEvent>
+  readonly byId: Map<string, StoredEvent>
+}
+
+export function openWorkingRoom(base: RoomSnapshot, roster: Roster): WorkingRoom {
+  return {
+    base,
+    roomId: base.roomId,
+    rules: base.rules,
+    root: base.root,
+    heads: base.heads,
+    roster,
+    pending: [],
+    nodes: new Map(),
+    newKeys: new Map(),
+    byNid: new Map(),
+    byId: new Map(),
+  }
+}
+
+/** What a working room needs to read what is on disk. */
+export interface RoomReaders {
+  readonly events: EventStore
+  readonly states: StateStore
+  readonly serverName: string
+}
+
+export async function eventsByNids(
+  room: WorkingRoom,
+  nids: readonly number[],
+  { events }: RoomReaders,
+): Promise<Map<number, StoredEvent>> {
+  const found = new Map<number, StoredEvent>()
+  const rest: number[] = []
+  for (const nid of nids) {
+    const own = room.byNid.get(nid)
+    if (own === undefined) rest.push(nid)
+    else found.set(nid, own)
+  }
+  if (rest.length > 0) for (const [nid, event] of await events.byNids(rest)) found.set(nid, event)
+  return found
+}
+
+export async function eventsByIds(
+  room: WorkingRoom,
+  ids: readonly string[],
+  { events }: RoomReaders,
+): Promise<Map<string, StoredEvent>> {
+  const found = new Map<string, StoredEvent>()
+  const rest: string[] = []
+  for (const id of ids) {
+    const own = room.byId.get(id)
+    if (own === undefined) rest.push(id)
+    else found.set(id, own)
+  }
+  if (rest.length > 0) for (const [id, event] of await events.byIds(rest)) found.set(id, event)
+  return found
+}
+
+/** Some keys of a state (by default the current one), keyed by `mapKey`. */
+export async function stateEvents(
+  room: WorkingRoom,
+  keys: readonly StateKey[],
+  readers: RoomReaders,
+  root: NodeName | undefined = room.root,
+): Promise<Map<string, StoredEvent>> {
+  if (root === undefined) return new Map()
+  const nids = await readers.states.read(room.base.nid, root, keys, room.nodes)
+  const byNid = await eventsByNids(room, [...nids.values()], readers)
+  const out = new Map<string, StoredEvent>()
+  for (const [key, nid] of nids) {
+    const event = byNid.get(nid)
+    if (event !== undefined) out.set(key, event)
+  }
+  return out
+}
+
+/** The root of a state after one of its keys was set to an event. */
+export async function setState(
+  room: WorkingRoom,
+  root: NodeName | undefined,
+  key: StateKey,
+  eventNid: number,
+  { states }: RoomReaders,
+): Promise<NodeName> {
+  const { nid, fresh } = await states.intern(key)
+  if (fresh) room.newKeys.set(nid, { nid, type: key.type, state_key: key.stateKey })
+  const updated = await states.update(room.base.nid, root, new Map([[nid, eventNid]]), room.nodes)
+  for (const [name, node] of updated.created) room.nodes.set(name, node)
+  return updated.root
+}
+
+export const membershipIn = (event: StoredEvent | undefined): string | undefined => {
+  const membership = event?.event.content['membership']
+  return typeof membership === 'string' ? membership : undefined
+}
+
+export const memberChanges = (changes: readonly StateChange[]): MemberChange[] =>
+  changes
+    .filter((change) => change.type === 'm.room.member')
+    .map((change) => ({
+      userId: change.stateKey,
+      before: membershipIn(change.before),
+      after: membershipIn(change.after),
+    }))
+
+/** Adds an event to what the next transaction writes. */
+export function addPending(room: WorkingRoom, pending: Pending, readers: RoomReaders): void {
+  room.pending.push(pending)
+  room.byNid.set(pending.stored.nid, pending.stored)
+  room.byId.set(pending.stored.event.id, pending.stored)
+  room.roster = applyMemberChanges(room.roster, memberChanges(pending.stateChanges), readers.serverName)
+}
+
+export { mapKey }

@@ -1,0 +1,179 @@
+import { all, many, one, run, type Tx } from '../tx.js'
+
+export interface EventRow {
+  readonly nid: number
+  readonly event_id: string
+  readonly room_nid: number
+  readonly type: string
+  readonly state_key: string | null
+  readonly sender: string
+  readonly depth: number
+  readonly ts: number
+  /** Position in the live stream; null for what never was live: outliers, backfill, rejected events. */
+  readonly pos: number | null
+  /** Orders events of one depth: the position, or a negative number that falls with each backfill. */
+  readonly ord: number | null
+  /** 1: known for its content only, with no state of its own. */
+  readonly outlier: number
+  /** The rule that refused it, or null. */
+  readonly rejected: string | null
+  readonly soft_failed: number
+  readonly state_before: string | null
+  readonly state_after: string | null
+  /** Nids of its auth events, a JSON array. */
+  readonly auth: string
+  /** The state event that it replaced. */
+  readonly replaces: number | null
+  /** The redaction that took its content. */
+  readonly redacted_by: number | null
+  /** `[device id, transaction id]` of the client request that made it. */
+  readonly txn: string | null
+  readonly json: string
+}
+
+const COLUMNS =
+  'nid, event_id, room_nid, type, state_key, sender, depth, ts, pos, ord, outlier, rejected, soft_failed, state_before, state_after, auth, replaces, redacted_by, txn, json'
+
+/** Post: new events exist; an outlier that is known already takes its place in the graph. */
+export function* insertEvents(rows: readonly EventRow[]): Tx<void> {
+  yield* many(
+    `INSERT INTO events (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (nid) DO UPDATE SET pos = excluded.pos, ord = excluded.ord, outlier = excluded.outlier,
+       rejected = excluded.rejected, soft_failed = excluded.soft_failed, state_before = excluded.state_before,
+       state_after = excluded.state_after, auth = excluded.auth, replaces = excluded.replaces`,
+    rows.map((row) => [
+      row.nid,
+      row.event_id,
+      row.room_nid,
+      row.type,
+      row.state_key,
+      row.sender,
+      row.depth,
+      row.ts,
+      row.pos,
+      row.ord,
+      row.outlier,
+      row.rejected,
+      row.soft_failed,
+      row.state_before,
+      row.state_after,
+      row.auth,
+      row.replaces,
+      row.redacted_by,
+      row.txn,
+      row.json,
+    ]),
+  )
+}
+
+export function* eventsByNids(nids: readonly number[]): Tx<readonly EventRow[]> {
+  return yield* all<EventRow>(`SELECT ${COLUMNS} FROM events WHERE nid IN (??)`, nids)
+}
+
+export function* eventsByIds(ids: readonly string[]): Tx<readonly EventRow[]> {
+  return yield* all<EventRow>(`SELECT ${COLUMNS} FROM events WHERE event_id IN (??)`, ids)
+}
+
+/** Events that clients of the room may be shown, live, in (from, to], newest first. */
+export function* liveEvents(
+  roomNid: number,
+  from: number,
+  to: number,
+  limit: number,
+): Tx<readonly EventRow[]> {
+  return yield* all<EventRow>(
+    `SELECT ${COLUMNS} FROM events WHERE room_nid = ? AND pos > ? AND pos <= ? AND soft_failed = 0
+     ORDER BY pos DESC LIMIT ?`,
+    roomNid,
+    from,
+    to,
+    limit,
+  )
+}
+
+/** One page of a room in topological order, strictly before (depth, ord). */
+export function* eventsBefore(
+  roomNid: number,
+  depth: number,
+  ord: number,
+  limit: number,
+): Tx<readonly EventRow[]> {
+  return yield* all<EventRow>(
+    `SELECT ${COLUMNS} FROM events WHERE room_nid = ? AND (depth, ord) < (?, ?) AND ord IS NOT NULL
+     ORDER BY depth DESC, ord DESC LIMIT ?`,
+    roomNid,
+    depth,
+    ord,
+    limit,
+  )
+}
+
+/** One page in topological order, strictly after (depth, ord), oldest first. */
+export function* eventsAfter(
+  roomNid: number,
+  depth: number,
+  ord: number,
+  limit: number,
+): Tx<readonly EventRow[]> {
+  return yield* all<EventRow>(
+    `SELECT ${COLUMNS} FROM events WHERE room_nid = ? AND (depth, ord) > (?, ?) AND ord IS NOT NULL
+     ORDER BY depth, ord LIMIT ?`,
+    roomNid,
+    depth,
+    ord,
+    limit,
+  )
+}
+
+/** The smallest `ord` in use: backfill goes below it. */
+export function* lowestOrd(roomNid: number): Tx<number> {
+  const row = yield* one<{ low: number | null }>(
+    'SELECT MIN(ord) AS low FROM events WHERE room_nid = ?',
+    roomNid,
+  )
+  return row?.low ?? 0
+}
+
+/** Post: the event's content is gone; `json` is its redacted form. */
+export function* markRedacted(nid: number, redactionNid: number, json: string): Tx<void> {
+  yield* run('UPDATE events SET redacted_by = ?, json = ? WHERE nid = ?', redactionNid, json, nid)
+}
+
+export function* insertRedactions(rows: readonly { target: string; redaction: number }[]): Tx<void> {
+  yield* many(
+    'INSERT INTO redactions (target, redaction) VALUES (?, ?) ON CONFLICT DO NOTHING',
+    rows.map((row) => [row.target, row.redaction]),
+  )
+}
+
+/** Redactions that name one of these events, arrived before them or not. */
+export function* redactionsOf(
+  targets: readonly string[],
+): Tx<readonly { readonly target: string; readonly redaction: number }[]> {
+  return yield* all('SELECT target, redaction FROM redactions WHERE target IN (??)', targets)
+}
+
+/** Predecessors of known events that this server lacks, for backfill: those nearest before a depth first. */
+export function* missingEvents(
+  roomNid: number,
+  limit: number,
+): Tx<readonly { readonly event_id: string; readonly depth: number }[]> {
+  return yield* all(
+    'SELECT event_id, MAX(depth) AS depth FROM missing_events WHERE room_nid = ? GROUP BY event_id ORDER BY 2 DESC LIMIT ?',
+    roomNid,
+    limit,
+  )
+}
+
+export function* insertMissingEvents(
+  rows: readonly { roomNid: number; eventId: string; referrer: number; depth: number }[],
+): Tx<void> {
+  yield* many(
+    'INSERT INTO missing_events (room_nid, event_id, referrer, depth) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
+    rows.map((row) => [row.roomNid, row.eventId, row.referrer, row.depth]),
+  )
+}
+
+export function* foundEvents(roomNid: number, ids: readonly string[]): Tx<void> {
+  yield* run('DELETE FROM missing_events WHERE room_nid = ? AND event_id IN (??)', roomNid, ids)
+}
