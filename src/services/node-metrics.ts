@@ -4,17 +4,17 @@ import type { StoreObserver } from '../storage/observer.js'
 /** What the parts of a node report about themselves; each is cheap enough to call on every request. */
 export interface NodeMetrics {
   /** An answered request. `route` is an operationId, or `unrecognized`. */
-  onAnswer(route: string, method: string, status: number, seconds: number): void
+  readonly onAnswer: (route: string, method: string, status: number, seconds: number) => void
   /** One computed answer to /sync. */
-  onSync(kind: 'initial' | 'incremental', seconds: number): void
+  readonly onSync: (kind: 'initial' | 'incremental', seconds: number) => void
   /** Events that this node created and stored. */
-  onSent(count: number): void
+  readonly onSent: (count: number) => void
   /** Events of other servers that were applied to rooms. */
-  onReceived(count: number): void
+  readonly onReceived: (count: number) => void
   /** Reads, commits and syncs of the store: its `observe` option. */
   readonly onStore: StoreObserver
   /** A number that is read when the metrics are asked for, such as the length of a queue. */
-  watch(name: string, help: string, read: () => number | Promise<number>): void
+  readonly watch: (name: string, help: string, read: () => number | Promise<number>) => void
 }
 
 /** The metrics of a node; see docs/operations.md for what to watch. */
