@@ -1,0 +1,165 @@
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { findFaults, parseAcknowledged } from './check-load.js'
+import type { ChildTask } from './child.js'
+import { compileForChild } from './compile.js'
+import { readDiskLog, replay } from './disk-log.js'
+
+const CUTS = 50
+const KILLS = 50
+/** Each lane is a database of its own, so that two processes run at a time. */
+const LANES = 2
+const LUCK = [0, 0.1, 0.5, 0.9, 1]
+
+const seed = Number(process.env['CHANCERY_CUT_SEED'] ?? Date.now() % 2 ** 31)
+const base = realpathSync(mkdtempSync(join(tmpdir(), 'chancery-cut-')))
+const shim = join(base, 'shim.so')
+let child: string
+let folders = 0
+
+/** mulberry32: a run is repeated by its seed. */
+function randomFrom(start: number): () => number {
+  let state = start
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+function freshFolder(): string {
+  const folder = join(base, `f${folders++}`)
+  mkdirSync(folder)
+  return folder
+}
+
+const compiler = spawnSync('gcc', ['--version']).status === 0 && process.platform === 'linux'
+if (!compiler) console.warn('the power-cut test was skipped: it needs Linux and gcc')
+
+beforeAll(() => {
+  child = compileForChild(join(base, 'compiled'))
+  if (!compiler) return
+  const source = fileURLToPath(new URL('./shim.c', import.meta.url))
+  execFileSync('gcc', ['-shared', '-fPIC', '-O2', '-o', shim, source, '-ldl', '-lpthread'])
+})
+
+afterAll(() => {
+  rmSync(base, { recursive: true, force: true })
+})
+
+/** Lets the process write under the shim for a while. Gives the path of the log. */
+async function recordLoad(sync: ChildTask['sync']): Promise<string> {
+  const folder = freshFolder()
+  const log = `${folder}.log`
+  const task: ChildTask = { folder, run: 'r', writers: 16, bytes: 900, logBytes: 300_000, forMs: 1_500, sync }
+  const env = { ...process.env, LD_PRELOAD: shim, SHIM_DIR: folder, SHIM_LOG: log, SHIM_SYNC_US: '2000' }
+  const running = spawn(process.execPath, [child, JSON.stringify(task)], { env, stdio: ['ignore', 'ignore', 'pipe'] }) // prettier-ignore
+  let complaint = ''
+  running.stderr.on('data', (text: Buffer) => (complaint += text.toString()))
+  const code = await new Promise((resolve) => running.on('exit', resolve))
+  if (code !== 0) throw new Error(`the process failed: ${complaint}`)
+  return log
+}
+
+interface CutReport {
+  /** Cuts after which something acknowledged was lost or broken, with what was found. */
+  readonly broken: { readonly cut: number; readonly faults: readonly string[] }[]
+  readonly acknowledged: number
+  readonly checkpoints: number
+}
+
+function cutAndCheck(log: string, cuts: number, random: () => number): CutReport {
+  const records = readDiskLog(log)
+  const ready = records.findIndex((record) => record.offset === undefined && record.data.toString().includes('ready')) // prettier-ignore
+  const points = Array.from(
+    { length: cuts },
+    () => ready + 1 + Math.floor(random() * (records.length - ready)),
+  )
+  const disk = replay(records)
+  const broken: { cut: number; faults: readonly string[] }[] = []
+  let acknowledged = 0
+  for (const [index, cut] of points.sort((a, b) => a - b).entries()) {
+    disk.advance(cut)
+    const folder = freshFolder()
+    disk.cutInto(folder, LUCK[index % LUCK.length]!, random)
+    const known = parseAcknowledged(disk.appended('acknowledged')) ?? []
+    acknowledged = Math.max(acknowledged, known.length)
+    const faults = findFaults(join(folder, 'test.db'), known)
+    if (faults.length > 0) broken.push({ cut, faults: faults.slice(0, 5) })
+    rmSync(folder, { recursive: true })
+  }
+  const checkpoints = records.filter((record) => record.type === 'truncated').length
+  return { broken, acknowledged, checkpoints }
+}
+
+const whenCompiled = compiler ? describe : describe.skip
+
+whenCompiled('a power cut', () => {
+  it(`loses nothing that was acknowledged, at ${CUTS} moments (seed ${seed})`, async () => {
+    const report = cutAndCheck(await recordLoad('full'), CUTS, randomFrom(seed))
+    expect(report.broken).toEqual([])
+    expect(report.acknowledged).toBeGreaterThan(200)
+    // The moments include those in and around checkpoints.
+    expect(report.checkpoints).toBeGreaterThan(3)
+  }, 60_000)
+
+  it.each(['skip', 'none'] as const)(
+    'is seen to lose acknowledged writes where nothing syncs them (%s)',
+    async (sync) => {
+      const report = cutAndCheck(await recordLoad(sync), 10, randomFrom(seed))
+      expect(report.broken.length).toBeGreaterThan(2)
+      expect(report.broken.flatMap(({ faults }) => faults).join()).toMatch(/is lost|cannot be read|is gone/)
+    },
+    60_000,
+  )
+})
+
+describe('a killed process', () => {
+  it(`has lost nothing that was acknowledged, ${KILLS} times`, async () => {
+    const random = randomFrom(seed)
+    await Promise.all(Array.from({ length: LANES }, () => killAgainAndAgain(KILLS / LANES, random)))
+  }, 90_000)
+})
+
+/** Kills one process after another on the same database, which each next one has to recover. */
+async function killAgainAndAgain(times: number, random: () => number): Promise<void> {
+  const folder = freshFolder()
+  let before = 0
+  for (let time = 0; time < times; time++) {
+    const task: ChildTask = {
+      folder, run: `k${time}`, writers: 8, bytes: 100, logBytes: 100_000, forMs: 60_000, sync: 'full',
+    } // prettier-ignore
+    await runAndKill(task, 10 + random() * 120)
+    const text = readFileSync(join(folder, 'acknowledged'), 'utf8')
+    const known = parseAcknowledged(text)!
+    // Every fifth time the next process itself is the first to find the remains.
+    if (time % 5 === 4) continue
+    expect(findFaults(join(folder, 'test.db'), known, time % 10 === 0)).toEqual([])
+    expect(known.length).toBeGreaterThanOrEqual(before)
+    before = known.length
+  }
+  const known = parseAcknowledged(readFileSync(join(folder, 'acknowledged'), 'utf8'))!
+  expect(findFaults(join(folder, 'test.db'), known)).toEqual([])
+  expect(known.length).toBeGreaterThan(times)
+  expect(existsSync(join(folder, 'test.db-wal'))).toBe(false)
+}
+
+function runAndKill(task: ChildTask, afterMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const running = spawn(process.execPath, [child, JSON.stringify(task)], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let complaint = ''
+    running.stderr.on('data', (text: Buffer) => (complaint += text.toString()))
+    running.stdout.once('data', () => setTimeout(() => running.kill('SIGKILL'), afterMs))
+    running.on('exit', (code, signal) => {
+      if (signal === 'SIGKILL') resolve()
+      else reject(new Error(`the process ended by itself with ${code}: ${complaint}`))
+    })
+  })
+}
