@@ -1,0 +1,174 @@
+import { readFileSync } from 'node:fs'
+import { connect as connectTcp, isIP, type LookupFunction, type Socket } from 'node:net'
+import * as tls from 'node:tls'
+import { Pool, type buildConnector } from 'undici'
+import { AddressRefusedError, guardedLookup, type AddressPolicy } from './address-policy.js'
+
+/** Where to connect, and whom to expect there. */
+export interface Endpoint {
+  /** DNS name or IP address, without brackets. */
+  readonly host: string
+  readonly port: number
+  /** The DNS name or IP address that the certificate must be for; undefined for plain HTTP. */
+  readonly tlsServerName: string | undefined
+}
+
+export interface Connections {
+  /** The keep-alive connections to an endpoint. `caFor` names the server whose own authority is trusted there, if it has one. */
+  pool(endpoint: Endpoint, caFor?: string): Pool
+  /** Ends idle connections at once and the others after their request. */
+  close(): Promise<void>
+}
+
+export interface ConnectionsOptions {
+  readonly policy: AddressPolicy
+  /** PEM authorities trusted besides those of the system. */
+  readonly extraCa?: readonly string[]
+  /** Server name to the PEM authorities that alone are trusted for it. */
+  readonly caByServer?: ReadonlyMap<string, readonly string[]>
+  /** False only in tests against servers without certificates. */
+  readonly verifyTls?: boolean
+  readonly connectTimeoutMs?: number
+  /** How long an idle connection is kept. */
+  readonly keepAliveMs?: number
+  readonly maxPerEndpoint?: number
+  /** Endpoints whose connections are kept; the least recently used is closed first. */
+  readonly maxEndpoints?: number
+  /** For tests: replaces the system's resolver. */
+  readonly lookup?: LookupFunction
+}
+
+/**
+ * Outgoing connections. The address is checked where it cannot change any more: names in the lookup of the very
+ * socket, literals before it is made, and what it ended up at once more after.
+ */
+export function createConnections(options: ConnectionsOptions): Connections {
+  const { policy, connectTimeoutMs = 10_000, maxEndpoints = 2_000, verifyTls = true } = options
+  const lookup = options.lookup ?? guardedLookup(policy)
+  const pools = new Map<string, Pool>()
+  let shared: tls.SecureContext | undefined
+  // A context holds some 150 parsed certificates: building one for each connection takes milliseconds.
+  const sharedContext = (): tls.SecureContext =>
+    (shared ??= tls.createSecureContext({
+      ca: [...systemAuthorities(), ...(options.extraCa ?? [])],
+      minVersion: 'TLSv1.2',
+    }))
+  const ownContexts = new Map<string, tls.SecureContext>()
+  for (const [server, ca] of options.caByServer ?? []) {
+    ownContexts.set(server, tls.createSecureContext({ ca: [...ca], minVersion: 'TLSv1.2' }))
+  }
+
+  function connector(endpoint: Endpoint, context: () => tls.SecureContext): buildConnector.connector {
+    const { host, port, tlsServerName } = endpoint
+    return (_, callback) => {
+      if (isIP(host) !== 0 && !policy.allows(host)) return callback(new AddressRefusedError(host), null)
+      if (tlsServerName === undefined) {
+        return finish(connectTcp({ host, port, lookup }), 'connect', callback)
+      }
+      const socket = tls.connect({
+        host,
+        port,
+        lookup,
+        secureContext: context(),
+        rejectUnauthorized: verifyTls,
+        ALPNProtocols: ['http/1.1'],
+        // SNI carries names only.
+        servername: isIP(tlsServerName) === 0 ? tlsServerName : '',
+        checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(tlsServerName, certificate),
+      })
+      finish(socket, 'secureConnect', callback)
+    }
+  }
+
+  function finish(
+    socket: Socket,
+    event: 'connect' | 'secureConnect',
+    callback: buildConnector.Callback,
+  ): void {
+    const timer = setTimeout(() => {
+      socket.destroy(
+        Object.assign(new Error('connecting takes too long'), { code: 'UND_ERR_CONNECT_TIMEOUT' }),
+      )
+    }, connectTimeoutMs)
+    let settled = false
+    const settle = (error: Error | undefined): void => {
+      if (settled) return
+      settled = true
+      clearTimeout(timer)
+      if (error === undefined) callback(null, socket)
+      else callback(error, null)
+    }
+    socket.setNoDelay(true)
+    socket.once(event, () => {
+      if (policy.allows(socket.remoteAddress ?? '')) return settle(undefined)
+      socket.destroy(new AddressRefusedError(socket.remoteAddress ?? 'the server'))
+    })
+    // Stays for the life of the socket: an error event that nobody hears ends the process.
+    socket.on('error', settle)
+    socket.once('close', () =>
+      settle(Object.assign(new Error('closed while connecting'), { code: 'ECONNRESET' })),
+    )
+  }
+
+  return {
+    pool(endpoint, caFor) {
+      const ownContext = caFor === undefined ? undefined : ownContexts.get(caFor)
+      const key = JSON.stringify([
+        endpoint.host,
+        endpoint.port,
+        endpoint.tlsServerName,
+        ownContext === undefined ? null : caFor,
+      ])
+      let pool = pools.get(key)
+      pools.delete(key)
+      pool ??= new Pool(originOf(endpoint), {
+        connections: options.maxPerEndpoint ?? 8,
+        keepAliveTimeout: options.keepAliveMs ?? 30_000,
+        keepAliveMaxTimeout: 300_000,
+        // The time limit of a whole request is the caller's; these end what hangs without one.
+        headersTimeout: 300_000,
+        bodyTimeout: 60_000,
+        maxHeaderSize: 16_384,
+        connect: connector(endpoint, () => ownContext ?? sharedContext()),
+      })
+      pools.set(key, pool)
+      if (pools.size > maxEndpoints) {
+        const [oldest, old] = pools.entries().next().value as [string, Pool]
+        pools.delete(oldest)
+        old.close().catch(() => undefined)
+      }
+      return pool
+    },
+    async close() {
+      const all = [...pools.values()]
+      pools.clear()
+      await Promise.all(all.map((pool) => pool.close()))
+    },
+  }
+}
+
+/** Undici names a pool by an origin; it is not what is connected to, that is the connector's business. */
+function originOf(endpoint: Endpoint): string {
+  const host = endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host
+  return `${endpoint.tlsServerName === undefined ? 'http' : 'https'}://${host}:${endpoint.port}`
+}
+
+/** The usual places of a bundle on Linux; Node before 22.15 knows its built-in list only. */
+const SYSTEM_BUNDLES = [
+  '/etc/ssl/certs/ca-certificates.crt',
+  '/etc/pki/tls/certs/ca-bundle.crt',
+  '/etc/ssl/cert.pem',
+]
+
+function systemAuthorities(): readonly string[] {
+  const fromNode = (tls as { getCACertificates?: (type: string) => string[] }).getCACertificates
+  if (fromNode !== undefined) return [...tls.rootCertificates, ...fromNode('system')]
+  for (const path of SYSTEM_BUNDLES) {
+    try {
+      return [...tls.rootCertificates, readFileSync(path, 'utf8')]
+    } catch {
+      // Not that kind of system: the next place.
+    }
+  }
+  return tls.rootCertificates
+}
