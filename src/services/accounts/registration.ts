@@ -1,0 +1,240 @@
+import { forbidden, invalidParam, MatrixError, missingParam } from '../../core/errors.js'
+import type { Json } from '../../core/json/value.js'
+import { isObject } from '../../core/json/value.js'
+import type { Clock } from '../../platform/clock.js'
+import type { Random } from '../../platform/random.js'
+import { setProfileField } from '../../storage/tables/profiles.js'
+import { useRegistrationToken } from '../../storage/tables/registration-tokens.js'
+import { insertUser, userById } from '../../storage/tables/users.js'
+import type { Store, Tx } from '../../storage/tx.js'
+import { deviceWish } from '../devices/devices.js'
+import type { AppserviceHooks } from './appservice.js'
+import { userIdFor } from './localpart.js'
+import type { Passwords } from './passwords.js'
+import type { SessionAnswer, Sessions } from './sessions.js'
+import type { Flows, Uia } from './uia.js'
+
+export interface RegistrationOptions {
+  /** Whether people may register. Default false. */
+  readonly enabled?: boolean
+  /** They need a registration token. Default true. */
+  readonly requireToken?: boolean
+  readonly guests?: boolean
+  /** Localparts that nobody may take, in lower case. */
+  readonly reserved?: readonly string[]
+}
+
+/** What `/register` asks for, in our words. */
+export interface RegistrationWish {
+  readonly username?: string | undefined
+  readonly password?: string | undefined
+  readonly deviceId?: string | undefined
+  readonly deviceName?: string | undefined
+  readonly inhibitLogin: boolean
+  readonly canRefresh: boolean
+  readonly auth?: Json | undefined
+  readonly ip: string
+}
+
+export type RegistrationAnswer = SessionAnswer | { readonly user_id: string; readonly home_server: string }
+
+export interface NewUser {
+  readonly localpart: string
+  readonly password: string
+  readonly admin: boolean
+  readonly displayName?: string
+}
+
+/** SPEC: https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3register */
+export interface Registration {
+  /**
+   * Throws M_FORBIDDEN, M_USER_IN_USE, M_INVALID_USERNAME, M_EXCLUSIVE, M_WEAK_PASSWORD, `InteractiveAuthRequired`.
+   */
+  register(wish: RegistrationWish): Promise<RegistrationAnswer>
+  registerGuest(wish: Pick<RegistrationWish, 'deviceName'>): Promise<RegistrationAnswer>
+  /** Throws M_UNKNOWN_TOKEN, M_EXCLUSIVE, and as `register`. */
+  registerForAppservice(asToken: string, wish: RegistrationWish): Promise<RegistrationAnswer>
+  /** Throws unless the name could be registered now. */
+  checkAvailable(username: string): Promise<void>
+  /** Throws M_FORBIDDEN when people may not register at all. */
+  tokenIsValid(token: string): Promise<boolean>
+  /** For administrators, past all policies but that of passwords. Gives the user id. */
+  createUser(user: NewUser): Promise<string>
+}
+
+/** Runs in the transaction that creates an account. */
+export type UserCreatedHook = (userId: string) => Tx<void>
+
+export interface RegistrationDeps {
+  readonly store: Store
+  readonly clock: Clock
+  readonly random: Random
+  readonly serverName: string
+  readonly passwords: Passwords
+  readonly sessions: Sessions
+  readonly uia: Uia
+  readonly isTokenValid: (token: string) => Promise<boolean>
+  readonly appservices?: AppserviceHooks | undefined
+  readonly onCreated?: readonly UserCreatedHook[] | undefined
+  readonly options?: RegistrationOptions | undefined
+}
+
+interface Account {
+  readonly userId: string
+  readonly passwordHash: string | null
+  readonly isGuest: boolean
+  readonly isAdmin: boolean
+  readonly appserviceId: string | null
+  readonly displayName: string | undefined
+  readonly registrationToken: string | undefined
+}
+
+const PLAIN: Omit<Account, 'userId'> = {
+  passwordHash: null,
+  isGuest: false,
+  isAdmin: false,
+  appserviceId: null,
+  displayName: undefined,
+  registrationToken: undefined,
+}
+
+const inUse = (): MatrixError => new MatrixError('M_USER_IN_USE', 'The user name is taken')
+
+export function createRegistration(deps: RegistrationDeps): Registration {
+  const { store, clock, random, serverName, passwords, sessions, uia, appservices } = deps
+  const { enabled = false, requireToken = true, guests = false, reserved = [] } = deps.options ?? {}
+  const flows: Flows = requireToken ? [['m.login.registration_token']] : [['m.login.dummy']]
+  const reservedIds = new Set(reserved.map((localpart) => `@${localpart}:${serverName}`))
+
+  function* insertAccount(account: Account): Tx<void> {
+    const isNew = yield* insertUser({ ...account, createdTs: clock.now() })
+    if (!isNew) throw inUse()
+    if (account.registrationToken !== undefined) {
+      if (!(yield* useRegistrationToken(account.registrationToken, clock.now())))
+        throw new MatrixError('M_UNAUTHORIZED', 'The registration token is used up')
+    }
+    if (account.displayName !== undefined)
+      yield* setProfileField(account.userId, 'displayname', JSON.stringify(account.displayName))
+    for (const hook of deps.onCreated ?? []) yield* hook(account.userId)
+  }
+
+  async function open(
+    account: Account,
+    wish: Pick<RegistrationWish, 'deviceId' | 'deviceName' | 'inhibitLogin' | 'canRefresh'>,
+  ): Promise<RegistrationAnswer> {
+    if (wish.inhibitLogin) {
+      await store.write('registration.insert', () => insertAccount(account))
+      return { user_id: account.userId, home_server: serverName }
+    }
+    const device = deviceWish(random, wish.deviceId, wish.deviceName)
+    return await sessions.open(account.userId, device, wish.canRefresh, () => insertAccount(account))
+  }
+
+  async function refuseTaken(userId: string): Promise<void> {
+    if ((await store.read('registration.taken', () => userById(userId))) !== undefined) throw inUse()
+  }
+
+  async function checkName(username: string): Promise<string> {
+    const userId = userIdFor(username, serverName)
+    if (appservices?.exclusiveOwner(userId) !== undefined)
+      throw new MatrixError('M_EXCLUSIVE', 'The user name is kept for an application service')
+    if (reservedIds.has(userId)) throw inUse()
+    await refuseTaken(userId)
+    return userId
+  }
+
+  function refuseClosed(): void {
+    if (!enabled) throw forbidden('Registration is closed on this server')
+  }
+
+  const localpartOf = (userId: string): string => userId.slice(1, userId.indexOf(':'))
+
+  return {
+    async register(wish) {
+      refuseClosed()
+      // The specification wants these errors before interactive authentication begins.
+      let userId = wish.username === undefined ? undefined : await checkName(wish.username)
+      if (wish.password !== undefined) passwords.check(wish.password)
+      else if (isObject(wish.auth)) throw missingParam('Missing password')
+      if (wish.deviceId !== undefined) deviceWish(random, wish.deviceId, undefined)
+
+      // The body is not bound: it decides whose account it will be, and the stages prove nothing about that.
+      const pass = await uia.require({
+        userId: undefined,
+        operation: 'register',
+        flows,
+        auth: wish.auth,
+        ip: wish.ip,
+      })
+      if (wish.password === undefined) throw missingParam('Missing password')
+      const passwordHash = await passwords.hash(wish.password)
+      userId ??= `@${random.string(12, 'abcdefghijklmnopqrstuvwxyz')}:${serverName}`
+      return await open(
+        {
+          ...PLAIN,
+          userId,
+          passwordHash,
+          displayName: localpartOf(userId),
+          registrationToken: pass.registrationToken,
+        },
+        wish,
+      )
+    },
+
+    async registerGuest(wish) {
+      if (!guests) throw forbidden('This server has no guests')
+      const userId = `@${random.string(16, '0123456789')}:${serverName}`
+      return await open(
+        { ...PLAIN, userId, isGuest: true },
+        { deviceId: undefined, deviceName: wish.deviceName, inhibitLogin: false, canRefresh: false },
+      )
+    },
+
+    async registerForAppservice(asToken, wish) {
+      const appservice = appservices?.byToken(asToken)
+      if (appservice === undefined)
+        throw new MatrixError('M_UNKNOWN_TOKEN', 'This is not the token of an application service')
+      if (wish.username === undefined) throw missingParam('Missing username')
+      const userId = userIdFor(wish.username, serverName)
+      if (!appservice.ownsUser(userId))
+        throw new MatrixError('M_EXCLUSIVE', "The user name is not in the application service's namespace")
+      const owner = appservices?.exclusiveOwner(userId)
+      if (owner !== undefined && owner !== appservice.id)
+        throw new MatrixError('M_EXCLUSIVE', 'The user name is kept for another application service')
+      await refuseTaken(userId)
+      return await open(
+        { ...PLAIN, userId, appserviceId: appservice.id, displayName: localpartOf(userId) },
+        wish,
+      )
+    },
+
+    async checkAvailable(username) {
+      refuseClosed()
+      await checkName(username)
+    },
+
+    async tokenIsValid(token) {
+      refuseClosed()
+      return await deps.isTokenValid(token)
+    },
+
+    async createUser(user) {
+      const userId = userIdFor(user.localpart, serverName)
+      passwords.check(user.password)
+      if (user.displayName !== undefined && user.displayName.length > 256)
+        throw invalidParam('The display name is too long')
+      await refuseTaken(userId)
+      const passwordHash = await passwords.hash(user.password)
+      await store.write('registration.createUser', () =>
+        insertAccount({
+          ...PLAIN,
+          userId,
+          passwordHash,
+          isAdmin: user.admin,
+          displayName: user.displayName ?? localpartOf(userId),
+        }),
+      )
+      return userId
+    },
+  }
+}
