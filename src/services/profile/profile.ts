@@ -1,0 +1,155 @@
+import { forbidden, invalidParam, MatrixError, notFound } from '../../core/errors.js'
+import { parseUserId } from '../../core/ids/user-id.js'
+import type { Json, JsonObject } from '../../core/json/value.js'
+import type { Logger } from '../../platform/logger.js'
+import * as rows from '../../storage/tables/profiles.js'
+import { userById } from '../../storage/tables/users.js'
+import type { Store, Tx } from '../../storage/tx.js'
+import type { Requester } from '../requester.js'
+import { checkedValue, checkFieldName, isPresentable, MAX_PROFILE_BYTES } from './field.js'
+
+export interface ProfileOptions {
+  /** Lookups without an access token are refused. Default false. */
+  readonly requireAuth?: boolean
+  /** Fields that users may not change, e.g. because a directory manages them. */
+  readonly managed?: readonly string[]
+}
+
+export interface ProfileDeps {
+  readonly store: Store
+  readonly logger: Logger
+  readonly serverName: string
+  /** Asks another server; throws a MatrixError (M_NOT_FOUND, M_FORBIDDEN, …). */
+  fetchRemoteProfile(userId: string, field: string | undefined): Promise<JsonObject>
+  /** After a change is on disk; copies it into the user's rooms. Not awaited: a user may be in thousands. */
+  onProfileChanged(userId: string, field: string): Promise<void>
+  readonly options?: ProfileOptions
+}
+
+/** SPEC: https://spec.matrix.org/v1.19/client-server-api/#profiles */
+export interface Profile {
+  /** Throws M_NOT_FOUND, M_INVALID_PARAM; M_FORBIDDEN and M_MISSING_TOKEN for strangers. */
+  get(userId: string, requester: Requester | undefined): Promise<JsonObject>
+  /** As `get`; the object has the one field. */
+  getField(userId: string, field: string, requester: Requester | undefined): Promise<JsonObject>
+  /** Throws M_FORBIDDEN, M_USER_SUSPENDED, M_INVALID_PARAM, M_KEY_TOO_LARGE, M_PROFILE_TOO_LARGE. */
+  setField(requester: Requester, userId: string, field: string, value: Json): Promise<void>
+  deleteField(requester: Requester, userId: string, field: string): Promise<void>
+  /** For other servers' `/query/profile`. Throws M_NOT_FOUND, M_INVALID_PARAM for users who are not ours. */
+  queryLocal(userId: string, field: string | undefined): Promise<JsonObject>
+  /** What member events of a local user carry. */
+  memberFields(userId: string): Tx<{ readonly displayname?: string; readonly avatar_url?: string }>
+}
+
+const noField = (): MatrixError => notFound('The user or the profile field does not exist')
+
+export function createProfile(deps: ProfileDeps): Profile {
+  const { store, logger, serverName } = deps
+  const { requireAuth = false, managed = [] } = deps.options ?? {}
+
+  function parse(userId: string): { readonly isLocal: boolean } {
+    const id = parseUserId(userId)
+    if (id === undefined) throw invalidParam('This is not a user id')
+    return { isLocal: id.domain === serverName }
+  }
+
+  async function local(userId: string): Promise<JsonObject> {
+    const fields = await store.read('profile.get', function* () {
+      const user = yield* userById(userId)
+      if (user === undefined || user.deactivated === 1) throw notFound('The user does not exist')
+      return yield* rows.profileOf(userId)
+    })
+    return Object.fromEntries(fields.map(({ field, value }) => [field, JSON.parse(value) as Json]))
+  }
+
+  async function remote(userId: string, field: string | undefined): Promise<JsonObject> {
+    const answer = await deps.fetchRemoteProfile(userId, field)
+    return Object.fromEntries(
+      Object.entries(answer).filter(
+        ([key, value]) => (field === undefined || key === field) && isPresentable(key, value),
+      ),
+    )
+  }
+
+  function admit(isLocal: boolean, requester: Requester | undefined): void {
+    if (requester !== undefined) return
+    if (requireAuth) throw new MatrixError('M_MISSING_TOKEN', 'Missing access token')
+    // A stranger must not make this server send requests to others.
+    if (!isLocal) throw forbidden('Profiles of other servers are shown to users of this server only')
+  }
+
+  function only(profile: JsonObject, field: string): JsonObject {
+    const value = Object.hasOwn(profile, field) ? profile[field] : undefined
+    if (value === undefined) throw noField()
+    return { [field]: value }
+  }
+
+  function checkOwner(requester: Requester, userId: string, field: string): void {
+    parse(userId)
+    if (requester.userId !== userId) throw forbidden('You can change your own profile only')
+    if (requester.isSuspended)
+      throw new MatrixError('M_USER_SUSPENDED', 'You cannot change your profile while suspended')
+    checkFieldName(field)
+    if (managed.includes(field)) throw forbidden('This field is managed by the server')
+  }
+
+  function changed(userId: string, field: string): void {
+    deps.onProfileChanged(userId, field).catch((error: unknown) => {
+      logger.error({ err: error, userId, field }, 'a profile change did not reach all rooms')
+    })
+  }
+
+  async function remove(userId: string, field: string): Promise<void> {
+    if (await store.write('profile.delete', () => rows.deleteProfileField(userId, field)))
+      changed(userId, field)
+  }
+
+  return {
+    async get(userId, requester) {
+      const { isLocal } = parse(userId)
+      admit(isLocal, requester)
+      return isLocal ? await local(userId) : await remote(userId, undefined)
+    },
+    async getField(userId, field, requester) {
+      const { isLocal } = parse(userId)
+      admit(isLocal, requester)
+      checkFieldName(field)
+      return only(isLocal ? await local(userId) : await remote(userId, field), field)
+    },
+    async setField(requester, userId, field, value) {
+      checkOwner(requester, userId, field)
+      const checked = checkedValue(field, value)
+      if (checked === undefined) {
+        await remove(userId, field)
+        return
+      }
+      const text = JSON.stringify(checked)
+      await store.write('profile.set', function* () {
+        const others = (yield* rows.profileOf(userId)).filter((row) => row.field !== field)
+        // Quotes, colon and comma of each member, and the braces.
+        const bytes = [...others, { field, value: text }].reduce(
+          (sum, row) => sum + Buffer.byteLength(row.field) + Buffer.byteLength(row.value) + 4,
+          1,
+        )
+        if (bytes > MAX_PROFILE_BYTES)
+          throw new MatrixError('M_PROFILE_TOO_LARGE', 'A profile has at most 64 KiB')
+        yield* rows.setProfileField(userId, field, text)
+      })
+      changed(userId, field)
+    },
+    async deleteField(requester, userId, field) {
+      checkOwner(requester, userId, field)
+      await remove(userId, field)
+    },
+    async queryLocal(userId, field) {
+      if (!parse(userId).isLocal) throw invalidParam('The user does not belong to this server')
+      if (field === undefined) return await local(userId)
+      checkFieldName(field)
+      return only(await local(userId), field)
+    },
+    *memberFields(userId) {
+      const found = yield* rows.profileFieldOfUsers([userId], ['displayname', 'avatar_url'])
+      return Object.fromEntries(found.map((row) => [row.field, JSON.parse(row.value) as string]))
+    },
+  }
+}

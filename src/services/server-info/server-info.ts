@@ -1,0 +1,98 @@
+import { createHmac } from 'node:crypto'
+import { ROOM_VERSIONS } from '../../core/room-version/versions.js'
+import type { Clock } from '../../platform/clock.js'
+import type { Requester } from '../requester.js'
+
+export interface TurnOptions {
+  readonly uris: readonly string[]
+  /** Shared with the TURN server (coturn's `static-auth-secret`). */
+  readonly sharedSecret: string
+  /** Seconds. Default a day. */
+  readonly ttlSeconds?: number
+  readonly allowGuests?: boolean
+}
+
+export interface ServerInfoOptions {
+  readonly defaultRoomVersion: string
+  readonly changePassword?: boolean
+  readonly getLoginToken?: boolean
+  /** Profile fields that users may not change; the same list as of the profile service. */
+  readonly managedProfileFields?: readonly string[]
+  readonly turn?: TurnOptions
+}
+
+/** What the server can do, as clients ask before they log in and after. */
+export interface ServerInfo {
+  /** SPEC: https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientversions */
+  versions(): object
+  /** SPEC: https://spec.matrix.org/v1.19/client-server-api/#capabilities-negotiation */
+  capabilities(requester: Requester): object
+  /** SPEC: https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3voipturnserver */
+  turnServer(requester: Requester): object
+}
+
+/**
+ * Each version by name: clients look for single versions in the list. The old releases are there for clients that look
+ * for nothing newer.
+ */
+const VERSIONS: readonly string[] = [
+  ...['r0.5.0', 'r0.6.0', 'r0.6.1'],
+  ...Array.from({ length: 19 }, (_, at) => `v1.${at + 1}`),
+]
+
+/** Only what really works: a client that finds a flag here relies on it. */
+const UNSTABLE_FEATURES: Readonly<Record<string, boolean>> = {}
+
+const DAY_SECONDS = 86_400
+
+export function createServerInfo(deps: {
+  readonly clock: Pick<Clock, 'now'>
+  readonly options: ServerInfoOptions
+}): ServerInfo {
+  const { clock, options } = deps
+  const { changePassword = true, getLoginToken = true, managedProfileFields = [], turn } = options
+  const versions = Object.freeze({ versions: VERSIONS, unstable_features: UNSTABLE_FEATURES })
+  const mayChange = (field: string): { readonly enabled: boolean } => ({
+    enabled: !managedProfileFields.includes(field),
+  })
+  const common = {
+    'm.change_password': { enabled: changePassword },
+    'm.room_versions': {
+      default: options.defaultRoomVersion,
+      available: Object.fromEntries(
+        [...ROOM_VERSIONS.values()].map((rules) => [rules.id, rules.stable ? 'stable' : 'unstable']),
+      ),
+    },
+    'm.profile_fields': {
+      enabled: true,
+      ...(managedProfileFields.length === 0 ? {} : { disallowed: managedProfileFields }),
+    },
+    'm.set_displayname': mayChange('displayname'),
+    'm.set_avatar_url': mayChange('avatar_url'),
+    // TODO: third-party identifiers come with e-mail.
+    'm.3pid_changes': { enabled: false },
+    'm.get_login_token': { enabled: getLoginToken },
+  }
+
+  return {
+    versions: () => versions,
+    capabilities: (requester) => ({
+      capabilities: {
+        ...common,
+        ...(requester.isAdmin ? { 'm.account_moderation': { suspend: true, lock: true } } : {}),
+      },
+    }),
+    turnServer(requester) {
+      if (turn === undefined || (requester.isGuest && turn.allowGuests !== true)) return {}
+      const ttl = turn.ttlSeconds ?? DAY_SECONDS
+      const username = `${Math.floor(clock.now() / 1000) + ttl}:${requester.userId}`
+      return {
+        username,
+        // What coturn computes too ("TURN REST API"); SHA-1 is its choice.
+        password: createHmac('sha1', turn.sharedSecret).update(username).digest('base64'),
+        uris: turn.uris,
+        ttl,
+      }
+    },
+  }
+}
