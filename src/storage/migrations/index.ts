@@ -4,4 +4,9 @@ import { media } from './0004-media.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
-export const migrations: readonly Migration[] = [positions, accounts, media]
+// prettier-ignore
+export const migrations: readonly Migration[] = [
+  positions,
+  accounts,
+  media,
+]

@@ -1,0 +1,153 @@
+import { describe, expect, it } from '@jest/globals'
+import fc from 'fast-check'
+import { parseRowInsert, rowStatements } from './postgres-many.js'
+import { toPostgresSchema } from './postgres-schema.js'
+import { createPostgresTranslator } from './postgres-sql.js'
+import { scanSql } from './sql-scan.js'
+
+const squeeze = (sql: string): string => sql.replaceAll(/\s+/g, ' ').trim()
+
+describe('scanning SQL', () => {
+  it('cuts without losing anything', () => {
+    const part = fc.constantFrom(
+      'SELECT',
+      ' ',
+      '?',
+      '??',
+      "'a?''b'",
+      '"q?"',
+      '-- c?\n',
+      '/* ? */',
+      '(',
+      ',',
+      ')',
+      '1',
+      '\n',
+      '.',
+    )
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 30 }), (parts) => {
+        const sql = parts.join(' ')
+        expect(scanSql(sql).map((token) => token.text).join('')).toBe(sql)
+      }),
+    ) // prettier-ignore
+  })
+
+  it('finds placeholders, and none in strings, names and comments', () => {
+    const kinds = scanSql(`SELECT '?', "?", ? -- ?\n, /* ? */ ??`).map((token) => token.kind)
+    expect(kinds.filter((kind) => kind === 'placeholder')).toHaveLength(1)
+    expect(kinds.filter((kind) => kind === 'list')).toHaveLength(1)
+  })
+
+  it('refuses what is not closed', () => {
+    expect(() => scanSql("SELECT 'a")).toThrow(SyntaxError)
+    expect(() => scanSql('SELECT /* a')).toThrow(SyntaxError)
+  })
+})
+
+describe('a statement for PostgreSQL', () => {
+  const translate = createPostgresTranslator()
+
+  it('has its parameters numbered and typed, and null in words', () => {
+    expect(translate('SELECT ?, ?, ?, ?', [1, 'a', null, Uint8Array.of(1)])).toEqual({
+      text: 'SELECT $1::int8, $2::text, NULL, $3::bytea',
+      values: [1, 'a', Uint8Array.of(1)],
+    })
+  })
+
+  it('compares with arrays', () => {
+    expect(translate('x IN (??) AND y NOT IN ( ??) AND z in(??)', [[1], ['a'], []])).toEqual({
+      text: "x = ANY ($1::int8[]) AND y <> ALL ($2::text[]) AND z = ANY ('{}')",
+      values: [[1], ['a']],
+    })
+    expect(() => translate('x = ??', [['a']])).toThrow('IN (??) only')
+  })
+
+  it('casts to the types of the schema', () => {
+    expect(translate('CAST(a AS INTEGER), CAST(b AS BLOB), CAST(c AS TEXT), integer', []).text).toBe(
+      'CAST(a AS BIGINT), CAST(b AS BYTEA), CAST(c AS TEXT), integer',
+    )
+  })
+})
+
+describe('an insert of many rows', () => {
+  it('becomes one statement', () => {
+    const insert = parseRowInsert('INSERT INTO t (a, b) VALUES (?, ?) ON CONFLICT DO NOTHING')!
+    expect([...rowStatements(insert, [[1, 'x'], [2, null]])]).toEqual([
+      { text: 'INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4) ON CONFLICT DO NOTHING', values: [1, 'x', 2, null] },
+    ]) // prettier-ignore
+  })
+
+  it('is cut where a key comes again, if it updates', () => {
+    const sql = 'INSERT INTO t (a, b, c) VALUES (?, ?, ?) ON CONFLICT (c, a) DO UPDATE SET b = excluded.b'
+    const insert = parseRowInsert(sql)!
+    expect(insert.key).toEqual([2, 0])
+    const cut = [...rowStatements(insert, [[1, 1, 1], [1, 2, 2], [1, 3, 1], [1, 4, 2]])] // prettier-ignore
+    expect(cut.map((statement) => statement.values.length / 3)).toEqual([2, 2])
+  })
+
+  it('is cut to what PostgreSQL takes', () => {
+    const columns = Array.from({ length: 40 }, (_, index) => `c${index}`)
+    const insert = parseRowInsert(
+      `INSERT INTO t (${columns.join()}) VALUES (${columns.map(() => '?').join()})`,
+    )!
+    const sizes = [
+      ...rowStatements(
+        insert,
+        Array.from({ length: 2_000 }, () => columns),
+      ),
+    ].map((statement) => statement.values.length)
+    expect(Math.max(...sizes)).toBeLessThan(65_535)
+    expect(sizes.reduce((a, b) => a + b)).toBe(80_000)
+  })
+
+  it('is anything but a plain row: each row for itself', () => {
+    for (const sql of [
+      'UPDATE t SET a = ? WHERE b = ?',
+      'INSERT INTO t (a) VALUES (? + 1)',
+      'INSERT INTO t (a) VALUES (coalesce(?, 1))',
+      'INSERT INTO t (a) SELECT ?',
+      'INSERT INTO t VALUES (?) ON CONFLICT (a) DO UPDATE SET a = ?',
+      'INSERT INTO t VALUES (?) ON CONFLICT (a) DO UPDATE SET a = 1',
+      'INSERT INTO t (a) VALUES (?) ON CONFLICT (lower(a)) DO UPDATE SET a = 1',
+    ]) {
+      expect(parseRowInsert(sql)).toBeUndefined()
+    }
+  })
+})
+
+describe('a schema for PostgreSQL', () => {
+  it('has identities, 64-bit integers, text by code point and bytes', () => {
+    const sql = `
+      -- INTEGER in a comment stays.
+      CREATE TABLE t (
+        id INTEGER PRIMARY KEY, n INTEGER NOT NULL DEFAULT 0, s TEXT NOT NULL, b BLOB,
+        CHECK (s <> 'TEXT'), FOREIGN KEY (n) REFERENCES u (id)
+      ) STRICT;
+      CREATE TABLE v (a TEXT NOT NULL, b INTEGER, PRIMARY KEY (a, b)) STRICT, WITHOUT ROWID;
+      CREATE UNIQUE INDEX i ON t (n) WHERE s IS NOT NULL;`
+    expect(squeeze(toPostgresSchema(sql))).toBe(
+      squeeze(`
+      -- INTEGER in a comment stays.
+      CREATE TABLE t (
+        id BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, n BIGINT NOT NULL DEFAULT 0, s TEXT COLLATE "C" NOT NULL, b BYTEA,
+        CHECK (s <> 'TEXT'), FOREIGN KEY (n) REFERENCES u (id)
+      ) ;
+      CREATE TABLE v (a TEXT COLLATE "C" NOT NULL, b BIGINT, PRIMARY KEY (a, b)) ;
+      CREATE UNIQUE INDEX i ON t (n) WHERE s IS NOT NULL;`),
+    )
+  })
+
+  it('is refused where the text leaves the common dialect', () => {
+    for (const sql of [
+      'CREATE TABLE t (a REAL) STRICT',
+      'CREATE TABLE t (a INT) STRICT',
+      'CREATE TABLE t (a INTEGER PRIMARY KEY AUTOINCREMENT) STRICT',
+      'CREATE TABLE t (a TEXT COLLATE NOCASE) STRICT',
+      'INSERT OR IGNORE INTO t VALUES (1)',
+      'PRAGMA foreign_keys = OFF',
+    ]) {
+      expect(() => toPostgresSchema(sql)).toThrow(/migration uses|ON CONFLICT/)
+    }
+  })
+})
