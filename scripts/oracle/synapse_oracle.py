@@ -175,6 +175,8 @@ class NothingStored:
 
 def facts(event, pdu, version):
     redacted = redact_event_dict(version, event.get_pdu_json())
+    # Nobody vouches for it: the other side removes it on receipt.
+    redacted.pop("unsigned", None)
     return {
         "id": event.event_id,
         "hash": encode_base64(compute_content_hash(event.get_pdu_json(), hashlib.sha256)[1]),
