@@ -49,6 +49,8 @@ export interface LocalEventDeps {
   readonly random: Random
   readonly nids: Nids
   readonly verifySignature: VerifySignature
+  /** Nids of redactions of an event that arrived before it. */
+  readRedactions(eventId: string): Promise<readonly number[]>
   /** Whose counts an event raises. */
   unreadRises(room: WorkingRoom, event: RoomEvent): Promise<readonly UnreadRise[]>
 }
@@ -233,7 +235,8 @@ export function destinationsOf(room: WorkingRoom, event: RoomEvent, serverName: 
   return [...servers]
 }
 
-async function redactionOf(
+/** The target of a redaction, if it is here and the redaction takes effect on it. */
+export async function redactionOf(
   room: WorkingRoom,
   event: RoomEvent,
   deps: LocalEventDeps,

@@ -1,0 +1,244 @@
+import { checkAuth } from '../../core/auth/check.js'
+import { checkAuthEvents } from '../../core/auth/auth-events.js'
+import { authStateKeys } from '../../core/auth/auth-event-keys.js'
+import { redactedEvent } from '../../core/event/redact.js'
+import type { RoomEvent, Verdict } from '../../core/event/types.js'
+import { createEventIdOf } from '../../core/ids/room-id.js'
+import { canonicalJson } from '../../core/json/canonical.js'
+import type { NodeName } from '../../core/state-trie/node.js'
+import { destinationsOf, redactionOf, type LocalEventDeps } from './local-event.js'
+import { mayRedact } from './redaction.js'
+import { resolveRoots } from './resolve-roots.js'
+import type { StoredEvent } from './stored-event.js'
+import {
+  addPending,
+  eventsByIds,
+  eventsByNids,
+  mapKey,
+  setState,
+  stateEvents,
+  type ClientTxn,
+  type StateChange,
+  type WorkingRoom,
+} from './working-room.js'
+
+export interface ApplyOptions {
+  /** False for backfill: the event takes its place in history and changes nothing now. */
+  readonly live: boolean
+  /** The server that handed it over. */
+  readonly origin: string
+  /** Send it on to the other servers in the room: what a resident server does for those who join through it. */
+  readonly relay?: boolean
+  /** The state before it, where predecessors are missing and a peer was asked. */
+  readonly stateBefore?: NodeName
+  /** Where it stands among events of its depth, for backfill. */
+  readonly ord?: number
+  readonly clientTxn?: ClientTxn
+}
+
+/** A predecessor is missing, so the state before the event cannot be known. Fetch, or ask a peer for the state. */
+export class MissingPredecessors extends Error {
+  readonly ids: readonly string[]
+  constructor(ids: readonly string[]) {
+    super(`${ids.length} predecessors are missing`)
+    this.name = 'MissingPredecessors'
+    this.ids = ids
+  }
+}
+
+const stateOf =
+  (events: ReadonlyMap<string, StoredEvent>) =>
+  (type: string, stateKey: string): RoomEvent | undefined =>
+    events.get(mapKey({ type, stateKey }))?.event
+
+/**
+ * Takes an event with all its checks into a working room: its auth events, the state before it, the current state.
+ * Rejected and soft-failed events are kept, so that what refers to them can be judged.
+ * Pre: format, hash and signatures are checked; auth events that can be had are here.
+ * Throws `MissingPredecessors`.
+ * SPEC: https://spec.matrix.org/v1.19/server-server-api/#checks-performed-on-receipt-of-a-pdu
+ */
+export async function applyEvent(
+  room: WorkingRoom,
+  event: RoomEvent,
+  options: ApplyOptions,
+  deps: LocalEventDeps,
+): Promise<StoredEvent> {
+  const { readers, verifySignature } = deps
+  const [known, authEvents] = await Promise.all([
+    eventsByIds(room, [event.id], readers).then((found) => found.get(event.id)),
+    authEventsOf(room, event, deps),
+  ])
+  if (known !== undefined && !known.outlier) return known
+
+  const stateBefore = options.stateBefore ?? (await stateBeforeOf(room, event, deps))
+  const nid = known?.nid ?? (await deps.nids.take('event'))
+  const keys = authStateKeys(event, room.rules)
+  const judgeBy = async (root: NodeName | undefined): Promise<Verdict> =>
+    checkAuth(event, stateOf(await stateEvents(room, keys, readers, root)), verifySignature)
+
+  let verdict = judgeByAuthEvents(event, authEvents, deps)
+  if (verdict.ok && stateBefore !== undefined) verdict = await judgeBy(stateBefore)
+  const rejected = verdict.ok ? undefined : verdict.rule
+  const key = event.stateKey === undefined ? undefined : { type: event.type, stateKey: event.stateKey }
+  const replaces =
+    key === undefined || stateBefore === undefined
+      ? undefined
+      : (await readers.states.read(room.base.nid, stateBefore, [key], room.nodes)).get(mapKey(key))
+  const stateAfter =
+    key === undefined || rejected !== undefined
+      ? stateBefore
+      : await setState(room, stateBefore, key, nid, readers)
+
+  let softFailed = false
+  if (options.live && rejected === undefined && room.root !== undefined && room.root !== stateBefore) {
+    softFailed = !(await judgeBy(room.root)).ok
+  }
+  const shown = rejected === undefined && !softFailed
+  const early = shown ? await earlyRedaction(room, event, stateBefore, deps) : undefined
+  const stored: StoredEvent = {
+    nid,
+    roomNid: room.base.nid,
+    event: early?.event ?? event,
+    pos: undefined,
+    ord: options.live || !shown ? undefined : options.ord,
+    outlier: false,
+    rejected,
+    softFailed,
+    stateBefore,
+    stateAfter,
+    authNids: [...authEvents.values()].map((item) => item.nid),
+    replaces,
+    redactedBy: early?.by,
+    txn: options.clientTxn === undefined ? undefined : [options.clientTxn.deviceId, options.clientTxn.txnId],
+  }
+  const live = options.live && shown
+  // Visible to the resolution below, which may have to weigh this very event.
+  room.byNid.set(nid, stored)
+  room.byId.set(event.id, stored)
+  const changes = live ? await advance(room, stored, deps) : []
+  const prevs = await eventsByIds(room, event.prevEvents, readers)
+  addPending(
+    room,
+    {
+      stored,
+      json: canonicalJson(stored.event.pdu, room.rules.strictCanonicalJson ? 'strict' : 'lenient'),
+      live,
+      stateChanges: changes,
+      destinations:
+        options.relay === true && shown
+          ? destinationsOf(room, event, readers.serverName).filter((server) => server !== options.origin)
+          : [],
+      unread: live ? await deps.unreadRises(room, event) : [],
+      missing: event.prevEvents.filter((id) => prevs.get(id)?.outlier !== false),
+      redaction: shown ? await redactionOf(room, event, deps) : undefined,
+      clientTxn: options.clientTxn,
+    },
+    readers,
+  )
+  return stored
+}
+
+/** The event becomes a head; gives what that changes in the current state. */
+async function advance(room: WorkingRoom, stored: StoredEvent, deps: LocalEventDeps): Promise<StateChange[]> {
+  const { readers } = deps
+  const { event } = stored
+  const named = new Set(event.prevEvents)
+  const before = room.root
+  const others = room.heads.filter((head) => !named.has(head.id) && head.nid !== stored.nid)
+  room.heads = [...others, { nid: stored.nid, id: event.id, depth: event.depth }]
+  if (others.length === 0) {
+    room.root = stored.stateAfter
+  } else {
+    const events = await eventsByNids(
+      room,
+      others.map((head) => head.nid),
+      readers,
+    )
+    const roots = others.flatMap((head) => events.get(head.nid)?.stateAfter ?? [])
+    if (stored.stateAfter !== undefined) roots.push(stored.stateAfter)
+    room.root = await resolveRoots(room, roots, readers, deps.verifySignature)
+  }
+  return before === room.root ? [] : stateChanges(room, before, room.root, deps)
+}
+
+/** The difference of two states as events. */
+export async function stateChanges(
+  room: WorkingRoom,
+  before: NodeName | undefined,
+  after: NodeName | undefined,
+  deps: Pick<LocalEventDeps, 'readers'>,
+): Promise<StateChange[]> {
+  const { readers } = deps
+  const diff = await readers.states.diff(room.base.nid, before, after, room.nodes)
+  const names = await readers.states.keysOf([...diff.keys()])
+  const nids = [...diff.values()].flat().filter((nid) => nid !== undefined)
+  const events = await eventsByNids(room, nids, readers)
+  const eventOf = (nid: number | undefined): StoredEvent | undefined =>
+    nid === undefined ? undefined : events.get(nid)
+  return [...diff].flatMap(([key, [was, is]]) => {
+    const name = names.get(key)
+    return name === undefined ? [] : [{ ...name, before: eventOf(was), after: eventOf(is) }]
+  })
+}
+
+async function authEventsOf(
+  room: WorkingRoom,
+  event: RoomEvent,
+  deps: LocalEventDeps,
+): Promise<Map<string, StoredEvent>> {
+  const ids = [...event.authEvents]
+  const implied = room.rules.roomIds === 'create-hash' && event.type !== 'm.room.create'
+  if (implied) ids.push(createEventIdOf(event.roomId))
+  return eventsByIds(room, ids, deps.readers)
+}
+
+function judgeByAuthEvents(
+  event: RoomEvent,
+  authEvents: ReadonlyMap<string, StoredEvent>,
+  deps: LocalEventDeps,
+): Verdict {
+  const listed = checkAuthEvents(event, (id) => {
+    const stored = authEvents.get(id)
+    return stored === undefined ? undefined : { event: stored.event, rejected: stored.rejected !== undefined }
+  })
+  if (!listed.ok) return listed
+  const state = new Map<string, RoomEvent>()
+  for (const { event: auth } of authEvents.values()) {
+    state.set(mapKey({ type: auth.type, stateKey: auth.stateKey ?? '' }), auth)
+  }
+  return checkAuth(event, (type, stateKey) => state.get(mapKey({ type, stateKey })), deps.verifySignature)
+}
+
+async function stateBeforeOf(
+  room: WorkingRoom,
+  event: RoomEvent,
+  deps: LocalEventDeps,
+): Promise<NodeName | undefined> {
+  if (event.type === 'm.room.create' && event.prevEvents.length === 0) return undefined
+  const prevs = await eventsByIds(room, event.prevEvents, deps.readers)
+  const missing = event.prevEvents.filter((id) => prevs.get(id)?.stateAfter === undefined)
+  if (missing.length > 0 || event.prevEvents.length === 0) throw new MissingPredecessors(missing)
+  const roots = [...prevs.values()].map((stored) => stored.stateAfter!)
+  return resolveRoots(room, roots, deps.readers, deps.verifySignature)
+}
+
+/** A redaction that arrived before its target takes effect when the target comes. */
+async function earlyRedaction(
+  room: WorkingRoom,
+  event: RoomEvent,
+  stateBefore: NodeName | undefined,
+  deps: LocalEventDeps,
+): Promise<{ readonly event: RoomEvent; readonly by: number } | undefined> {
+  const rows = await deps.readRedactions(event.id)
+  const early = await eventsByNids(room, rows, deps.readers)
+  for (const redaction of early.values()) {
+    const counts =
+      redaction.rejected === undefined && !redaction.softFailed && redaction.roomNid === room.base.nid
+    const state = redaction.stateBefore ?? stateBefore
+    if (counts && (await mayRedact(room, redaction.event, event, deps.readers, state))) {
+      return { event: redactedEvent(event), by: redaction.nid }
+    }
+  }
+  return undefined
+}

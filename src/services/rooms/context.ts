@@ -1,0 +1,80 @@
+import type { NodeName } from '../../core/state-trie/node.js'
+import type { RoomVersionRules } from '../../core/room-version/rules.js'
+import type { Clock } from '../../platform/clock.js'
+import type { Logger } from '../../platform/logger.js'
+import type { Random } from '../../platform/random.js'
+import type { Store } from '../../storage/tx.js'
+import type { EventStore } from './event-store.js'
+import type { LocalEventDeps } from './local-event.js'
+import type { RoomLoader } from './room-loader.js'
+import type { RoomWriter } from './room-writer.js'
+import { mapKey, type StateKey, type StateStore } from './state-store.js'
+import type { StoredEvent } from './stored-event.js'
+import type { Rosters } from './roster.js'
+import { forbidden } from '../../core/errors.js'
+import type { RoomSnapshot } from './working-room.js'
+
+/** What the use cases of rooms share. */
+export interface RoomsContext {
+  readonly store: Store
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly serverName: string
+  readonly events: EventStore
+  readonly states: StateStore
+  readonly loader: RoomLoader
+  readonly rosters: Rosters
+  readonly writer: RoomWriter
+  readonly local: LocalEventDeps
+  readonly defaultVersion: RoomVersionRules
+}
+
+/** Reads some keys of a state; by default the current one. */
+export async function readState(
+  context: Pick<RoomsContext, 'events' | 'states'>,
+  room: RoomSnapshot,
+  keys: readonly StateKey[],
+  root: NodeName | undefined = room.root,
+): Promise<Map<string, StoredEvent>> {
+  if (root === undefined) return new Map()
+  const nids = await context.states.read(room.nid, root, keys)
+  const byNid = await context.events.byNids([...nids.values()])
+  const out = new Map<string, StoredEvent>()
+  for (const [key, nid] of nids) {
+    const event = byNid.get(nid)
+    if (event !== undefined) out.set(key, event)
+  }
+  return out
+}
+
+/** All events of a state. */
+export async function readWholeState(
+  context: Pick<RoomsContext, 'events' | 'states'>,
+  room: Pick<RoomSnapshot, 'nid'>,
+  root: NodeName,
+): Promise<StoredEvent[]> {
+  const nids = await context.states.all(room.nid, root)
+  const byNid = await context.events.byNids([...nids.values()])
+  return [...byNid.values()]
+}
+
+export async function readStateEvent(
+  context: Pick<RoomsContext, 'events' | 'states'>,
+  room: RoomSnapshot,
+  type: string,
+  stateKey: string,
+  root: NodeName | undefined = room.root,
+): Promise<StoredEvent | undefined> {
+  const key = { type, stateKey }
+  return (await readState(context, room, [key], root)).get(mapKey(key))
+}
+
+/** Rooms that do not exist and rooms that one is not in are told alike. */
+export const notInRoom = (): Error => forbidden('You are not in this room')
+
+export async function loadRoom(context: RoomsContext, roomId: string): Promise<RoomSnapshot> {
+  const room = await context.loader.load(roomId)
+  if (room === undefined) throw notInRoom()
+  return room
+}

@@ -1,0 +1,255 @@
+import { MatrixError, badJson, forbidden, invalidParam } from '../../core/errors.js'
+import type { Json, JsonObject } from '../../core/json/value.js'
+import { parseUserId } from '../../core/ids/user-id.js'
+import { serverNameOf } from '../../core/ids/server-name-of.js'
+import { roomVersion } from '../../core/room-version/versions.js'
+import type { RoomVersionRules } from '../../core/room-version/rules.js'
+import { deleteAlias, insertAlias } from '../../storage/tables/aliases.js'
+import { setPublished } from '../../storage/tables/rooms.js'
+import type { Requester } from '../requester.js'
+import type { RoomsContext } from './context.js'
+import { addAccepted, addLocalEvent, judgeLocalEvent, prepareLocalEvent, type Draft } from './local-event.js'
+import type { Memberships } from './membership.js'
+import { newAlias } from './aliases.js'
+import { refuseSuspended } from './send.js'
+import { openWorkingRoom } from './working-room.js'
+
+export type Preset = 'private_chat' | 'trusted_private_chat' | 'public_chat'
+
+export interface CreateRoomInput {
+  readonly visibility?: 'public' | 'private'
+  readonly room_alias_name?: string
+  readonly name?: string
+  readonly topic?: string
+  readonly invite?: readonly string[]
+  readonly invite_3pid?: readonly JsonObject[]
+  readonly room_version?: string
+  readonly creation_content?: JsonObject
+  readonly initial_state?: readonly { type: string; state_key?: string; content: JsonObject }[]
+  readonly preset?: Preset
+  readonly is_direct?: boolean
+  readonly power_level_content_override?: JsonObject
+}
+
+interface PresetState {
+  readonly join_rule: string
+  readonly history_visibility: string
+  readonly guest_access: string
+}
+
+/** SPEC: https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3createroom */
+const PRESETS: Readonly<Record<Preset, PresetState>> = {
+  private_chat: { join_rule: 'invite', history_visibility: 'shared', guest_access: 'can_join' },
+  trusted_private_chat: { join_rule: 'invite', history_visibility: 'shared', guest_access: 'can_join' },
+  public_chat: { join_rule: 'public', history_visibility: 'shared', guest_access: 'forbidden' },
+}
+
+const MAX_INVITES = 500
+
+/** Who besides the creator gets the creator's power. */
+function powerLevelContent(
+  rules: RoomVersionRules,
+  creator: string,
+  trusted: readonly string[],
+  override: JsonObject | undefined,
+): JsonObject {
+  const privileged = rules.creator === 'privileged'
+  const users: Record<string, number> = {}
+  if (!privileged) for (const user of [creator, ...trusted]) users[user] = 100
+  const content: JsonObject = {
+    users,
+    users_default: 0,
+    events: {
+      'm.room.name': 50,
+      'm.room.avatar': 50,
+      'm.room.canonical_alias': 50,
+      'm.room.power_levels': 100,
+      'm.room.history_visibility': 100,
+      'm.room.encryption': 100,
+      'm.room.server_acl': 100,
+      // Version 12 puts an upgrade above every ordinary administrator.
+      'm.room.tombstone': privileged ? 150 : 100,
+    },
+    events_default: 0,
+    state_default: 50,
+    ban: 50,
+    kick: 50,
+    redact: 50,
+    invite: 0,
+  }
+  return { ...content, ...override }
+}
+
+function creationContent(
+  rules: RoomVersionRules,
+  creator: string,
+  given: JsonObject,
+  trusted: readonly string[],
+): JsonObject {
+  const { creator: _creator, room_version: _version, ...rest } = given
+  const content: Record<string, Json> = { ...rest, room_version: rules.id }
+  if (rules.creator === 'content') content['creator'] = creator
+  if (rules.creator === 'privileged') {
+    const additional = rest['additional_creators']
+    if (additional !== undefined && !(Array.isArray(additional) && additional.every(isUserIdText))) {
+      throw badJson('additional_creators is a list of user ids')
+    }
+    const all = new Set([...((additional as readonly string[] | undefined) ?? []), ...trusted])
+    all.delete(creator)
+    if (all.size > 0) content['additional_creators'] = [...all]
+  }
+  return content
+}
+
+const isUserIdText = (value: Json): boolean => typeof value === 'string' && parseUserId(value) !== undefined
+
+function topicContent(topic: string): JsonObject {
+  return { topic, 'm.topic': { 'm.text': [{ body: topic, mimetype: 'text/plain' }] } }
+}
+
+/** Everything that follows the create event, in the order that the specification gives. */
+function draftsFor(
+  input: CreateRoomInput,
+  rules: RoomVersionRules,
+  creator: string,
+  profile: JsonObject,
+  alias: string | undefined,
+  preset: Preset,
+): Draft[] {
+  const state = (type: string, content: JsonObject, stateKey = ''): Draft => ({
+    type,
+    sender: creator,
+    stateKey,
+    content,
+  })
+  const trusted = preset === 'trusted_private_chat' ? (input.invite ?? []) : []
+  const chosen = PRESETS[preset]
+  const drafts = new Map<string, Draft>()
+  const put = (draft: Draft): void => void drafts.set(`${draft.type}\u0000${draft.stateKey}`, draft)
+
+  put(state('m.room.member', { ...profile, membership: 'join' }, creator))
+  put(
+    state(
+      'm.room.power_levels',
+      powerLevelContent(rules, creator, trusted, input.power_level_content_override),
+    ),
+  )
+  if (alias !== undefined) put(state('m.room.canonical_alias', { alias }))
+  put(state('m.room.join_rules', { join_rule: chosen.join_rule }))
+  put(state('m.room.history_visibility', { history_visibility: chosen.history_visibility }))
+  put(state('m.room.guest_access', { guest_access: chosen.guest_access }))
+  for (const item of input.initial_state ?? []) {
+    const stateKey = item.state_key ?? ''
+    if (item.type === 'm.room.create' || (item.type === 'm.room.member' && stateKey === creator)) {
+      throw badJson(`initial_state may not hold ${item.type} of the creator`)
+    }
+    put(state(item.type, item.content, stateKey))
+  }
+  if (input.name !== undefined) put(state('m.room.name', { name: input.name }))
+  if (input.topic !== undefined) put(state('m.room.topic', topicContent(input.topic)))
+  return [...drafts.values()]
+}
+
+export interface CreateRoomDeps {
+  readonly context: RoomsContext
+  readonly memberships: Memberships
+  /** The `displayname` and `avatar_url` that a member event carries. */
+  memberProfile(userId: string): Promise<JsonObject>
+}
+
+export interface RoomCreation {
+  /** Errors: M_UNSUPPORTED_ROOM_VERSION, M_INVALID_ROOM_STATE, M_ROOM_IN_USE, M_BAD_JSON, M_FORBIDDEN. */
+  create(requester: Requester, input: CreateRoomInput): Promise<{ room_id: string }>
+}
+
+export function createRoomCreation(deps: CreateRoomDeps): RoomCreation {
+  const { context } = deps
+
+  async function create(requester: Requester, input: CreateRoomInput): Promise<{ room_id: string }> {
+    refuseSuspended(requester)
+    const creator = requester.userId
+    const rules = input.room_version === undefined ? context.defaultVersion : roomVersion(input.room_version)
+    if (rules === undefined) {
+      throw new MatrixError(
+        'M_UNSUPPORTED_ROOM_VERSION',
+        `Room version ${input.room_version} is not supported`,
+      )
+    }
+    const invites = [...new Set(input.invite ?? [])].filter((userId) => userId !== creator)
+    if (invites.length > MAX_INVITES)
+      throw invalidParam(`At most ${MAX_INVITES} users can be invited at once`)
+    for (const userId of invites) {
+      if (parseUserId(userId) === undefined) throw invalidParam(`${userId} is not a user id`)
+    }
+    if ((input.invite_3pid ?? []).length > 0) {
+      throw new MatrixError('M_THREEPID_DENIED', 'This server does not invite by address')
+    }
+    const preset = input.preset ?? (input.visibility === 'public' ? 'public_chat' : 'private_chat')
+    const alias =
+      input.room_alias_name === undefined ? undefined : newAlias(input.room_alias_name, context.serverName)
+    const given = input.creation_content ?? {}
+    if (given['m.federate'] === false) {
+      const stranger = invites.find((userId) => serverNameOf(userId) !== context.serverName)
+      if (stranger !== undefined) throw forbidden(`The room does not federate: ${stranger} cannot be invited`)
+    }
+    const trusted = preset === 'trusted_private_chat' ? invites : []
+    const profile = await deps.memberProfile(creator)
+    const drafts = draftsFor({ ...input, invite: invites }, rules, creator, profile, alias, preset)
+
+    // The id of a version 12 room is its create event's hash, so that event is made before the room has its turn.
+    const provisional =
+      rules.roomIds === 'opaque' ? `!${context.random.string(18)}:${context.serverName}` : ''
+    const draft: Draft = {
+      type: 'm.room.create',
+      sender: creator,
+      stateKey: '',
+      content: creationContent(rules, creator, given, trusted),
+    }
+    const empty = { local: new Set<string>(), servers: new Map<string, number>() }
+    const nowhere = openWorkingRoom(
+      { nid: 0, roomId: provisional, rules, rev: 0, root: undefined, heads: [], lastPos: 0 },
+      empty,
+    )
+    const prepared = await prepareLocalEvent(nowhere, draft, context.local)
+    judgeLocalEvent(prepared, context.local.verifySignature)
+    const roomId = prepared.event.roomId
+
+    if (alias !== undefined) {
+      const claimed = await context.store.write('aliases.claim', () =>
+        insertAlias({ alias, room_id: roomId, creator, ts: context.clock.now() }),
+      )
+      if (!claimed) throw new MatrixError('M_ROOM_IN_USE', 'This alias is taken')
+    }
+    const make = context.writer.create(roomId, rules, async (room) => {
+      await addAccepted(room, prepared, {}, context.local)
+      for (const next of drafts) {
+        try {
+          await addLocalEvent(room, next, context.local)
+        } catch (error) {
+          if (error instanceof MatrixError && error.errcode === 'M_FORBIDDEN') {
+            throw new MatrixError('M_INVALID_ROOM_STATE', `${next.type}: ${error.message}`)
+          }
+          throw error
+        }
+      }
+      return room.base.nid
+    })
+    const nid = await make.catch(async (error: unknown) => {
+      if (alias !== undefined) await context.store.write('aliases.release', () => deleteAlias(alias))
+      throw error
+    })
+    if (input.visibility === 'public') {
+      await context.store.write('rooms.publish', () => setPublished(nid, true))
+    }
+    for (const userId of invites) {
+      await deps.memberships.invite(requester, {
+        roomId,
+        userId,
+        content: input.is_direct === true ? { is_direct: true } : {},
+      })
+    }
+    return { room_id: roomId }
+  }
+
+  return { create }
+}

@@ -1,0 +1,323 @@
+import { powerLevelsOf } from '../../core/auth/power-levels.js'
+import { MatrixError, forbidden, invalidParam } from '../../core/errors.js'
+import { isRoomAlias } from '../../core/ids/room-alias.js'
+import { serverNameOf } from '../../core/ids/server-name-of.js'
+import { parseUserId } from '../../core/ids/user-id.js'
+import { isObject, type JsonObject } from '../../core/json/value.js'
+import { membershipOf, type MembershipRow } from '../../storage/tables/memberships.js'
+import { all } from '../../storage/tx.js'
+import type { Requester } from '../requester.js'
+import type { Aliases } from './aliases.js'
+import { applyEvent } from './apply-event.js'
+import { notInRoom, readState, type RoomsContext } from './context.js'
+import { addLocalEvent, judgeLocalEvent, prepareLocalEvent, type Draft } from './local-event.js'
+import type { OutsideMemberships } from './outside-memberships.js'
+import type { RemoteMemberships } from './remote-memberships.js'
+import { refuseSuspended } from './send.js'
+import { mapKey } from './state-store.js'
+import type { RoomSnapshot } from './working-room.js'
+
+export interface MemberInput {
+  readonly roomId: string
+  readonly userId: string
+  readonly reason?: string | undefined
+  /** Further keys of the member event, e.g. `is_direct`. */
+  readonly content?: JsonObject
+}
+
+/** SPEC: https://spec.matrix.org/v1.19/client-server-api/#room-membership */
+export interface Memberships {
+  /** By id or alias; gives the room's id. */
+  join(
+    requester: Requester,
+    target: {
+      readonly room: string
+      readonly via: readonly string[]
+      readonly reason?: string | undefined
+      readonly content?: JsonObject
+    },
+  ): Promise<{ room_id: string }>
+  knock(
+    requester: Requester,
+    target: { readonly room: string; readonly via: readonly string[]; readonly reason?: string | undefined },
+  ): Promise<{ room_id: string }>
+  invite(requester: Requester, input: MemberInput): Promise<void>
+  leave(
+    requester: Requester,
+    input: { readonly roomId: string; readonly reason?: string | undefined },
+  ): Promise<void>
+  kick(requester: Requester, input: MemberInput): Promise<void>
+  ban(requester: Requester, input: MemberInput): Promise<void>
+  unban(requester: Requester, input: MemberInput): Promise<void>
+  forget(requester: Requester, roomId: string): Promise<void>
+}
+
+export interface MembershipDeps {
+  readonly context: RoomsContext
+  readonly aliases: Aliases
+  readonly remote: RemoteMemberships
+  readonly outside: OutsideMemberships
+  memberProfile(userId: string): Promise<JsonObject>
+  /** Throws M_INVITE_BLOCKED where the invited local user wants no invite from this one. */
+  checkInvitable(userId: string, inviter: string): Promise<void>
+  /** Whether a local account of this name exists. */
+  userExists(userId: string): Promise<boolean>
+}
+
+const CREATE = { type: 'm.room.create', stateKey: '' }
+const POWER_LEVELS = { type: 'm.room.power_levels', stateKey: '' }
+const JOIN_RULES = { type: 'm.room.join_rules', stateKey: '' }
+
+const withReason = (content: JsonObject, reason: string | undefined): JsonObject =>
+  reason === undefined ? content : { ...content, reason }
+
+export function createMemberships(deps: MembershipDeps): Memberships {
+  const { context, remote, outside } = deps
+
+  const rowOf = (room: RoomSnapshot, userId: string): Promise<MembershipRow | undefined> =>
+    context.store.read('rooms.membership', () => membershipOf(room.nid, userId))
+
+  /** Whether this server is in the room: it has the state, and somebody to keep it current for. */
+  async function isResident(room: RoomSnapshot | undefined): Promise<boolean> {
+    return room?.root !== undefined && (await context.rosters.of(room.nid)).local.size > 0
+  }
+
+  async function change(draft: Draft & { roomId: string }): Promise<void> {
+    try {
+      await context.writer.write(draft.roomId, (room) => addLocalEvent(room, draft, context.local))
+    } catch (error) {
+      if (error instanceof MatrixError && error.errcode === 'M_NOT_FOUND') throw notInRoom()
+      throw error
+    }
+  }
+
+  const member = (
+    sender: string,
+    input: { roomId: string; userId: string },
+    content: JsonObject,
+  ): Draft & { roomId: string } => ({
+    roomId: input.roomId,
+    type: 'm.room.member',
+    sender,
+    stateKey: input.userId,
+    content,
+  })
+
+  function checkTarget(userId: string): void {
+    if (parseUserId(userId) === undefined) throw invalidParam(`${userId} is not a user id`)
+  }
+
+  async function resolve(room: string, via: readonly string[]): Promise<{ roomId: string; via: string[] }> {
+    if (!room.startsWith('#')) {
+      if (!room.startsWith('!')) throw invalidParam('Neither a room id nor an alias')
+      const domain = serverNameOf(room)
+      return {
+        roomId: room,
+        via: [...via, ...(domain === undefined || domain === context.serverName ? [] : [domain])],
+      }
+    }
+    if (!isRoomAlias(room)) throw invalidParam('The alias is not well formed')
+    const found = await deps.aliases.resolve(room)
+    return {
+      roomId: found.room_id,
+      via: [...via, ...found.servers.filter((server) => server !== context.serverName)],
+    }
+  }
+
+  /** The local member in whose name a restricted join is authorised. SPEC: server-server-api/#restricted-rooms */
+  async function authoriser(
+    room: RoomSnapshot,
+    userId: string,
+  ): Promise<'none-needed' | 'refused' | 'elsewhere' | { by: string }> {
+    const state = await readState(context, room, [CREATE, POWER_LEVELS, JOIN_RULES])
+    const rules = state.get(mapKey(JOIN_RULES))?.event.content
+    const rule = rules?.['join_rule']
+    if (!room.rules.restrictedJoin || (rule !== 'restricted' && rule !== 'knock_restricted'))
+      return 'none-needed'
+    const current = (await rowOf(room, userId))?.membership
+    if (current === 'invite' || current === 'join') return 'none-needed'
+    const allowed = allowedRooms(rules?.['allow'])
+    if (!(await inOneOf(userId, allowed))) {
+      const known = await Promise.all(allowed.map(async (id) => isResident(await context.loader.load(id))))
+      return known.every(Boolean) ? 'refused' : 'elsewhere'
+    }
+    const levels = powerLevelsOf(state.get(mapKey(CREATE))?.event, state.get(mapKey(POWER_LEVELS))?.event)
+    const { local } = await context.rosters.of(room.nid)
+    for (const candidate of local) if (levels.user(candidate) >= levels.invite) return { by: candidate }
+    return 'elsewhere'
+  }
+
+  async function inOneOf(userId: string, roomIds: readonly string[]): Promise<boolean> {
+    if (roomIds.length === 0) return false
+    const rows = await context.store.read('rooms.inOneOf', () =>
+      all(
+        `SELECT 1 FROM rooms r JOIN memberships m ON m.room_nid = r.nid AND m.user_id = ? AND m.membership = 'join'
+         WHERE r.room_id IN (??) LIMIT 1`,
+        userId,
+        roomIds,
+      ),
+    )
+    return rows.length > 0
+  }
+
+  async function rejectOutside(
+    requester: Requester,
+    roomId: string,
+    row: MembershipRow,
+    reason: string | undefined,
+  ): Promise<void> {
+    const via = outside.serversFor(row)
+    try {
+      await remote.leave(requester.userId, roomId, via, withReason({ membership: 'leave' }, reason))
+    } catch (error) {
+      // The inviting server may be gone; the user is rid of the invite all the same.
+      context.logger.info({ err: error, roomId }, 'an invite was rejected here only')
+    }
+    await outside.leave(roomId, requester.userId)
+  }
+
+  const memberships: Memberships = {
+    async join(requester, target) {
+      refuseSuspended(requester)
+      const { userId } = requester
+      const { roomId, via } = await resolve(target.room, target.via)
+      const room = await context.loader.load(roomId)
+      const row = room === undefined ? undefined : await rowOf(room, userId)
+      const profile = await deps.memberProfile(userId)
+      const content = withReason({ ...target.content, ...profile, membership: 'join' }, target.reason)
+      if (room !== undefined && (await isResident(room))) {
+        if (row?.membership === 'join' && target.content === undefined) return { room_id: roomId }
+        const by = await authoriser(room, userId)
+        if (by === 'refused') throw forbidden('You are in none of the rooms whose members may join this one')
+        if (by !== 'elsewhere') {
+          const authorised =
+            typeof by === 'object' ? { ...content, join_authorised_via_users_server: by.by } : content
+          await change(member(userId, { roomId, userId }, authorised))
+          return { room_id: roomId }
+        }
+      }
+      const servers = [...via]
+      if (row?.membership === 'invite') servers.unshift(...outside.serversFor(row))
+      if (room !== undefined) servers.push(...(await context.rosters.of(room.nid)).servers.keys())
+      const candidates = [...new Set(servers)].filter((server) => server !== context.serverName)
+      if (candidates.length === 0) {
+        throw room === undefined || room.root === undefined
+          ? new MatrixError('M_NOT_FOUND', 'No server is known that is in this room')
+          : forbidden('Nobody on this server may let you in')
+      }
+      await remote.join(userId, roomId, candidates, content)
+      return { room_id: roomId }
+    },
+
+    async knock(requester, target) {
+      refuseSuspended(requester)
+      const { userId } = requester
+      const { roomId, via } = await resolve(target.room, target.via)
+      const room = await context.loader.load(roomId)
+      const content = withReason(
+        { ...(await deps.memberProfile(userId)), membership: 'knock' },
+        target.reason,
+      )
+      if (room !== undefined && (await isResident(room)))
+        await change(member(userId, { roomId, userId }, content))
+      else if (via.length === 0)
+        throw new MatrixError('M_NOT_FOUND', 'No server is known that is in this room')
+      else await remote.knock(userId, roomId, via, content)
+      return { room_id: roomId }
+    },
+
+    async invite(requester, input) {
+      refuseSuspended(requester)
+      checkTarget(input.userId)
+      const server = serverNameOf(input.userId)!
+      const local = server === context.serverName
+      if (local && !(await deps.userExists(input.userId))) {
+        throw new MatrixError('M_NOT_FOUND', `There is no user ${input.userId} on this server`)
+      }
+      if (local) await deps.checkInvitable(input.userId, requester.userId)
+      const profile = local ? await deps.memberProfile(input.userId) : {}
+      const content = withReason({ ...profile, ...input.content, membership: 'invite' }, input.reason)
+      const draft = member(requester.userId, input, content)
+      if (local) return change(draft)
+      // The other server signs before the room sees the event; the room goes on meanwhile.
+      const prepared = await context.writer
+        .write(input.roomId, async (room) => {
+          const made = await prepareLocalEvent(room, draft, context.local)
+          judgeLocalEvent(made, context.local.verifySignature)
+          return made
+        })
+        .catch((error: unknown) => {
+          throw error instanceof MatrixError && error.errcode === 'M_NOT_FOUND' ? notInRoom() : error
+        })
+      const signed = await remote.invite(prepared.event, server)
+      const verdict = await context.writer.write(input.roomId, (room) =>
+        applyEvent(room, signed, { live: true, origin: context.serverName }, context.local),
+      )
+      if (verdict.softFailed || verdict.rejected !== undefined) {
+        throw forbidden('The room changed while the other server considered the invite')
+      }
+    },
+
+    async leave(requester, input) {
+      const { userId } = requester
+      const room = await context.loader.load(input.roomId)
+      const row = room === undefined ? undefined : await rowOf(room, userId)
+      if (room === undefined || row === undefined) throw notInRoom()
+      if (row.membership === 'leave') return
+      if (!(await isResident(room)) || row.event_nid === null) {
+        if (row.membership === 'ban') throw forbidden('You are banned from this room')
+        return rejectOutside(requester, input.roomId, row, input.reason)
+      }
+      await change(
+        member(userId, { roomId: input.roomId, userId }, withReason({ membership: 'leave' }, input.reason)),
+      )
+    },
+
+    async kick(requester, input) {
+      refuseSuspended(requester)
+      checkTarget(input.userId)
+      const room = await context.loader.load(input.roomId)
+      if (room === undefined) throw notInRoom()
+      const current = (await rowOf(room, input.userId))?.membership
+      if (current === undefined || current === 'leave' || current === 'ban') {
+        throw forbidden('That user is not in the room')
+      }
+      await change(member(requester.userId, input, withReason({ membership: 'leave' }, input.reason)))
+    },
+
+    async ban(requester, input) {
+      refuseSuspended(requester)
+      checkTarget(input.userId)
+      await change(member(requester.userId, input, withReason({ membership: 'ban' }, input.reason)))
+    },
+
+    async unban(requester, input) {
+      refuseSuspended(requester)
+      checkTarget(input.userId)
+      const room = await context.loader.load(input.roomId)
+      if (room === undefined) throw notInRoom()
+      if ((await rowOf(room, input.userId))?.membership !== 'ban') throw forbidden('That user is not banned')
+      await change(member(requester.userId, input, withReason({ membership: 'leave' }, input.reason)))
+    },
+
+    async forget(requester, roomId) {
+      const room = await context.loader.load(roomId)
+      const row = room === undefined ? undefined : await rowOf(room, requester.userId)
+      if (room === undefined || row === undefined) throw notInRoom()
+      if (row.membership !== 'leave' && row.membership !== 'ban') {
+        throw new MatrixError('M_UNKNOWN', 'Leave the room before you forget it', {}, 400)
+      }
+      await outside.forget(room.nid, requester.userId)
+    },
+  }
+  return memberships
+}
+
+function allowedRooms(allow: unknown): string[] {
+  if (!Array.isArray(allow)) return []
+  return allow
+    .filter((item): item is JsonObject => isObject(item) && item['type'] === 'm.room_membership')
+    .map((item) => item['room_id'])
+    .filter((id): id is string => typeof id === 'string')
+    .slice(0, 50)
+}

@@ -1,0 +1,103 @@
+import { serverNameOf } from '../../core/ids/server-name-of.js'
+import { isObject, type Json, type JsonObject } from '../../core/json/value.js'
+import type { RoomVersionRules } from '../../core/room-version/rules.js'
+import { allocatePosition } from '../../storage/tables/positions.js'
+import { membershipOf, upsertMemberships, type MembershipRow } from '../../storage/tables/memberships.js'
+import { insertRoom, roomById } from '../../storage/tables/rooms.js'
+import { run, type Store } from '../../storage/tx.js'
+import type { Nids } from './nids.js'
+
+/** Memberships in rooms whose state this server does not have: invites and knocks that came from, or went to, others. */
+export interface OutsideMemberships {
+  /** Records an invite or knock with the stripped state that clients are shown. Gives the room's nid. */
+  put(row: {
+    readonly roomId: string
+    readonly rules: RoomVersionRules
+    readonly userId: string
+    readonly membership: 'invite' | 'knock'
+    readonly sender: string
+    readonly strippedState: readonly JsonObject[]
+  }): Promise<number>
+  leave(roomId: string, userId: string): Promise<void>
+  forget(roomNid: number, userId: string): Promise<void>
+  /** Who can be asked about the room: the inviter's server first, then servers named in the stripped state. */
+  serversFor(row: MembershipRow): string[]
+}
+
+export function createOutsideMemberships(deps: {
+  readonly store: Store
+  readonly nids: Nids
+  readonly serverName: string
+  /** After it is on disk. */
+  wake(userId: string): void
+}): OutsideMemberships {
+  return {
+    async put(row) {
+      const fresh = await deps.nids.take('room')
+      const nid = await deps.store.write('rooms.putOutside', function* () {
+        yield* insertRoom({
+          nid: fresh,
+          room_id: row.roomId,
+          version: row.rules.id,
+          rev: 1,
+          state_root: null,
+          heads: '[]',
+          last_pos: 0,
+          published: 0,
+        })
+        const room = (yield* roomById(row.roomId))!
+        yield* upsertMemberships([
+          {
+            room_nid: room.nid,
+            user_id: row.userId,
+            membership: row.membership,
+            event_nid: null,
+            sender: row.sender,
+            pos: yield* allocatePosition(),
+            server: deps.serverName,
+            local: 1,
+            forgotten: 0,
+            stripped_state: JSON.stringify(row.strippedState),
+          },
+        ])
+        return room.nid
+      })
+      deps.wake(row.userId)
+      return nid
+    },
+
+    async leave(roomId, userId) {
+      await deps.store.write('rooms.leaveOutside', function* () {
+        const room = yield* roomById(roomId)
+        const row = room === undefined ? undefined : yield* membershipOf(room.nid, userId)
+        if (row === undefined) return
+        yield* upsertMemberships([
+          { ...row, membership: 'leave', event_nid: null, sender: userId, pos: yield* allocatePosition() },
+        ])
+      })
+      deps.wake(userId)
+    },
+
+    async forget(roomNid, userId) {
+      await deps.store.write('rooms.forget', function* () {
+        yield* run('UPDATE memberships SET forgotten = 1 WHERE room_nid = ? AND user_id = ?', roomNid, userId)
+      })
+    },
+
+    serversFor(row) {
+      const servers = new Set<string>()
+      const add = (id: Json | undefined): void => {
+        const server = typeof id === 'string' ? serverNameOf(id) : undefined
+        if (server !== undefined && server !== deps.serverName) servers.add(server)
+      }
+      add(row.sender)
+      const state = row.stripped_state === null ? [] : (JSON.parse(row.stripped_state) as Json)
+      for (const event of Array.isArray(state) ? state : []) {
+        if (!isObject(event)) continue
+        add(event['sender'])
+        if (event['type'] === 'm.room.member') add(event['state_key'])
+      }
+      return [...servers].slice(0, 10)
+    },
+  }
+}

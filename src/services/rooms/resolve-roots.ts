@@ -1,0 +1,178 @@
+import { authStateKeys } from '../../core/auth/auth-event-keys.js'
+import type { VerifySignature } from '../../core/auth/state-lookup.js'
+import { authDifference } from '../../core/state/auth-difference.js'
+import { resolve } from '../../core/state/resolve.js'
+import { conflictedSubgraph } from '../../core/state/subgraph.js'
+import type { NodeName } from '../../core/state-trie/node.js'
+import { mapKey, type StateKey } from './state-store.js'
+import type { StoredEvent } from './stored-event.js'
+import { eventsByNids, type RoomReaders, type WorkingRoom } from './working-room.js'
+
+/** Auth edges read so far in one resolution: event nid → nids of its auth events. */
+type Edges = Map<number, readonly number[]>
+
+/**
+ * The state that several states resolve to, as a root. Only what differs is read; most of a large room is never touched.
+ * Roots must be of this room. SPEC: https://spec.matrix.org/v1.19/server-server-api/#room-state-resolution
+ */
+export async function resolveRoots(
+  room: WorkingRoom,
+  roots: readonly NodeName[],
+  readers: RoomReaders,
+  verifySignature: VerifySignature,
+): Promise<NodeName> {
+  const distinct = [...new Set(roots)].sort()
+  const first = distinct[0]!
+  if (distinct.length === 1) return first
+  const { nid: roomNid } = room.base
+
+  const perKey = new Map<number, (number | undefined)[]>()
+  for (const [i, root] of distinct.entries()) {
+    if (i === 0) continue
+    for (const [key, [before, after]] of await readers.states.diff(roomNid, first, root, room.nodes)) {
+      let row = perKey.get(key)
+      if (row === undefined) {
+        row = distinct.map(() => before)
+        perKey.set(key, row)
+      }
+      row[i] = after
+    }
+  }
+  const names = await readers.states.keysOf([...perKey.keys()])
+  const changes = new Map<number, number | undefined>()
+  const conflictedNids = new Map<number, ReadonlySet<number>>()
+  for (const [key, values] of perKey) {
+    const events = new Set(values.filter((value) => value !== undefined))
+    // Version 1 calls it no conflict when some states merely lack the key.
+    if (events.size === 1 && room.rules.stateResolution === 'v1') changes.set(key, [...events][0])
+    else conflictedNids.set(key, events)
+  }
+
+  const loaded = new Map<string, StoredEvent>()
+  const load = async (nids: Iterable<number>): Promise<StoredEvent[]> => {
+    const events = [...(await eventsByNids(room, [...nids], readers)).values()]
+    for (const event of events) loaded.set(event.event.id, event)
+    return events
+  }
+  const conflictedEvents = await load([...conflictedNids.values()].flatMap((set) => [...set]))
+  const idOf = new Map(conflictedEvents.map((stored) => [stored.nid, stored.event.id]))
+  const conflicted = new Map<string, string[]>()
+  for (const [key, nids] of conflictedNids) {
+    conflicted.set(
+      mapKey(names.get(key)!),
+      [...nids].flatMap((nid) => idOf.get(nid) ?? []),
+    )
+  }
+
+  let difference: StoredEvent[] = []
+  if (room.rules.stateResolution !== 'v1') {
+    const nids = await differenceOf(room, distinct, conflictedNids, perKey, readers)
+    difference = await load(nids)
+  }
+  await loadAuth(room, [...conflictedEvents, ...difference], loaded, readers)
+
+  const wanted = new Map<string, StateKey>()
+  for (const { event } of [...conflictedEvents, ...difference]) {
+    for (const key of authStateKeys(event, room.rules)) wanted.set(mapKey(key), key)
+  }
+  for (const key of names.values()) wanted.delete(mapKey(key))
+  const unconflictedNids = await readers.states.read(roomNid, first, [...wanted.values()], room.nodes)
+  const unconflicted = new Map<string, string>()
+  const byNid = new Map((await load(unconflictedNids.values())).map((stored) => [stored.nid, stored]))
+  for (const [key, nid] of unconflictedNids) {
+    const stored = byNid.get(nid)
+    if (stored !== undefined) unconflicted.set(key, stored.event.id)
+  }
+  await loadAuth(room, [...byNid.values()], loaded, readers)
+
+  const resolved = resolve({
+    rules: room.rules,
+    conflicted,
+    unconflicted: (key) => unconflicted.get(key),
+    authDifference: difference.map((stored) => stored.event.id),
+    event: (id) => loaded.get(id)?.event,
+    isRejected: (id) => loaded.get(id)?.rejected !== undefined,
+    verifySignature,
+  })
+  for (const key of conflictedNids.keys()) {
+    const id = resolved.get(mapKey(names.get(key)!))
+    changes.set(key, id === undefined ? undefined : loaded.get(id)?.nid)
+  }
+  const updated = await readers.states.update(roomNid, first, changes, room.nodes)
+  for (const [name, node] of updated.created) room.nodes.set(name, node)
+  return updated.root
+}
+
+/** Auth events of some events, and the power levels behind them as far back as they go: the mainline follows those. */
+async function loadAuth(
+  room: WorkingRoom,
+  events: readonly StoredEvent[],
+  loaded: Map<string, StoredEvent>,
+  readers: RoomReaders,
+): Promise<void> {
+  let level = events
+  const seen = new Set<number>()
+  while (level.length > 0) {
+    const nids = new Set(level.flatMap((stored) => stored.authNids).filter((nid) => !seen.has(nid)))
+    for (const nid of nids) seen.add(nid)
+    const found = [...(await eventsByNids(room, [...nids], readers)).values()]
+    for (const stored of found) loaded.set(stored.event.id, stored)
+    level = found.filter((stored) => stored.event.type === 'm.room.power_levels')
+  }
+}
+
+async function edgesInto(
+  room: WorkingRoom,
+  start: Iterable<number>,
+  edges: Edges,
+  readers: RoomReaders,
+): Promise<Set<number>> {
+  const chain = new Set<number>(start)
+  let level = [...chain]
+  while (level.length > 0) {
+    const unknown = level.filter((nid) => !edges.has(nid))
+    for (let i = 0; i < unknown.length; i += 500) {
+      const found = await eventsByNids(room, unknown.slice(i, i + 500), readers)
+      for (const nid of unknown.slice(i, i + 500)) edges.set(nid, found.get(nid)?.authNids ?? [])
+    }
+    const next: number[] = []
+    for (const nid of level) {
+      for (const auth of edges.get(nid)!) {
+        if (!chain.has(auth)) {
+          chain.add(auth)
+          next.push(auth)
+        }
+      }
+    }
+    level = next
+  }
+  return chain
+}
+
+/** The auth difference of the states; for v2.1 with the conflicted subgraph. */
+async function differenceOf(
+  room: WorkingRoom,
+  roots: readonly NodeName[],
+  conflicted: ReadonlyMap<number, ReadonlySet<number>>,
+  perKey: ReadonlyMap<number, readonly (number | undefined)[]>,
+  readers: RoomReaders,
+): Promise<Set<number>> {
+  const edges: Edges = new Map()
+  const all = new Set([...conflicted.values()].flatMap((set) => [...set]))
+  await edgesInto(room, all, edges, readers)
+  const edgesOf = (nid: number): readonly number[] => edges.get(nid) ?? []
+  const apart = roots.map((_, i) => [...conflicted.keys()].flatMap((key) => perKey.get(key)![i] ?? []))
+  const difference = authDifference(apart, edgesOf, () => false)
+
+  // What the agreed part of the state refers to is in every state's chain. That part may be large: it is read only if needed.
+  if (difference.size > 0) {
+    const agreed: number[] = []
+    for (const [key, nid] of await readers.states.all(room.base.nid, roots[0]!, room.nodes)) {
+      if (!conflicted.has(key)) agreed.push(nid)
+    }
+    for (const nid of await edgesInto(room, agreed, edges, readers)) difference.delete(nid)
+  }
+  if (room.rules.stateResolution === 'v2.1')
+    for (const nid of conflictedSubgraph(all, edgesOf)) difference.add(nid)
+  return difference
+}

@@ -1,0 +1,146 @@
+import { MatrixError, badJson, forbidden, notFound } from '../../core/errors.js'
+import type { JsonObject } from '../../core/json/value.js'
+import { clientTransaction } from '../../storage/tables/client-transactions.js'
+import type { Requester } from '../requester.js'
+import type { RoomsContext } from './context.js'
+import { notInRoom } from './context.js'
+import { addLocalEvent, type Draft } from './local-event.js'
+import { aclDenies } from '../../core/server-acl.js'
+import type { ClientTxn } from './working-room.js'
+
+export interface SendInput {
+  readonly roomId: string
+  readonly type: string
+  readonly content: JsonObject
+  readonly txnId: string
+  /** Milliseconds; application services only. */
+  readonly ts?: number | undefined
+}
+
+export interface Sending {
+  /** A message event. The same transaction id from the same device gives the same event id. */
+  message(requester: Requester, input: SendInput): Promise<{ event_id: string }>
+  state(
+    requester: Requester,
+    input: Omit<SendInput, 'txnId'> & { readonly stateKey: string },
+  ): Promise<{ event_id: string }>
+  redact(
+    requester: Requester,
+    input: { roomId: string; eventId: string; txnId: string; reason: string | undefined; extra: JsonObject },
+  ): Promise<{ event_id: string }>
+}
+
+export const refuseSuspended = (requester: Requester): void => {
+  if (requester.isSuspended) throw new MatrixError('M_USER_SUSPENDED', 'This account is suspended')
+}
+
+const isDistinctError = (error: unknown, errcode: string): boolean =>
+  error instanceof MatrixError && error.errcode === errcode
+
+export function createSending(context: RoomsContext): Sending {
+  /** Requests under way, so that a repeated one waits for the first. */
+  const underWay = new Map<string, Promise<{ event_id: string }>>()
+
+  async function add(roomId: string, draft: Draft): Promise<{ event_id: string }> {
+    try {
+      const stored = await context.writer.write(roomId, (room) => addLocalEvent(room, draft, context.local))
+      return { event_id: stored.event.id }
+    } catch (error) {
+      if (isDistinctError(error, 'M_NOT_FOUND')) throw notInRoom()
+      throw error
+    }
+  }
+
+  async function once(
+    txn: ClientTxn,
+    send: () => Promise<{ event_id: string }>,
+  ): Promise<{ event_id: string }> {
+    const key = JSON.stringify([txn.userId, txn.deviceId, txn.path, txn.txnId])
+    const running = underWay.get(key)
+    if (running !== undefined) return running
+    const work = (async () => {
+      const known = await context.store.read('transactions.find', () => clientTransaction(txn))
+      return known === undefined ? send() : (JSON.parse(known) as { event_id: string })
+    })()
+    underWay.set(key, work)
+    try {
+      return await work
+    } finally {
+      underWay.delete(key)
+    }
+  }
+
+  const transaction = (requester: Requester, path: string, txnId: string): ClientTxn => {
+    if (txnId.length > 255) throw new MatrixError('M_INVALID_PARAM', 'The transaction id is too long')
+    return {
+      userId: requester.userId,
+      deviceId: requester.deviceId ?? requester.appserviceId ?? '',
+      path,
+      txnId,
+    }
+  }
+
+  return {
+    async message(requester, input) {
+      refuseSuspended(requester)
+      checkType(input.type)
+      if (input.type === 'm.room.redaction') {
+        const redacts = input.content['redacts']
+        if (typeof redacts !== 'string') throw badJson('A redaction names an event in redacts')
+      }
+      const clientTxn = transaction(requester, `send/${input.roomId}/${input.type}`, input.txnId)
+      return once(clientTxn, () =>
+        add(input.roomId, {
+          type: input.type,
+          sender: requester.userId,
+          content: input.content,
+          redacts: input.type === 'm.room.redaction' ? (input.content['redacts'] as string) : undefined,
+          clientTxn,
+          originServerTs: requester.appserviceId === undefined ? undefined : input.ts,
+        }),
+      )
+    },
+
+    async state(requester, input) {
+      refuseSuspended(requester)
+      checkType(input.type)
+      if (input.stateKey.length > 255) throw new MatrixError('M_INVALID_PARAM', 'The state key is too long')
+      if (input.type === 'm.room.create') throw forbidden('A room has one create event')
+      if (input.type === 'm.room.server_acl' && aclDenies(input.content, context.serverName)) {
+        throw badJson('This access control list would shut out this server itself')
+      }
+      return add(input.roomId, {
+        type: input.type,
+        sender: requester.userId,
+        stateKey: input.stateKey,
+        content: input.content,
+        originServerTs: requester.appserviceId === undefined ? undefined : input.ts,
+      })
+    },
+
+    async redact(requester, input) {
+      const target = await context.events.byId(input.eventId)
+      // A suspended user may still take back what they wrote.
+      if (target?.event.sender !== requester.userId) refuseSuspended(requester)
+      if (target !== undefined) {
+        if (target.event.roomId !== input.roomId) throw notFound('Unknown event in this room')
+        if (target.event.type === 'm.room.create') throw forbidden('The create event cannot be redacted')
+      }
+      const clientTxn = transaction(requester, `redact/${input.roomId}/${input.eventId}`, input.txnId)
+      const content = { ...input.extra, ...(input.reason === undefined ? {} : { reason: input.reason }) }
+      return once(clientTxn, () =>
+        add(input.roomId, {
+          type: 'm.room.redaction',
+          sender: requester.userId,
+          content,
+          redacts: input.eventId,
+          clientTxn,
+        }),
+      )
+    },
+  }
+}
+
+function checkType(type: string): void {
+  if (type === '' || Buffer.byteLength(type) > 255) throw new MatrixError('M_INVALID_PARAM', 'Bad event type')
+}
