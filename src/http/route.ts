@@ -74,13 +74,16 @@ export const isReply = (value: unknown): value is Reply =>
   typeof value === 'object' && value !== null && REPLY in value
 
 type QueryOf<Q> = Q extends TObject ? Static<Q> : Readonly<Record<string, never>>
-type BodyOf<B> = B extends TSchema
-  ? Static<B>
-  : B extends 'object'
-    ? JsonObject
-    : B extends 'json'
-      ? Json
-      : undefined
+// The words come first: to the type checker a string is a schema too.
+type BodyOf<B> = B extends 'object'
+  ? JsonObject
+  : B extends 'json'
+    ? Json
+    : B extends 'stream' | undefined
+      ? undefined
+      : B extends TSchema
+        ? Static<B>
+        : undefined
 
 export interface Route<
   A extends Auth = Auth,

@@ -1,3 +1,9 @@
+import type { AccountData } from './account-data/account-data.js'
+import type { Accounts } from './accounts/accounts.js'
+import type { Devices } from './devices/devices.js'
+import type { Filters } from './filters/filters.js'
+import type { Profile } from './profile/profile.js'
+import type { ServerInfo } from './server-info/server-info.js'
 import type { Media } from './media/media.js'
 import type { NodeInfo } from './node-info.js'
 
@@ -5,4 +11,10 @@ import type { NodeInfo } from './node-info.js'
 export interface Services {
   readonly nodeInfo: NodeInfo
   readonly media: Media
+  readonly serverInfo: ServerInfo
+  readonly devices: Devices
+  readonly accounts: Accounts
+  readonly profile: Profile
+  readonly accountData: AccountData
+  readonly filters: Filters
 }

@@ -87,6 +87,8 @@ export function createProfile(deps: ProfileDeps): Profile {
   function checkOwner(requester: Requester, userId: string, field: string): void {
     parse(userId)
     if (requester.userId !== userId) throw forbidden('You can change your own profile only')
+    if (requester.isGuest && field !== 'displayname')
+      throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN', 'Guests may change their display name only')
     if (requester.isSuspended)
       throw new MatrixError('M_USER_SUSPENDED', 'You cannot change your profile while suspended')
     checkFieldName(field)

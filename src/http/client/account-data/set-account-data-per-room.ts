@@ -1,0 +1,15 @@
+import { route, v3 } from '../../route.js'
+import { ownUserId } from '../own-account.js'
+
+/** SPEC: https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3useruseridroomsroomidaccount_datatype */
+export const setAccountDataPerRoom = route({
+  id: 'setAccountDataPerRoom',
+  method: 'PUT',
+  paths: v3('/user/{userId}/rooms/{roomId}/account_data/{type}'),
+  auth: 'user',
+  body: 'object',
+  async handler({ requester, params, body }, { accountData }) {
+    await accountData.set(ownUserId(requester, params), params['roomId']!, params['type']!, body)
+    return {}
+  },
+})

@@ -1,0 +1,94 @@
+import type { Route } from '../route.js'
+import { deleteRoomTag } from './account-data/delete-room-tag.js'
+import { getAccountDataPerRoom } from './account-data/get-account-data-per-room.js'
+import { getAccountData } from './account-data/get-account-data.js'
+import { getRoomTags } from './account-data/get-room-tags.js'
+import { setAccountDataPerRoom } from './account-data/set-account-data-per-room.js'
+import { setAccountData } from './account-data/set-account-data.js'
+import { setRoomTag } from './account-data/set-room-tag.js'
+import { getAuthFallback, postAuthFallback } from './account/auth-fallback.js'
+import { changePassword } from './account/change-password.js'
+import { checkUsernameAvailability } from './account/check-username-availability.js'
+import { deactivateAccount } from './account/deactivate-account.js'
+import { getAccount3Pids } from './account/get-account-3pids.js'
+import { getSharedSecretNonce } from './account/get-shared-secret-nonce.js'
+import { registerWithSharedSecret } from './account/register-with-shared-secret.js'
+import { register } from './account/register.js'
+import { registrationTokenValidity } from './account/registration-token-validity.js'
+import { deleteDevice } from './device/delete-device.js'
+import { deleteDevices } from './device/delete-devices.js'
+import { getDevice } from './device/get-device.js'
+import { getDevices } from './device/get-devices.js'
+import { updateDevice } from './device/update-device.js'
+import { defineFilter } from './filter/define-filter.js'
+import { getFilter } from './filter/get-filter.js'
+import { getAdminLockUser } from './moderation/get-admin-lock-user.js'
+import { getAdminSuspendUser } from './moderation/get-admin-suspend-user.js'
+import { getWhoIs } from './moderation/get-who-is.js'
+import { setAdminLockUser } from './moderation/set-admin-lock-user.js'
+import { setAdminSuspendUser } from './moderation/set-admin-suspend-user.js'
+import { deleteProfileField } from './profile/delete-profile-field.js'
+import { getProfileField } from './profile/get-profile-field.js'
+import { getUserProfile } from './profile/get-user-profile.js'
+import { setProfileField } from './profile/set-profile-field.js'
+import { getCapabilities } from './server/get-capabilities.js'
+import { getProtocols } from './server/get-protocols.js'
+import { getPushers } from './server/get-pushers.js'
+import { getTurnServer } from './server/get-turn-server.js'
+import { getVersions } from './server/get-versions.js'
+import { generateLoginToken } from './session/generate-login-token.js'
+import { getLoginFlows } from './session/get-login-flows.js'
+import { getTokenOwner } from './session/get-token-owner.js'
+import { login } from './session/login.js'
+import { logoutAll } from './session/logout-all.js'
+import { logout } from './session/logout.js'
+import { refresh } from './session/refresh.js'
+
+/** Accounts, sessions, devices, profiles, account data, filters, and what the server says of itself. */
+export const accountRoutes: readonly Route[] = [
+  generateLoginToken,
+  getLoginFlows,
+  getTokenOwner,
+  login,
+  logoutAll,
+  logout,
+  refresh,
+  getAuthFallback,
+  postAuthFallback,
+  changePassword,
+  checkUsernameAvailability,
+  deactivateAccount,
+  getAccount3Pids,
+  getSharedSecretNonce,
+  registerWithSharedSecret,
+  register,
+  registrationTokenValidity,
+  deleteDevice,
+  deleteDevices,
+  getDevice,
+  getDevices,
+  updateDevice,
+  deleteProfileField,
+  getProfileField,
+  getUserProfile,
+  setProfileField,
+  deleteRoomTag,
+  getAccountDataPerRoom,
+  getAccountData,
+  getRoomTags,
+  setAccountDataPerRoom,
+  setAccountData,
+  setRoomTag,
+  defineFilter,
+  getFilter,
+  getAdminLockUser,
+  getAdminSuspendUser,
+  getWhoIs,
+  setAdminLockUser,
+  setAdminSuspendUser,
+  getCapabilities,
+  getProtocols,
+  getPushers,
+  getTurnServer,
+  getVersions,
+]

@@ -1,0 +1,32 @@
+import { Type } from 'typebox'
+import { route, v3 } from '../../route.js'
+import { AuthData, json } from '../auth-data.js'
+
+/**
+ * SPEC: https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3accountdeactivate
+ * NOTSPEC: an access token is always needed, as for a change of password.
+ */
+export const deactivateAccount = route({
+  id: 'deactivateAccount',
+  method: 'POST',
+  paths: v3('/account/deactivate'),
+  auth: 'user',
+  maxBody: 64 * 1024,
+  body: Type.Object({ erase: Type.Optional(Type.Boolean()), auth: AuthData }),
+  async handler({ requester, body, request }, { accounts }) {
+    const { userId, appserviceId } = requester
+    const erase = body.erase ?? false
+    if (appserviceId === undefined) {
+      await accounts.credentials.confirm({
+        userId,
+        operation: 'deactivateAccount',
+        auth: json(body.auth),
+        bound: erase,
+        ip: request.ip,
+      })
+    }
+    await accounts.credentials.deactivate(userId, erase)
+    // No third-party identifiers are bound, so that none is left.
+    return { id_server_unbind_result: 'success' }
+  },
+})

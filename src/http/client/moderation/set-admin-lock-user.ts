@@ -1,0 +1,15 @@
+import { Type } from 'typebox'
+import { route, v1 } from '../../route.js'
+
+/** SPEC: https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv1adminlockuserid */
+export const setAdminLockUser = route({
+  id: 'setAdminLockUser',
+  method: 'PUT',
+  paths: v1('/admin/lock/{userId}'),
+  auth: 'admin',
+  body: Type.Object({ locked: Type.Boolean() }),
+  async handler({ requester, params, body }, { accounts }) {
+    await accounts.moderation.set(requester.userId, params['userId']!, 'locked', body.locked)
+    return { locked: body.locked }
+  },
+})

@@ -1,0 +1,15 @@
+import { Type } from 'typebox'
+import { route, v1 } from '../../route.js'
+
+/** SPEC: https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv1adminsuspenduserid */
+export const setAdminSuspendUser = route({
+  id: 'setAdminSuspendUser',
+  method: 'PUT',
+  paths: v1('/admin/suspend/{userId}'),
+  auth: 'admin',
+  body: Type.Object({ suspended: Type.Boolean() }),
+  async handler({ requester, params, body }, { accounts }) {
+    await accounts.moderation.set(requester.userId, params['userId']!, 'suspended', body.suspended)
+    return { suspended: body.suspended }
+  },
+})

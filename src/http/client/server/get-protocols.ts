@@ -1,0 +1,13 @@
+import { route, v3 } from '../../route.js'
+
+/**
+ * SPEC: https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3thirdpartyprotocols
+ * TODO: ask the application services that declare protocols; until those are served there are none.
+ */
+export const getProtocols = route({
+  id: 'getProtocols',
+  method: 'GET',
+  paths: v3('/thirdparty/protocols'),
+  auth: 'user',
+  handler: () => Promise.resolve({}),
+})

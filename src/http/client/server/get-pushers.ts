@@ -1,0 +1,13 @@
+import { route, v3 } from '../../route.js'
+
+/**
+ * SPEC: https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3pushers
+ * TODO: pushers cannot be set yet, so that nobody has any.
+ */
+export const getPushers = route({
+  id: 'getPushers',
+  method: 'GET',
+  paths: v3('/pushers'),
+  auth: 'user',
+  handler: () => Promise.resolve({ pushers: [] }),
+})
