@@ -16,7 +16,7 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { Random } from '../../platform/random.js'
 import { createKeyedQueue } from '../../platform/keyed-queue.js'
-import { storageFault } from './disk-full.js'
+import { faultCode, storageFault } from './disk-full.js'
 
 /** Bytes that lie in a temporary file, hashed and not yet part of the store. */
 export interface ReceivedBlob {
@@ -232,7 +232,7 @@ export async function createBlobStore(deps: BlobStoreDeps): Promise<BlobStore> {
         await folderOf(sha256)
         // Not a rename: what was landed meanwhile must not be replaced.
         await link(aside, pathOf(sha256)).catch((error: unknown) => {
-          if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+          if (faultCode(error) !== 'EEXIST') throw error
         })
         await syncFolder(join(pathOf(sha256), '..'))
       }
@@ -312,8 +312,7 @@ async function* folders(path: string): AsyncGenerator<Dirent> {
   for await (const entry of await opendir(path)) if (entry.isDirectory()) yield entry
 }
 
-const isMissing = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'ENOENT'
+const isMissing = (error: unknown): boolean => faultCode(error) === 'ENOENT'
 
 async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
   for (let at = 0; at < chunk.byteLength;) {
