@@ -357,7 +357,9 @@ describe('a streamed answer', () => {
     await expect(collect(long.body)).rejects.toMatchObject({ kind: 'too-large' })
     const unread = await client.requestStream({ ...get, path: '/_matrix/long' })
     unread.body.destroy()
-    expect((await client.requestStream({ ...get, path: '/_matrix/short' })).status).toBe(200)
+    expect(await collect((await client.requestStream({ ...get, path: '/_matrix/short' })).body)).toHaveLength(
+      1,
+    )
   })
 
   it('may be a redirect where the caller can deal with one', async () => {

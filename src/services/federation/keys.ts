@@ -1,0 +1,273 @@
+import { eventSigningInput, requiredSigners, signaturesOf, signJson } from '../../core/event/sign.js'
+import type { RoomEvent } from '../../core/event/types.js'
+import { parseServerKeyId } from '../../core/ids/key-id.js'
+import { NotCanonical } from '../../core/json/canonical.js'
+import type { JsonObject } from '../../core/json/value.js'
+import type { Clock } from '../../platform/clock.js'
+import { publicKey, verifySignatureAsync, type PublicKey, type Signer } from '../../platform/ed25519.js'
+import { ownKeyDocument, signingInputOf, type RetiredKey } from './key-document.js'
+import type { KeyFetcher } from './key-fetcher.js'
+import type { KnownKey, KnownKeys } from './known-keys.js'
+
+export type SignatureVerdict =
+  | { readonly ok: true }
+  | {
+      readonly ok: false
+      /**
+       * `unsigned`: no signature that could count. `unknown-key`: no key that is valid at that time could be had; it may
+       * be later, so this alone is worth another try. `bad-signature`: there are keys, and none made the signature.
+       * `malformed`: the object cannot be signed or does not say by whom it must be.
+       */
+      readonly reason: 'unsigned' | 'unknown-key' | 'bad-signature' | 'malformed'
+      readonly server: string
+    }
+
+export interface SignatureCheck {
+  readonly serverName: string
+  /** Key id to signature, as on the object. */
+  readonly signatures: ReadonlyMap<string, string>
+  readonly bytes: Uint8Array
+  /** The moment of signing for which the key must be valid, in milliseconds. */
+  readonly at: number
+  /** False for events of room versions 1 to 4 alone: any key that the server ever had will do. */
+  readonly enforceValidity: boolean
+  /** Requests are signed with keys in use; events may carry keys that were in use at that time. */
+  readonly use: 'request' | 'event'
+}
+
+export interface VerifyOptions {
+  /** Decide by the keys already known; nothing is fetched. Default false. */
+  readonly knownOnly?: boolean
+}
+
+export interface Keys {
+  /** Verifies many signatures on the thread pool; the keys of each server are fetched once for all of them. In order of the checks. Never rejects for bad input. */
+  verify(checks: readonly SignatureCheck[], options?: VerifyOptions): Promise<SignatureVerdict[]>
+  /** Whether the server has signed this JSON object. `minimumValidUntil` defaults to now. */
+  verifyJson(
+    serverName: string,
+    object: JsonObject,
+    options?: VerifyOptions & { readonly minimumValidUntil?: number; readonly enforceValidity?: boolean },
+  ): Promise<SignatureVerdict>
+  /** Whether all servers have signed that must have. In order of the events. */
+  verifyEventSignatures(events: readonly RoomEvent[], options?: VerifyOptions): Promise<SignatureVerdict[]>
+  /** The answer to `GET /_matrix/key/v2/server`. */
+  ownDocument(): JsonObject
+}
+
+export interface KeysDeps {
+  readonly serverName: string
+  readonly signer: Signer
+  /** Keys that this server signed with before. */
+  readonly retired?: readonly RetiredKey[]
+  /** Servers whose keys are fixed by the configuration: server name, key id, unpadded base64. They are never asked. */
+  readonly pinned?: ReadonlyMap<string, ReadonlyMap<string, string>>
+  readonly known: KnownKeys
+  readonly fetcher: KeyFetcher
+  readonly clock: Clock
+  /** How long others may rely on our document. Default a day. */
+  readonly validityMs?: number
+}
+
+/** Junk signatures are cheap to add and dear to check: of one server, so many are looked at. */
+const MAX_SIGNATURES = 8
+/** Verifications given to the thread pool at once. */
+const BATCH = 64
+
+export function createKeys(deps: KeysDeps): Keys {
+  const {
+    serverName: ourName,
+    signer,
+    retired = [],
+    known,
+    fetcher,
+    clock,
+    validityMs = 24 * 3_600_000,
+  } = deps
+  const fixed = fixedKeys(deps)
+
+  async function keysOf(serverName: string): Promise<ReadonlyMap<string, KnownKey>> {
+    return fixed.get(serverName) ?? (await known.of(serverName)).keys
+  }
+
+  /** By the keys known now. `missing`: another key might still decide otherwise. */
+  async function judge(check: SignatureCheck): Promise<'ok' | 'bad' | 'missing' | 'unsigned'> {
+    const keys = await keysOf(check.serverName)
+    const candidates = usableSignatures(check, keys)
+    if (candidates.length === 0) return 'unsigned'
+    let missing = false
+    for (const [keyId, signature] of candidates) {
+      const key = keys.get(keyId)
+      if (key === undefined || !isValidFor(key, check)) missing = true
+      else if (await verifySignatureAsync(key.key, check.bytes, signature)) return 'ok'
+    }
+    return missing ? 'missing' : 'bad'
+  }
+
+  async function verify(
+    checks: readonly SignatureCheck[],
+    options: VerifyOptions = {},
+  ): Promise<SignatureVerdict[]> {
+    const judgements = await inBatches(checks, judge)
+    const unsure = checks.filter((_, index) => judgements[index] === 'missing')
+    const askable = new Set(unsure.map(({ serverName }) => serverName).filter((name) => !fixed.has(name)))
+    if (options.knownOnly !== true && askable.size > 0) {
+      await Promise.all([...askable].map((name) => fetcher.refresh(name)))
+      const again = checks.flatMap((check, index) =>
+        judgements[index] === 'missing' && askable.has(check.serverName) ? [index] : [],
+      )
+      const second = await inBatches(again, (index) => judge(checks[index]!))
+      for (const [place, index] of again.entries()) judgements[index] = second[place]!
+    }
+    return checks.map(({ serverName }, index) => verdictOf(judgements[index]!, serverName))
+  }
+
+  return {
+    verify,
+
+    async verifyJson(serverName, object, options = {}) {
+      const bytes = signingInputOf(object)
+      if (bytes === undefined) return { ok: false, reason: 'malformed', server: serverName }
+      const { minimumValidUntil: at = clock.now(), enforceValidity = true } = options
+      const signatures = signaturesOf(object, serverName)
+      const [verdict] = await verify(
+        [{ serverName, signatures, bytes, at, enforceValidity, use: 'event' }],
+        options,
+      )
+      return verdict!
+    },
+
+    async verifyEventSignatures(events, options) {
+      const verdicts: SignatureVerdict[] = events.map(() => ({ ok: true }))
+      for (let start = 0; start < events.length; start += BATCH) {
+        const checks: SignatureCheck[] = []
+        const owners: number[] = []
+        for (const [offset, event] of events.slice(start, start + BATCH).entries()) {
+          const prepared = checksOf(event)
+          if ('reason' in prepared) {
+            verdicts[start + offset] = prepared
+            continue
+          }
+          for (const check of prepared.checks) {
+            checks.push(check)
+            owners.push(start + offset)
+          }
+        }
+        for (const [index, verdict] of (await verify(checks, options)).entries()) {
+          const owner = owners[index]!
+          verdicts[owner] = worse(verdicts[owner]!, verdict)
+        }
+      }
+      return verdicts
+    },
+
+    ownDocument: () =>
+      signJson(ownKeyDocument(ourName, signer, retired, clock.now() + validityMs), {
+        serverName: ourName,
+        ...signer,
+      }),
+  }
+}
+
+function checksOf(
+  event: RoomEvent,
+): { readonly checks: SignatureCheck[] } | (SignatureVerdict & { ok: false }) {
+  const malformed = { ok: false, reason: 'malformed', server: '' } as const
+  const required = requiredSigners(event)
+  if (!required.ok) return malformed
+  let bytes: Uint8Array
+  try {
+    bytes = eventSigningInput(event.pdu, event.rules)
+  } catch (error) {
+    if (error instanceof NotCanonical) return malformed
+    throw error
+  }
+  const checks = required.servers.map((serverName) => ({
+    serverName,
+    signatures: signaturesOf(event.pdu, serverName),
+    bytes,
+    at: event.originServerTs,
+    enforceValidity: event.rules.enforceKeyValidity,
+    use: 'event' as const,
+  }))
+  return { checks }
+}
+
+/** A final refusal outweighs one that may change. */
+function worse(one: SignatureVerdict, other: SignatureVerdict): SignatureVerdict {
+  if (one.ok) return other
+  if (other.ok || one.reason !== 'unknown-key') return one
+  return other
+}
+
+function verdictOf(judgement: 'ok' | 'bad' | 'missing' | 'unsigned', server: string): SignatureVerdict {
+  if (judgement === 'ok') return { ok: true }
+  const reason = judgement === 'bad' ? 'bad-signature' : judgement === 'missing' ? 'unknown-key' : 'unsigned'
+  return { ok: false, reason, server }
+}
+
+/** The Ed25519 signatures worth looking at, those by known keys first: junk cannot push the real one out. */
+function usableSignatures(
+  check: SignatureCheck,
+  keys: ReadonlyMap<string, KnownKey>,
+): (readonly [string, string])[] {
+  const byKnown: (readonly [string, string])[] = []
+  for (const keyId of keys.keys()) {
+    const signature = check.signatures.get(keyId)
+    if (signature !== undefined) byKnown.push([keyId, signature])
+  }
+  const others: (readonly [string, string])[] = []
+  for (const [keyId, signature] of check.signatures) {
+    if (byKnown.length + others.length >= MAX_SIGNATURES) break
+    if (!keys.has(keyId) && parseServerKeyId(keyId)?.algorithm === 'ed25519') others.push([keyId, signature])
+  }
+  return [...byKnown, ...others].slice(0, MAX_SIGNATURES)
+}
+
+/**
+ * Whether a signature made at that time with this key counts.
+ * SPEC: https://spec.matrix.org/v1.19/rooms/v5/#signing-key-validity-period
+ */
+function isValidFor(
+  { validUntilTs, expiredTs }: KnownKey,
+  { at, enforceValidity, use }: SignatureCheck,
+): boolean {
+  if (use === 'request') return expiredTs === undefined && at <= validUntilTs
+  if (!enforceValidity) return true
+  return expiredTs === undefined ? at <= validUntilTs : at <= expiredTs
+}
+
+/** Our own keys and the pinned ones, for which nobody is asked. */
+function fixedKeys(deps: KeysDeps): ReadonlyMap<string, ReadonlyMap<string, KnownKey>> {
+  const fixed = new Map<string, ReadonlyMap<string, KnownKey>>()
+  for (const [server, keys] of deps.pinned ?? []) {
+    fixed.set(
+      server,
+      new Map([...keys].map(([keyId, text]) => [keyId, lasting(safeKey(server, keyId, text))])),
+    )
+  }
+  const own = new Map([
+    [deps.signer.keyId, lasting(safeKey(deps.serverName, deps.signer.keyId, deps.signer.publicKey))],
+  ])
+  for (const { keyId, publicKey: text, expiredTs } of deps.retired ?? []) {
+    own.set(keyId, { key: safeKey(deps.serverName, keyId, text), validUntilTs: 0, expiredTs })
+  }
+  return fixed.set(deps.serverName, own)
+}
+
+const lasting = (key: PublicKey): KnownKey => ({ key, validUntilTs: Infinity, expiredTs: undefined })
+
+function safeKey(server: string, keyId: string, text: string): PublicKey {
+  const key = publicKey(text)
+  if (key === undefined)
+    throw new Error(`the configured key ${keyId} of ${server} is not an Ed25519 public key`)
+  return key
+}
+
+async function inBatches<T, R>(items: readonly T[], task: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  for (let start = 0; start < items.length; start += BATCH) {
+    results.push(...(await Promise.all(items.slice(start, start + BATCH).map(task))))
+  }
+  return results
+}

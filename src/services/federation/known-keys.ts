@@ -1,0 +1,154 @@
+import { canonicalJson } from '../../core/json/canonical.js'
+import { parseJson } from '../../core/json/parse.js'
+import { isObject, type JsonObject } from '../../core/json/value.js'
+import type { Clock } from '../../platform/clock.js'
+import { publicKey, type PublicKey } from '../../platform/ed25519.js'
+import type { Logger } from '../../platform/logger.js'
+import { createKeyedQueue } from '../../platform/keyed-queue.js'
+import { createLru } from '../../platform/lru.js'
+import {
+  keyDocumentOfServer, keysOfServer, MAX_KEYS_PER_SERVER, upsertKeyDocument, upsertServerKeys, type ServerKeyRow,
+} from '../../storage/tables/server-keys.js' // prettier-ignore
+import type { Store } from '../../storage/tx.js'
+import { MAX_VALIDITY, type KeyDocument } from './key-document.js'
+
+/** A key of another server as this server knows it. */
+export interface KnownKey {
+  readonly key: PublicKey
+  /** Signatures made later than this need a newer document. Milliseconds. */
+  readonly validUntilTs: number
+  /** When its owner stopped using it. */
+  readonly expiredTs: number | undefined
+}
+
+export interface KnownServer {
+  readonly keys: ReadonlyMap<string, KnownKey>
+  /** The last document; undefined where none was ever seen. */
+  readonly document: { readonly json: JsonObject; readonly validUntilTs: number } | undefined
+}
+
+/** Keys in memory, in front of the table. */
+export interface KnownKeys {
+  of(serverName: string): Promise<KnownServer>
+  /** Merges a verified document in. `direct`: it came from the server itself, over TLS. */
+  learn(document: KeyDocument, source: 'direct' | 'notary'): Promise<KnownServer>
+}
+
+export function createKnownKeys(deps: {
+  store: Store
+  clock: Clock
+  logger: Logger
+  maxCached?: number
+}): KnownKeys {
+  const { store, clock, logger, maxCached = 5_000 } = deps
+  const cache = createLru<string, Promise<KnownServer>>({ max: maxCached })
+
+  const merging = createKeyedQueue({ maxPerKey: 100, maxTotal: 10_000 })
+
+  async function load(serverName: string): Promise<KnownServer> {
+    const { rows, stored } = await store.read('federation.knownKeys', function* () {
+      return { rows: yield* keysOfServer(serverName), stored: yield* keyDocumentOfServer(serverName) }
+    })
+    const keys = new Map<string, KnownKey>()
+    for (const row of rows) {
+      const key = publicKey(row.public_key)
+      const expiredTs = row.expired_ts ?? undefined
+      if (key !== undefined) keys.set(row.key_id, { key, validUntilTs: row.valid_until_ts, expiredTs })
+    }
+    const parsed = stored === undefined ? undefined : parseJson(stored.document)
+    const json = parsed?.ok === true && isObject(parsed.value) ? parsed.value : undefined
+    const document = json === undefined ? undefined : { json, validUntilTs: stored!.valid_until_ts }
+    return { keys, document }
+  }
+
+  function of(serverName: string): Promise<KnownServer> {
+    let known = cache.get(serverName)
+    if (known === undefined) {
+      known = load(serverName)
+      cache.set(serverName, known)
+      // A failed read must not be remembered.
+      known.catch(() => cache.delete(serverName))
+    }
+    return known
+  }
+
+  async function merge(document: KeyDocument, source: 'direct' | 'notary'): Promise<KnownServer> {
+    const { serverName } = document
+    const before = await of(serverName)
+    const now = clock.now()
+    const { keys, refused } = mergeKeys(before.keys, document, source, now)
+    if (refused.length > 0)
+      logger.warn({ server: serverName, keyIds: refused }, 'refused a key id that was known with another key')
+    const older = before.document !== undefined && before.document.validUntilTs > document.validUntilTs
+    const keepDocument = source === 'notary' && older
+    const after: KnownServer = {
+      keys,
+      document: keepDocument
+        ? before.document
+        : { json: document.document, validUntilTs: document.validUntilTs },
+    }
+    const rows: ServerKeyRow[] = []
+    for (const [keyId, known] of keys) {
+      if (known === before.keys.get(keyId)) continue
+      rows.push({
+        server_name: serverName,
+        key_id: keyId,
+        public_key: known.key.base64,
+        valid_until_ts: known.validUntilTs,
+        expired_ts: known.expiredTs ?? null,
+      })
+    }
+    await store.write('federation.learnKeys', function* () {
+      yield* upsertServerKeys(rows)
+      if (keepDocument) return
+      yield* upsertKeyDocument({
+        server_name: serverName,
+        document: canonicalJson(document.document),
+        valid_until_ts: document.validUntilTs,
+        fetched_ts: now,
+      })
+    })
+    cache.set(serverName, Promise.resolve(after))
+    return after
+  }
+
+  return {
+    of,
+    // One after the other: two merges of one server from the same state would lose a key.
+    learn: (document, source) => merging.run(document.serverName, () => merge(document, source)),
+  }
+}
+
+/**
+ * The rules of a key's life. A key id stands for one key for ever: what comes later under the same id is refused. A
+ * document from the server itself decides how long a key is valid and whether it is in use; one from a notary may be
+ * old, so it can extend a validity but neither shorten it nor bring an expired key back.
+ */
+export function mergeKeys(
+  before: ReadonlyMap<string, KnownKey>,
+  document: KeyDocument,
+  source: 'direct' | 'notary',
+  now: number,
+): { keys: ReadonlyMap<string, KnownKey>; refused: readonly string[] } {
+  const keys = new Map(before)
+  const refused: string[] = []
+  const accept = (keyId: string, known: KnownKey): void => {
+    const existing = before.get(keyId)
+    if (existing !== undefined && existing.key.base64 !== known.key.base64) refused.push(keyId)
+    else if (existing !== undefined || keys.size < MAX_KEYS_PER_SERVER) keys.set(keyId, known)
+  }
+  const validUntilTs = Math.min(document.validUntilTs, now + MAX_VALIDITY)
+  for (const [keyId, key] of document.current) {
+    const existing = before.get(keyId)
+    if (source === 'notary' && existing !== undefined) {
+      accept(keyId, { ...existing, key, validUntilTs: Math.max(existing.validUntilTs, validUntilTs) })
+    } else {
+      accept(keyId, { key, validUntilTs, expiredTs: undefined })
+    }
+  }
+  for (const [keyId, { key, expiredTs }] of document.old) {
+    const existing = before.get(keyId)?.expiredTs ?? Infinity
+    accept(keyId, { key, validUntilTs: 0, expiredTs: Math.min(existing, expiredTs) })
+  }
+  return { keys, refused }
+}
