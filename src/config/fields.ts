@@ -103,11 +103,12 @@ export const map = <T extends TSchema>(
     ...options,
   })
 
+/** One of a few words. */
 export const choice = <const T extends readonly string[]>(
   description: string,
   values: T,
   fallback: NoInfer<T>[number],
-) => Type.Enum(values as unknown as [...T], { description, default: fallback })
+) => Type.Unsafe<T[number]>({ enum: values, description, default: fallback })
 
 type Frozen<T> = T extends readonly (infer I)[]
   ? readonly Frozen<I>[]

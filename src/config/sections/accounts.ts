@@ -38,7 +38,7 @@ export const accounts = {
       }),
       login_token_lifetime: duration('How long a token that logs in another device is good.', '2m'),
       auth_session_lifetime: duration('How long a person has to complete an authentication.', '15m'),
-      max_devices_per_user: integer('Devices that one account may have.', 100, 1, 100_000),
+      max_devices_per_user: integer('Devices that one account may have.', 300, 1, 100_000),
     },
     { description: 'Log-ins and their tokens.', default: {} },
   ),

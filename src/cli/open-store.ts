@@ -1,0 +1,18 @@
+import type { Config } from '../config/schema.js'
+import { SELECT_STATE } from '../storage/migrate.js'
+import { openPostgres } from '../storage/postgres-store.js'
+import { openSqlite } from '../storage/sqlite-store.js'
+import { one, type Store } from '../storage/tx.js'
+
+/** Opens the configured database and brings its schema up to date. Throws StorageError, `locked` while a node has it. */
+export function openConfiguredStore(database: Config['database']): Promise<Store> {
+  return database.driver === 'sqlite'
+    ? openSqlite({ path: database.path })
+    : openPostgres({ connectionString: database.url })
+}
+
+/** The number of the newest step that the schema has taken. */
+export async function schemaVersion(store: Store): Promise<number> {
+  const state = await store.read('cli.schema', () => one<{ version: number }>(SELECT_STATE))
+  return state?.version ?? 0
+}

@@ -1,0 +1,85 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import { runCli } from './run.js'
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+
+export interface Finished {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+/** Starts the program from its sources in a process of its own, as an operator would start the built one. */
+export function startCli(
+  args: readonly string[],
+  cwd: string,
+  env: Record<string, string> = {},
+): ChildProcess {
+  const loader = join(ROOT, 'scripts/oracle/typescript.mjs')
+  return spawn(process.execPath, ['--import', loader, join(ROOT, 'src/main.ts'), ...args], {
+    cwd,
+    env: { PATH: process.env['PATH'] ?? '', NO_COLOR: '1', ...env },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
+}
+
+/** What a started program wrote until it ended. */
+export function finish(child: ChildProcess, input = ''): Promise<Finished> {
+  let out = ''
+  let err = ''
+  child.stdout?.on('data', (chunk: Buffer) => (out += chunk.toString()))
+  child.stderr?.on('data', (chunk: Buffer) => (err += chunk.toString()))
+  child.stdin?.on('error', () => undefined)
+  child.stdin?.end(input)
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code) => resolve({ code, out, err }))
+  })
+}
+
+export interface RunOptions {
+  readonly input?: string
+  readonly env?: Record<string, string>
+}
+
+export interface Workplace {
+  readonly folder: string
+  /** Runs a command in this process: fast. */
+  run(args: readonly string[], options?: RunOptions): Promise<Finished>
+  /** Runs it as a process of its own. */
+  spawn(args: readonly string[], options?: RunOptions): Promise<Finished>
+  remove(): void
+}
+
+async function runHere(
+  args: readonly string[],
+  cwd: string,
+  { input = '', env = {} }: RunOptions,
+): Promise<Finished> {
+  let out = ''
+  let err = ''
+  const code = await runCli(args, {
+    stdin: Readable.from(input === '' ? [] : [input]),
+    out: (line) => (out += `${line}\n`),
+    err: (line) => (err += `${line}\n`),
+    env,
+    cwd,
+  })
+  return { code, out, err }
+}
+
+/** A folder of its own to run commands in. */
+export function workplace(): Workplace {
+  const folder = mkdtempSync(join(tmpdir(), 'chancery-cli-'))
+  return {
+    folder,
+    run: (args, options = {}) => runHere(args, folder, options),
+    spawn: (args, { input, env } = {}) => finish(startCli(args, folder, env), input),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  }
+}

@@ -1,0 +1,11 @@
+#!/usr/bin/env node
+import { runCli } from './cli/run.js'
+
+// Set, not called: what is still being written is written before the process ends by itself.
+process.exitCode = await runCli(process.argv.slice(2), {
+  stdin: process.stdin,
+  out: (line) => process.stdout.write(`${line}\n`),
+  err: (line) => process.stderr.write(`${line}\n`),
+  env: process.env,
+  cwd: process.cwd(),
+})
