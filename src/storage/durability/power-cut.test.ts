@@ -1,15 +1,24 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { findFaults, parseAcknowledged } from './check-load.js'
 import type { ChildTask } from './child.js'
 import { compileForChild } from './compile.js'
-import { readDiskLog, replay } from './disk-log.js'
+import { readDiskLog, replay, type DiskRecord } from './disk-log.js'
 
-const CUTS = 50
+const CUTS = Number(process.env['CHANCERY_CUTS'] ?? 50)
 const KILLS = 50
 /** Each lane is a database of its own, so that two processes run at a time. */
 const LANES = 2
@@ -71,6 +80,8 @@ interface CutReport {
   readonly broken: { readonly cut: number; readonly faults: readonly string[] }[]
   readonly acknowledged: number
   readonly checkpoints: number
+  /** Syncs by the thread of the event loop, until the store was open and from then on. */
+  readonly syncsOnMainThread: { readonly opening: number; readonly open: number }
 }
 
 function cutAndCheck(log: string, cuts: number, random: () => number): CutReport {
@@ -94,7 +105,13 @@ function cutAndCheck(log: string, cuts: number, random: () => number): CutReport
     rmSync(folder, { recursive: true })
   }
   const checkpoints = records.filter((record) => record.type === 'truncated').length
-  return { broken, acknowledged, checkpoints }
+  const byMainThread = (record: DiskRecord): boolean =>
+    record.type === 'sync-begins' && record.data.toString() === 'm'
+  const syncsOnMainThread = {
+    opening: records.slice(0, ready).filter(byMainThread).length,
+    open: records.slice(ready).filter(byMainThread).length,
+  }
+  return { broken, acknowledged, checkpoints, syncsOnMainThread }
 }
 
 const whenCompiled = compiler ? describe : describe.skip
@@ -106,6 +123,9 @@ whenCompiled('a power cut', () => {
     expect(report.acknowledged).toBeGreaterThan(200)
     // The moments include those in and around checkpoints.
     expect(report.checkpoints).toBeGreaterThan(3)
+    // Checkpoints and the headers of new logs included.
+    expect(report.syncsOnMainThread.open).toBe(0)
+    expect(report.syncsOnMainThread.opening).toBeGreaterThan(0)
   }, 60_000)
 
   it.each(['skip', 'none'] as const)(
@@ -117,6 +137,45 @@ whenCompiled('a power cut', () => {
     },
     60_000,
   )
+})
+
+whenCompiled('a disk', () => {
+  it('that is full and then has space again, and that fails a sync at last', async () => {
+    const folder = freshFolder()
+    const faults = freshFolder()
+    const env = { ...process.env, LD_PRELOAD: shim, SHIM_DIR: folder, SHIM_FAULTS: faults }
+    const script = join(dirname(child), 'fault-child.js')
+    const running = spawn(process.execPath, [script, folder], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+    const lines: string[] = []
+    createInterface({ input: running.stdout }).on('line', (line) => lines.push(line))
+    const said = async (start: string): Promise<string> => {
+      for (let waited = 0; waited < 10_000; waited += 20) {
+        const line = lines.shift()
+        if (line?.startsWith(start) === true) return line
+        if (line !== undefined) throw new Error(`${line} instead of ${start}`)
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      }
+      throw new Error(`waited in vain for ${start}`)
+    }
+    try {
+      await said('written')
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      writeFileSync(join(faults, 'full'), '')
+      // Each of these lines was said after a read.
+      const before = Number((await said('full')).split(' ')[1])
+      expect(before).toBeGreaterThan(10)
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      rmSync(join(faults, 'full'))
+      expect(Number((await said('written')).split(' ')[1])).toBe(before + 1)
+      writeFileSync(join(faults, 'eio'), '')
+      await said('fault')
+      await said('faulted')
+    } finally {
+      running.kill('SIGKILL')
+      await new Promise((resolve) => running.once('exit', resolve))
+    }
+    expect(findFaults(join(folder, 'test.db'), [])).toEqual([])
+  }, 30_000)
 })
 
 describe('a killed process', () => {

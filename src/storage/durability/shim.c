@@ -10,6 +10,7 @@
  *                 while it holds "eio", syncs fail with EIO (optional)
  *
  * A record of the log: type, file, offset, length as little-endian 64-bit integers, then `length` bytes of data.
+ * The data of the beginning of a sync is "m" on the main thread, "t" on another.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -22,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -219,7 +221,7 @@ static int sync_any(int fd, int (*real)(int)) {
   if (file < 0) return real(fd);
   pthread_mutex_lock(&mutex);
   uint64_t token = ++sync_token;
-  record(SYNC_BEGINS, (uint64_t)file, token, 0, NULL);
+  record(SYNC_BEGINS, (uint64_t)file, token, 1, syscall(SYS_gettid) == getpid() ? "m" : "t");
   pthread_mutex_unlock(&mutex);
   if (sync_us > 0) usleep((useconds_t)sync_us);
   if (faulty("eio")) {
