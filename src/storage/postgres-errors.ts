@@ -31,9 +31,9 @@ export function isRetryable(error: unknown): boolean {
 export function isConnectionError(error: unknown): boolean {
   const state = sqlState(error)
   if (state !== undefined) return state.startsWith('08') || state.startsWith('57P')
-  if (!(error instanceof Error)) return false
-  if ('code' in error && typeof error.code === 'string') return NETWORK.has(error.code)
-  return DRIVER_MESSAGES.some((text) => error.message.includes(text))
+  const code = codeOf(error)
+  if (code !== undefined) return NETWORK.has(code)
+  return error instanceof Error && DRIVER_MESSAGES.some((text) => error.message.includes(text))
 }
 
 const NETWORK: ReadonlySet<string> = new Set([
@@ -50,8 +50,13 @@ const DRIVER_MESSAGES = [
 ]
 
 export function sqlState(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined
-  return /^[0-9A-Z]{5}$/.test(error.code) && !NETWORK.has(error.code) ? error.code : undefined
+  const code = codeOf(error)
+  return code !== undefined && /^[0-9A-Z]{5}$/.test(code) && !NETWORK.has(code) ? code : undefined
+}
+
+function codeOf(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined
+  return typeof error.code === 'string' ? error.code : undefined
 }
 
 function kindOf(state: string): StorageErrorCode {

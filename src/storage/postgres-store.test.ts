@@ -1,0 +1,167 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import pg from 'pg'
+import type { Migration } from './migrate.js'
+import { positions } from './migrations/0001-positions.js'
+import { openPostgres, type PostgresOptions } from './postgres-store.js'
+import { allocatePosition } from './tables/positions.js'
+import { createTestDatabase, testPostgres } from './testing-postgres.js'
+import { all, many, one, run, type Store, type Tx } from './tx.js'
+
+const things: Migration = {
+  id: 2,
+  name: 'things',
+  sql: 'CREATE TABLE things (name TEXT PRIMARY KEY NOT NULL, amount INTEGER NOT NULL) STRICT;',
+}
+
+const found = await testPostgres()
+if (found.kind === 'absent') console.warn(`PostgreSQL was skipped: ${found.reason}`)
+const whenRunning = found.kind === 'running' ? describe : describe.skip
+
+whenRunning('several processes on one PostgreSQL', () => {
+  let database: Awaited<ReturnType<typeof createTestDatabase>>
+  let stores: Store[]
+  beforeEach(async () => {
+    database = await createTestDatabase()
+    stores = []
+  })
+  afterEach(async () => {
+    await Promise.all(stores.map((store) => store.close()))
+    await database.drop()
+  })
+
+  async function open(options: Partial<PostgresOptions> = {}): Promise<Store> {
+    const store = await openPostgres({ connectionString: database.url, migrations: [positions, things], ...options }) // prettier-ignore
+    stores.push(store)
+    return store
+  }
+
+  /** As an administrator on a connection of their own. */
+  async function administer<R extends pg.QueryResultRow>(sql: string): Promise<R[]> {
+    const client = new pg.Client({ connectionString: database.url })
+    await client.connect()
+    try {
+      return (await client.query<R>(sql)).rows
+    } finally {
+      await client.end()
+    }
+  }
+
+  const breakConnections = (): Promise<unknown> =>
+    administer(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                WHERE application_name = 'chancery' AND datname = current_database()`)
+
+  it('take the schema’s steps once, though they start together', async () => {
+    await Promise.all([open(), open(), open()])
+    expect(await stores[0]!.read('r', () => one('SELECT count(*) AS n FROM schema_migrations'))).toEqual({
+      n: 2,
+    })
+  })
+
+  it('never give one position twice, and never show a position before the rows up to it', async () => {
+    const [a, b, watcher] = [await open(), await open(), await open()]
+    const insert = (name: string): (() => Tx<number>) =>
+      function* () {
+        yield* run('INSERT INTO things (name, amount) VALUES (?, ?)', name, 0)
+        const pos = yield* allocatePosition()
+        yield* run('UPDATE things SET amount = ? WHERE name = ?', pos, name)
+        return pos
+      }
+    let writing = true
+    const given = Promise.all(
+      [a, b].flatMap((store, process) =>
+        Array.from({ length: 5 }, async (_, writer) => {
+          const mine: number[] = []
+          for (let count = 0; count < 20; count++) mine.push(await store.write('w', insert(`${process}/${writer}/${count}`))) // prettier-ignore
+          return mine
+        }),
+      ),
+    ).finally(() => (writing = false))
+    let looks = 0
+    while (writing) {
+      const position = await watcher.position()
+      const row = await watcher.read('r', () => one<{ n: number }>('SELECT count(*) AS n FROM things WHERE amount BETWEEN 1 AND ?', position)) // prettier-ignore
+      expect(row!.n).toBe(position)
+      looks++
+    }
+    expect(looks).toBeGreaterThan(3)
+    expect((await given).flat().sort((x, y) => x - y)).toEqual(Array.from({ length: 200 }, (_, i) => i + 1))
+  })
+
+  it('that deadlock are run again, and both succeed', async () => {
+    const retried: unknown[] = []
+    const logger = { warn: (fields: object) => void retried.push(fields), error: () => undefined }
+    const [a, b] = [await open({ logger }), await open({ logger })]
+    await a.write('w', () => many('INSERT INTO things (name, amount) VALUES (?, ?)', [['x', 0], ['y', 0]])) // prettier-ignore
+    const add = (name: string): Tx<number> =>
+      run('UPDATE things SET amount = amount + 1 WHERE name = ?', name)
+    const both = (first: string, second: string): (() => Tx<void>) =>
+      function* () {
+        yield* add(first)
+        yield* one("SELECT CAST(pg_sleep(0.1) AS TEXT) AS slept")
+        yield* add(second)
+      } // prettier-ignore
+    await Promise.all([a.write('w', both('x', 'y')), b.write('w', both('y', 'x'))])
+    expect(await a.read('r', () => all('SELECT amount FROM things'))).toEqual([{ amount: 2 }, { amount: 2 }])
+    expect(retried.length).toBeGreaterThan(0)
+  })
+
+  it('go on when their connections break', async () => {
+    const store = await open()
+    await store.write('w', () => run('INSERT INTO things (name, amount) VALUES (?, ?)', 'a', 0))
+    await breakConnections()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    await store.write('w', () => run('INSERT INTO things (name, amount) VALUES (?, ?)', 'b', 0))
+    expect(await store.read('r', () => one('SELECT count(*) AS n FROM things'))).toEqual({ n: 2 })
+  })
+
+  it('run a transaction again whose connection broke before its commit', async () => {
+    const store = await open()
+    let runs = 0
+    const written = store.write('w', function* () {
+      runs++
+      yield* run('INSERT INTO things (name, amount) VALUES (?, ?)', 'a', 0)
+      if (runs === 1) yield* one("SELECT CAST(pg_sleep(5) AS TEXT) AS slept")
+      return runs
+    }) // prettier-ignore
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    await breakConnections()
+    expect(await written).toBe(2)
+    expect(await store.read('r', () => one('SELECT count(*) AS n FROM things'))).toEqual({ n: 1 })
+  })
+
+  it('say so when a lock is not to be had, and leave nothing behind', async () => {
+    const [a, b] = [await open({ tuning: { lockMs: 200 } }), await open()]
+    await a.write('w', () => run('INSERT INTO things (name, amount) VALUES (?, ?)', 'a', 0))
+    const holder = b.write('hold', function* () {
+      yield* allocatePosition()
+      yield* one("SELECT CAST(pg_sleep(1) AS TEXT) AS slept")
+    }) // prettier-ignore
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    const [waits, other] = await Promise.allSettled([
+      a.write('w', function* () {
+        yield* run("UPDATE things SET amount = 9 WHERE name = 'a'")
+        yield* allocatePosition()
+      }),
+      a.write('w', () => run("UPDATE things SET amount = amount + 1 WHERE name = 'a'")),
+    ])
+    expect(waits).toMatchObject({ status: 'rejected', reason: { code: 'busy' } })
+    expect(other).toMatchObject({ status: 'fulfilled' })
+    await holder
+    expect(await a.read('r', () => one('SELECT amount FROM things'))).toEqual({ amount: 1 })
+  })
+
+  it('tell where no server answers, or the database is not fit', async () => {
+    const nowhere = database.url.replace(/\/[^/]*$/, '/nowhere')
+    await expect(openPostgres({ connectionString: nowhere })).rejects.toMatchObject({ name: 'StorageError' })
+    const socket = 'postgres://chancery@%2Fnonexistent/test'
+    await expect(openPostgres({ connectionString: socket })).rejects.toMatchObject({ code: 'io' })
+    const latin = `latin_${process.pid}`
+    await administer(`CREATE DATABASE ${latin} TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'`)
+    try {
+      const url = database.url.replace(/\/[^/]*$/, `/${latin}`)
+      await expect(openPostgres({ connectionString: url })).rejects.toMatchObject({ code: 'schema' })
+    } finally {
+      await administer(`DROP DATABASE ${latin} WITH (FORCE)`)
+    }
+  })
+})
