@@ -5,6 +5,8 @@ import type { Filters } from './filters/filters.js'
 import type { Profile } from './profile/profile.js'
 import type { ServerInfo } from './server-info/server-info.js'
 import type { Media } from './media/media.js'
+import type { E2ee } from './e2ee/e2ee.js'
+import type { ToDevice } from './to-device/to-device.js'
 import type { NodeInfo } from './node-info.js'
 
 /** Everything that an endpoint may call. Built in `server.ts`, in this order. */
@@ -17,4 +19,6 @@ export interface Services {
   readonly profile: Profile
   readonly accountData: AccountData
   readonly filters: Filters
+  readonly toDevice: ToDevice
+  readonly e2ee: E2ee
 }

@@ -2,6 +2,7 @@ import { positions } from './0001-positions.js'
 import { accounts } from './0003-accounts.js'
 import { media } from './0004-media.js'
 import { serverKeys } from './0005-server-keys.js'
+import { e2ee } from './0006-e2ee.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -11,4 +12,5 @@ export const migrations: readonly Migration[] = [
   accounts,
   media,
   serverKeys,
+  e2ee,
 ]

@@ -1,0 +1,188 @@
+import { utf8Length } from '../../core/ids/common.js'
+import { all, many, one, run, type Tx } from '../tx.js'
+
+export interface ToDeviceRow {
+  readonly user_id: string
+  readonly device_id: string
+  readonly pos: number
+  readonly ts: number
+  readonly sender: string
+  readonly type: string
+  /** JSON. */
+  readonly content: string
+}
+
+export interface QueueRow {
+  readonly user_id: string
+  readonly device_id: string
+  readonly messages: number
+  readonly bytes: number
+}
+
+/** Pre: at most one row for each device, with a position allocated in this body. Post: they wait, and are counted. */
+export function* insertToDevice(rows: readonly ToDeviceRow[]): Tx<void> {
+  // One order for all transactions, so that two of them never wait for each other.
+  const sorted = [...rows].sort((a, b) =>
+    a.user_id !== b.user_id
+      ? a.user_id < b.user_id ? -1 : 1
+      : a.device_id < b.device_id ? -1 : a.device_id > b.device_id ? 1 : 0,
+  ) // prettier-ignore
+  yield* many(
+    `INSERT INTO to_device_queues (user_id, device_id, messages, bytes) VALUES (?, ?, ?, ?)
+     ON CONFLICT (user_id, device_id) DO UPDATE SET messages = to_device_queues.messages + 1,
+       bytes = to_device_queues.bytes + excluded.bytes`,
+    sorted.map((row) => [row.user_id, row.device_id, 1, utf8Length(row.content)]),
+  )
+  yield* many(
+    `INSERT INTO to_device_messages (user_id, device_id, pos, ts, sender, type, content) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    sorted.map((row) => [row.user_id, row.device_id, row.pos, row.ts, row.sender, row.type, row.content]),
+  )
+}
+
+/** What waits for a device after `from`, up to and with `to`, oldest first. */
+export function* toDeviceBetween(
+  userId: string,
+  deviceId: string,
+  from: number,
+  to: number,
+  limit: number,
+): Tx<readonly Pick<ToDeviceRow, 'pos' | 'sender' | 'type' | 'content'>[]> {
+  return yield* all(
+    `SELECT pos, sender, type, content FROM to_device_messages
+     WHERE user_id = ? AND device_id = ? AND pos > ? AND pos <= ? ORDER BY pos LIMIT ?`,
+    userId,
+    deviceId,
+    from,
+    to,
+    limit,
+  )
+}
+
+export function* hasToDeviceUpTo(userId: string, deviceId: string, pos: number): Tx<boolean> {
+  const row = yield* one(
+    'SELECT 1 AS found FROM to_device_messages WHERE user_id = ? AND device_id = ? AND pos <= ? LIMIT 1',
+    userId,
+    deviceId,
+    pos,
+  )
+  return row !== undefined
+}
+
+/** Post: nothing up to and with `pos` waits for the device. Gives how many were deleted. */
+export function* deleteToDeviceUpTo(userId: string, deviceId: string, pos: number): Tx<number> {
+  const gone = yield* one<{ n: number; bytes: number | null }>(
+    `SELECT COUNT(*) AS n, CAST(SUM(OCTET_LENGTH(content)) AS BIGINT) AS bytes FROM to_device_messages
+     WHERE user_id = ? AND device_id = ? AND pos <= ?`,
+    userId,
+    deviceId,
+    pos,
+  )
+  if (gone === undefined || gone.n === 0) return 0
+  yield* run(
+    'DELETE FROM to_device_messages WHERE user_id = ? AND device_id = ? AND pos <= ?',
+    userId,
+    deviceId,
+    pos,
+  )
+  yield* run(
+    'UPDATE to_device_queues SET messages = messages - ?, bytes = bytes - ? WHERE user_id = ? AND device_id = ?',
+    gone.n,
+    gone.bytes ?? 0,
+    userId,
+    deviceId,
+  )
+  yield* run(
+    'DELETE FROM to_device_queues WHERE user_id = ? AND device_id = ? AND messages <= 0',
+    userId,
+    deviceId,
+  )
+  return gone.n
+}
+
+/** Of these devices, those for which more waits than allowed. */
+export function* overfullQueues(
+  userIds: readonly string[],
+  maxMessages: number,
+  maxBytes: number,
+): Tx<readonly QueueRow[]> {
+  return yield* all<QueueRow>(
+    'SELECT * FROM to_device_queues WHERE user_id IN (??) AND (messages > ? OR bytes > ?)',
+    userIds,
+    maxMessages,
+    maxBytes,
+  )
+}
+
+/** The position of the message that stands `offset` places behind the oldest; undefined when fewer wait. */
+export function* toDevicePositionAt(
+  userId: string,
+  deviceId: string,
+  offset: number,
+): Tx<number | undefined> {
+  const row = yield* one<{ pos: number }>(
+    'SELECT pos FROM to_device_messages WHERE user_id = ? AND device_id = ? ORDER BY pos LIMIT 1 OFFSET ?',
+    userId,
+    deviceId,
+    offset,
+  )
+  return row?.pos
+}
+
+export function* deleteToDeviceOfDevice(userId: string, deviceId: string): Tx<void> {
+  yield* run('DELETE FROM to_device_messages WHERE user_id = ? AND device_id = ?', userId, deviceId)
+  yield* run('DELETE FROM to_device_queues WHERE user_id = ? AND device_id = ?', userId, deviceId)
+}
+
+/** Devices that have not fetched what came before `before`, with the newest such position of each. */
+export function* queuesWithOldMessages(
+  before: number,
+  limit: number,
+): Tx<readonly { readonly user_id: string; readonly device_id: string; readonly pos: number }[]> {
+  return yield* all(
+    `SELECT user_id, device_id, MAX(pos) AS pos FROM (
+       SELECT user_id, device_id, pos FROM to_device_messages WHERE ts < ? ORDER BY ts LIMIT ?) old
+     GROUP BY user_id, device_id`,
+    before,
+    limit,
+  )
+}
+
+/** Post: true when this message had not been taken before. */
+export function* recordReceivedToDevice(origin: string, messageId: string, ts: number): Tx<boolean> {
+  const changes = yield* run(
+    'INSERT INTO received_to_device (origin, message_id, ts) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
+    origin,
+    messageId,
+    ts,
+  )
+  return changes > 0
+}
+
+export function* deleteReceivedToDevice(before: number, limit: number): Tx<number> {
+  return yield* run(
+    `DELETE FROM received_to_device WHERE (origin, message_id) IN (
+       SELECT origin, message_id FROM received_to_device WHERE ts < ? ORDER BY ts LIMIT ?)`,
+    before,
+    limit,
+  )
+}
+
+/** Post: true when this device had not used the transaction id on this path before. */
+export function* recordToDeviceTransaction(
+  userId: string,
+  deviceId: string,
+  path: string,
+  txnId: string,
+  ts: number,
+): Tx<boolean> {
+  const changes = yield* run(
+    `INSERT INTO client_transactions (user_id, device_id, path, txn_id, ts, response) VALUES (?, ?, ?, ?, ?, '{}')
+     ON CONFLICT DO NOTHING`,
+    userId,
+    deviceId,
+    path,
+    txnId,
+    ts,
+  )
+  return changes > 0
+}
