@@ -25,9 +25,9 @@ export interface MediaBench {
   readonly asked: string[]
   readonly rendered: ThumbnailJob[]
   /** All files of the store, by folder, temporary ones too. */
-  files(): Promise<{ blobs: string[]; tmp: string[]; trash: string[] }>
+  readonly files: () => Promise<{ blobs: string[]; tmp: string[]; trash: string[] }>
   /** Uploads bytes as Alice and gives the media id. */
-  upload(bytes: Uint8Array | string, more?: Partial<UploadRequest>): Promise<string>
+  readonly upload: (bytes: Uint8Array | string, more?: Partial<UploadRequest>) => Promise<string>
   close(): Promise<void>
 }
 
