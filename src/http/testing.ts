@@ -1,0 +1,90 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { MatrixError } from '../core/errors.js'
+import { systemClock } from '../platform/clock.js'
+import { silentLogger } from '../platform/logger.js'
+import type { Services } from '../services/services.js'
+import { createApp, type HttpDeps } from './app.js'
+import { createRateLimiter } from './rate-limit.js'
+import type { Route } from './route.js'
+
+export interface TestRequest {
+  /** An access token for the `Authorization` header. */
+  readonly token?: string
+  /** Sent as JSON; a string or bytes are sent as they are. */
+  readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface TestResponse {
+  readonly status: number
+  readonly headers: Headers
+  /** The parsed JSON; undefined when the answer is something else. */
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly body: any
+  readonly text: string
+}
+
+export interface TestServer {
+  readonly url: string
+  request(method: string, path: string, options?: TestRequest): Promise<TestResponse>
+  close(): Promise<void>
+}
+
+/**
+ * The real pipeline behind a real socket on a free port of loopback. Rate limits are off; whatever of `HttpDeps` is not
+ * given refuses or does nothing.
+ */
+export async function startTestServer(
+  routes: readonly Route[],
+  services: Partial<Services>,
+  deps: Partial<HttpDeps> = {},
+): Promise<TestServer> {
+  const stopping = new AbortController()
+  const app = createApp({
+    routes,
+    services: services as Services,
+    logger: silentLogger,
+    clock: systemClock,
+    rateLimiter: createRateLimiter({}, systemClock),
+    trustedProxies: [],
+    stopping: stopping.signal,
+    authenticate: () => Promise.reject(new MatrixError('M_UNKNOWN_TOKEN', 'Unrecognised access token')),
+    authenticateServer: () => Promise.reject(new MatrixError('M_UNAUTHORIZED', 'Not signed')),
+    admitServer: () => undefined,
+    ...deps,
+  })
+  const handle = app.callback()
+  const server = createServer((req, res) => void handle(req, res))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+
+  return {
+    url,
+    async request(method, path, { token, body, headers } = {}) {
+      const raw = typeof body === 'string' || body instanceof Uint8Array
+      const response = await fetch(url + path, {
+        method,
+        headers: {
+          ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
+          ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+          ...headers,
+        },
+        ...(body === undefined ? {} : { body: raw ? (body as string) : JSON.stringify(body) }),
+      })
+      const text = await response.text()
+      const isJson = response.headers.get('content-type')?.includes('json') ?? false
+      return {
+        status: response.status,
+        headers: response.headers,
+        body: isJson && text !== '' ? JSON.parse(text) : undefined,
+        text,
+      }
+    },
+    async close() {
+      stopping.abort()
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}

@@ -1,0 +1,119 @@
+import { manualClock, type ManualClock } from '../../platform/clock.js'
+import { silentLogger } from '../../platform/logger.js'
+import { systemRandom } from '../../platform/random.js'
+import { openTestStore } from '../../storage/testing.js'
+import type { Store } from '../../storage/tx.js'
+import { createDevices, type DeviceHook, type Devices } from '../devices/devices.js'
+import { createTokenCache, type TokenCache } from '../devices/token-cache.js'
+import { createAccounts, type Accounts, type AccountsDeps, type AccountsOptions } from './accounts.js'
+import type { AuthContext } from './authenticate.js'
+import type { SessionAnswer } from './sessions.js'
+
+/** As cheap as argon2 can be. */
+export const CHEAP_PASSWORDS = { cost: { memoryKib: 8, iterations: 1, parallelism: 1 } } as const
+
+export const SERVER_NAME = 'finances.example'
+
+export const CONTEXT: AuthContext = {
+  allowLocked: false,
+  ip: '192.0.2.1',
+  userAgent: 'test',
+  masquerade: { userId: undefined, deviceId: undefined },
+}
+
+/** Accounts over a store of their own, with a clock that stands still. */
+export interface AccountsFixture {
+  readonly store: Store
+  readonly clock: ManualClock
+  readonly devices: Devices
+  readonly tokenCache: TokenCache
+  readonly accounts: Accounts
+  /** Creates an account and logs it in. The password is `correct horse`. */
+  user(localpart: string, options?: { readonly admin?: boolean }): Promise<SessionAnswer>
+  login(localpart: string, options?: LoginOptions): Promise<SessionAnswer>
+  /** The same database in the hands of a process that starts afresh. */
+  restarted(): Accounts
+  close(): Promise<void>
+}
+
+export interface LoginOptions {
+  readonly password?: string
+  readonly deviceId?: string
+  readonly canRefresh?: boolean
+  readonly ip?: string
+}
+
+export const PASSWORD = 'correct horse'
+
+export async function accountsFixture(
+  options: AccountsOptions = {},
+  deps: Partial<Omit<AccountsDeps, 'options'>> & {
+    readonly onDeleted?: readonly DeviceHook[]
+    readonly maxPerUser?: number
+  } = {},
+): Promise<AccountsFixture> {
+  const { onDeleted = [], maxPerUser, ...rest } = deps
+  const store = await openTestStore()
+  const clock = manualClock()
+  const random = systemRandom
+
+  function build(): { devices: Devices; tokenCache: TokenCache; accounts: Accounts } {
+    const tokenCache = createTokenCache(clock)
+    const devices = createDevices({
+      store,
+      clock,
+      random,
+      tokenCache,
+      onDeleted,
+      onRenamed: [],
+      ...(maxPerUser === undefined ? {} : { options: { maxPerUser } }),
+    })
+    const accounts = createAccounts({
+      store,
+      clock,
+      random,
+      logger: silentLogger,
+      serverName: SERVER_NAME,
+      devices,
+      tokenCache,
+      ...rest,
+      options: { passwords: CHEAP_PASSWORDS, ...options },
+    })
+    return { devices, tokenCache, accounts }
+  }
+
+  const parts = build()
+  const fixture: AccountsFixture = {
+    store,
+    clock,
+    ...parts,
+    async user(localpart, { admin = false } = {}) {
+      await parts.accounts.registration.createUser({ localpart, password: PASSWORD, admin })
+      return await fixture.login(localpart)
+    },
+    login: (localpart, { password = PASSWORD, deviceId, canRefresh = false, ip = '192.0.2.1' } = {}) =>
+      parts.accounts.login.login({
+        type: 'm.login.password',
+        credentials: { identifier: { type: 'm.id.user', user: localpart }, password },
+        deviceId,
+        deviceName: undefined,
+        canRefresh,
+        bearer: undefined,
+        ip,
+      }),
+    restarted: () => build().accounts,
+    close: () => store.close(),
+  }
+  return fixture
+}
+
+/** What a promise is rejected with. */
+export const errorOf = (
+  promise: Promise<unknown>,
+): Promise<{ readonly errcode: string; readonly extra: object; readonly message: string }> =>
+  promise.then(
+    () => {
+      throw new Error('there was no error')
+    },
+    (error: { errcode: string; extra: object; message: string }) => error,
+  )
