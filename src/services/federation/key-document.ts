@@ -11,7 +11,7 @@ export interface KeyDocument {
   readonly old: ReadonlyMap<string, { readonly key: PublicKey; readonly expiredTs: number }>
   /** As published; see `MAX_VALIDITY`. */
   readonly validUntilTs: number
-  /** The document with the server's own signatures only. */
+  /** The document with the signatures of the server's current keys only. */
   readonly document: JsonObject
 }
 
@@ -55,15 +55,10 @@ export function parseKeyDocument(serverName: string, value: Json | undefined): K
   }
   if (!isSignedByCurrentKey(serverName, value, current)) return undefined
 
-  const { signatures, unsigned: _unsigned, ...rest } = value
-  const own = isObject(signatures) ? ownValue(signatures, serverName) : undefined
-  return {
-    serverName,
-    current,
-    old,
-    validUntilTs,
-    document: { ...rest, signatures: { [serverName]: own ?? {} } },
-  }
+  const { signatures: _signatures, unsigned: _unsigned, ...rest } = value
+  const own = [...signaturesOf(value, serverName)].filter(([keyId]) => current.has(keyId))
+  const document = { ...rest, signatures: { [serverName]: Object.fromEntries(own) } }
+  return { serverName, current, old, validUntilTs, document }
 }
 
 function isSignedByCurrentKey(

@@ -46,7 +46,7 @@ interface Known {
  * hour. One request serves all who wait for the same host.
  * SPEC: https://spec.matrix.org/v1.19/server-server-api/#resolving-server-names
  */
-export function createWellKnownValue(deps: WellKnownDeps): WellKnown {
+export function createWellKnown(deps: WellKnownDeps): WellKnown {
   const { http, clock, random, timeoutMs = 10_000, maxCached = 10_000 } = deps
   const known = createLru<string, Known>({ max: maxCached })
   const running = new Map<string, Promise<string | undefined>>()
