@@ -4,6 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { loadConfig } from '../config/load.js'
 import { createSigner, parseKeyFile } from '../platform/ed25519.js'
 import { userById } from '../storage/tables/users.js'
 import { openSqlite } from '../storage/sqlite-store.js'
@@ -105,6 +106,22 @@ describe('chancery generate-config', () => {
     expect(out).toContain('\nlisteners:\n  - address: 127.0.0.1\n    port: 8018\n')
     expect((await place.run(['generate-config', '--server-name', 'https://x'])).code).toBe(3)
     expect((await place.run(['generate-config'])).code).toBe(2)
+  })
+
+  it('makes a configuration for one machine that register-user can use while the node runs', async () => {
+    const made = await place.run([
+      'generate-config',
+      '--server-name',
+      'localhost',
+      '--local',
+      '--output',
+      'homeserver.yaml',
+    ])
+    expect(made.code).toBe(0)
+    expect(statSync(file('homeserver.yaml')).mode & 0o777).toBe(0o600)
+    const { config } = loadConfig(file('homeserver.yaml'), { env: {} })
+    expect(config.registration.shared_secret).toMatch(/^[A-Za-z0-9]{40}$/)
+    expect(config.logging.pretty).toBe(true)
   })
 
   it('does not overwrite a file', async () => {

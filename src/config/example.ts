@@ -48,20 +48,18 @@ function isSection(node: Node): boolean {
   return node.properties !== undefined
 }
 
-function emit(
-  key: string,
-  node: Node,
-  path: readonly string[],
-  values: Readonly<Record<string, unknown>>,
-): string[] {
+type Values = Readonly<Record<string, unknown>>
+
+function emit(key: string, node: Node, path: readonly string[], values: Values): string[] {
   const indent = '  '.repeat(path.length - 1)
+  const set = Object.hasOwn(values, key)
   if (isSection(node)) {
+    const inside = set ? (values[key] as Values) : {}
     const inner = Object.entries(node.properties!).flatMap(([name, property]) =>
-      emit(name, property, [...path, name], {}),
+      emit(name, property, [...path, name], inside),
     )
     return [...comment(node.description ?? '', indent), `${indent}${key}:`, ...inner]
   }
-  const set = path.length === 1 && Object.hasOwn(values, key)
   const shown = set
     ? values[key]
     : Object.hasOwn(node, 'default')
@@ -95,8 +93,8 @@ function fill(node: Node, value: unknown): unknown {
   return out
 }
 
-/** The example file: every key with its description and default, `values` (keys of the top level) set. */
-export function exampleConfig(values: Readonly<Record<string, unknown>>): string {
+/** The example file: every key with its description and default, and those of `values`, shaped like the file, set. */
+export function exampleConfig(values: Values): string {
   const sections = Object.entries(asNode(ConfigSchema).properties!).map(([key, node]) =>
     emit(key, node, [key], values).join('\n'),
   )

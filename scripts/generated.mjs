@@ -1,0 +1,35 @@
+/**
+ * node scripts/generated.mjs [--write]
+ *
+ * Compares the files that are made from the sources with what the sources make now. With --write it writes them.
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { prepare, ROOT } from './prepare.mjs'
+
+const built = (path) => import(new URL(`../dist/${path}`, import.meta.url))
+
+/** Each file with the function that makes its text. */
+const GENERATED = [
+  {
+    path: 'config/homeserver.example.yaml',
+    make: async () => (await built('config/example.js')).exampleConfig({ server_name: 'ministry.example' }),
+  },
+]
+
+prepare()
+const write = process.argv.includes('--write')
+let stale = 0
+for (const { path, make } of GENERATED) {
+  const file = join(ROOT, path)
+  const text = await make()
+  if (existsSync(file) && readFileSync(file, 'utf8') === text) continue
+  if (write) {
+    writeFileSync(file, text)
+    console.log(`wrote ${path}`)
+  } else {
+    console.log(`${path} is not what the sources make; run: node scripts/generated.mjs --write`)
+    stale += 1
+  }
+}
+process.exitCode = stale === 0 ? 0 : 1

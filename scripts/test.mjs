@@ -1,0 +1,49 @@
+/**
+ * npm test [-- JEST ARGUMENTS]
+ *
+ * Makes the clone ready and runs the tests. The last line is `N passed, N failed`; a test file that does not load counts as
+ * one failed. With arguments only some run: `npm test -- src/core`.
+ */
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { prepare, ROOT } from './prepare.mjs'
+
+/** Runs jest with the given arguments and gives the counts. */
+function runJest(args) {
+  const folder = mkdtempSync(join(tmpdir(), 'chancery-test-'))
+  const results = join(folder, 'results.json')
+  const nodeOptions = [
+    process.env['NODE_OPTIONS'],
+    '--experimental-vm-modules --disable-warning=ExperimentalWarning',
+  ]
+  const jest = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js')
+  try {
+    const done = spawnSync(
+      process.execPath,
+      [jest, '--maxWorkers=2', '--json', `--outputFile=${results}`, ...args],
+      // With --json jest writes the results to standard output too; the report for people is on standard error.
+      {
+        cwd: ROOT,
+        stdio: ['ignore', 'ignore', 'inherit'],
+        env: { ...process.env, NODE_OPTIONS: nodeOptions.filter(Boolean).join(' ') },
+      },
+    )
+    const report = JSON.parse(readFileSync(results, 'utf8'))
+    const skipped = report.numPendingTests + report.numTodoTests
+    const failed = report.numFailedTests + report.numRuntimeErrorTestSuites
+    return { passed: report.numPassedTests, failed, skipped, ok: done.status === 0 && failed === 0 }
+  } catch (error) {
+    console.error(`jest gave no results: ${error.message}`)
+    return { passed: 0, failed: 1, skipped: 0, ok: false }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+prepare()
+const { passed, failed, skipped, ok } = runJest(process.argv.slice(2))
+if (skipped > 0) console.log(`${skipped} skipped`)
+console.log(`${passed} passed, ${failed} failed`)
+process.exitCode = ok ? 0 : 1
