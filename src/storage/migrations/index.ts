@@ -1,16 +1,22 @@
 import { positions } from './0001-positions.js'
+import { rooms } from './0002-rooms.js'
 import { accounts } from './0003-accounts.js'
 import { media } from './0004-media.js'
 import { serverKeys } from './0005-server-keys.js'
 import { e2ee } from './0006-e2ee.js'
+import { outbox } from './0007-outbox.js'
+import { receipts } from './0008-receipts.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
 // prettier-ignore
 export const migrations: readonly Migration[] = [
   positions,
+  rooms,
   accounts,
   media,
   serverKeys,
   e2ee,
+  outbox,
+  receipts,
 ]

@@ -1,0 +1,60 @@
+import { clientEvent } from '../../core/event/client-view.js'
+import type { Json, JsonObject } from '../../core/json/value.js'
+import type { Clock } from '../../platform/clock.js'
+import type { EventStore } from '../rooms/event-store.js'
+import type { StoredEvent } from '../rooms/stored-event.js'
+import type { Reader } from './visibility.js'
+
+export interface Viewer {
+  readonly userId: string
+  readonly deviceId: string | undefined
+}
+
+export interface ClientViews {
+  /**
+   * Events as one user's client is shown them, `unsigned` included: age, what a state event replaced, the client's own
+   * transaction id, the redaction that emptied it, and (given a reader) the user's membership at that time.
+   */
+  view(
+    events: readonly StoredEvent[],
+    viewer: Viewer,
+    options?: { readonly omitRoomId?: boolean; readonly reader?: Reader },
+  ): Promise<JsonObject[]>
+}
+
+export function createClientViews(deps: { readonly events: EventStore; readonly clock: Clock }): ClientViews {
+  return {
+    async view(events, viewer, options = {}) {
+      const named = events
+        .flatMap((item) => [item.replaces, item.redactedBy])
+        .filter((nid) => nid !== undefined)
+      const others = named.length === 0 ? new Map<number, StoredEvent>() : await deps.events.byNids(named)
+      const now = deps.clock.now()
+      const views: JsonObject[] = []
+      for (const item of events) {
+        const unsigned: Record<string, Json> = { age: Math.max(0, now - item.event.originServerTs) }
+        const replaced = item.replaces === undefined ? undefined : others.get(item.replaces)
+        if (replaced !== undefined) {
+          unsigned['replaces_state'] = replaced.event.id
+          unsigned['prev_content'] = replaced.event.content
+          unsigned['prev_sender'] = replaced.event.sender
+        }
+        if (
+          item.txn !== undefined &&
+          item.event.sender === viewer.userId &&
+          item.txn[0] === viewer.deviceId
+        ) {
+          unsigned['transaction_id'] = item.txn[1]
+        }
+        const redaction = item.redactedBy === undefined ? undefined : others.get(item.redactedBy)
+        if (redaction !== undefined) {
+          unsigned['redacted_by'] = redaction.event.id
+          unsigned['redacted_because'] = clientEvent(redaction.event)
+        }
+        if (options.reader !== undefined) unsigned['membership'] = await options.reader.membershipAt(item)
+        views.push(clientEvent(item.event, { unsigned, omitRoomId: options.omitRoomId }))
+      }
+      return views
+    },
+  }
+}

@@ -1,0 +1,81 @@
+import { all, one, run, type Tx } from '../tx.js'
+
+export interface ReceiptRow {
+  readonly room_nid: number
+  readonly user_id: string
+  /** `m.read` or `m.read.private`. */
+  readonly receipt_type: string
+  /** The thread's root, `main`, or the empty string for a receipt of no thread. */
+  readonly thread: string
+  readonly event_id: string
+  /** Position of the event in the live stream; 0 when it is not known here. */
+  readonly event_pos: number
+  readonly ts: number
+  readonly pos: number
+}
+
+/** Post: the receipt is stored unless a later event was read before; false then. */
+export function* putReceipt(row: ReceiptRow): Tx<boolean> {
+  const changes = yield* run(
+    `INSERT INTO receipts (room_nid, user_id, receipt_type, thread, event_id, event_pos, ts, pos) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (room_nid, user_id, receipt_type, thread) DO UPDATE SET event_id = excluded.event_id,
+       event_pos = excluded.event_pos, ts = excluded.ts, pos = excluded.pos
+     WHERE excluded.event_pos > receipts.event_pos`,
+    row.room_nid,
+    row.user_id,
+    row.receipt_type,
+    row.thread,
+    row.event_id,
+    row.event_pos,
+    row.ts,
+    row.pos,
+  )
+  return changes === 1
+}
+
+/** Receipts of a room that changed in (from, to]. */
+export function* receiptsBetween(roomNid: number, from: number, to: number): Tx<readonly ReceiptRow[]> {
+  return yield* all<ReceiptRow>(
+    'SELECT * FROM receipts WHERE room_nid = ? AND pos > ? AND pos <= ? ORDER BY pos',
+    roomNid,
+    from,
+    to,
+  )
+}
+
+/** Rooms with a receipt that changed in (from, to]. */
+export function* roomsWithReceipts(from: number, to: number): Tx<readonly number[]> {
+  const rows = yield* all<{ room_nid: number }>(
+    'SELECT DISTINCT room_nid FROM receipts WHERE pos > ? AND pos <= ?',
+    from,
+    to,
+  )
+  return rows.map((row) => row.room_nid)
+}
+
+/** How far a user has read a room, in each thread: the greatest position over public and private receipts. */
+export function* readUpTo(
+  roomNid: number,
+  userId: string,
+): Tx<readonly { readonly thread: string; readonly event_pos: number }[]> {
+  return yield* all(
+    'SELECT thread, MAX(event_pos) AS event_pos FROM receipts WHERE room_nid = ? AND user_id = ? GROUP BY thread',
+    roomNid,
+    userId,
+  )
+}
+
+export function* receipt(
+  roomNid: number,
+  userId: string,
+  receiptType: string,
+  thread: string,
+): Tx<ReceiptRow | undefined> {
+  return yield* one<ReceiptRow>(
+    'SELECT * FROM receipts WHERE room_nid = ? AND user_id = ? AND receipt_type = ? AND thread = ?',
+    roomNid,
+    userId,
+    receiptType,
+    thread,
+  )
+}
