@@ -76,6 +76,7 @@ for (const version of versions) {
   for (const name of explained) console.log(`version ${version}: ${sum(name)} × ${name}`)
   const tally = Object.fromEntries(parts.flatMap(({ tally: part }) => Object.keys(part)).map((name) => [name, sum(name)]))
   for (const floor of parts[0]?.floors ?? []) {
+    if (sum('rooms') < (floor.leastRooms ?? 100)) continue
     const share = (tally[floor.name] ?? 0) / Math.max(1, tally[floor.of] ?? 0)
     if (share < floor.fraction) missed.push(`version ${version}: ${floor.name} are ${share.toFixed(4)} of ${floor.of}, less than ${floor.fraction}`)
   }

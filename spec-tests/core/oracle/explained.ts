@@ -1,3 +1,4 @@
+import { isUserId } from '../../../src/core/ids/user-id.js'
 import { isObject, RawNumber, type Json } from '../../../src/core/json/value.js'
 import type { Difference } from './compare.js'
 import { encodeJson } from './encode-json.js'
@@ -24,6 +25,8 @@ const stricter = ({ about, ours, theirs }: Difference, ...fields: string[]): boo
 /** Synapse drops, saying why, what we take. */
 const looser = ({ about, ours, theirs }: Difference, why: string): boolean =>
   about === 'format' && !ours.startsWith('dropped') && theirs === `dropped: ${why}`
+const domainOf = (id: Json | undefined): string => String(id).slice(String(id).indexOf(':'))
+const lengthOf = (list: Json | undefined): number => (Array.isArray(list) ? list.length : 0)
 const isNegativeZero = (value: Json | undefined): boolean => value instanceof RawNumber && value.text === '-0'
 
 /**
@@ -97,6 +100,16 @@ export const EXPLAINED: readonly Explained[] = [
       ),
   },
   {
+    name: 'ten auth events and the create event',
+    because:
+      'An event may name ten auth events. In version 12 Synapse counts the create event, which the room id implies, as an eleventh.',
+    link: `${SPEC}/rooms/v12/#event-format`,
+    matches: (difference) =>
+      looser(difference, 'Too many auth_events') &&
+      difference.rules.roomIds === 'create-hash' &&
+      lengthOf(member(difference.pdu, 'auth_events')) === 10,
+  },
+  {
     name: 'create event of version 12 that has a room_id',
     because:
       'Rule 1.2 rejects it. We drop it, because a create event that names a room has no format of version 12; Synapse rejects it, or fails on it where its state key is not empty. No side lets it have any effect.',
@@ -107,6 +120,49 @@ export const EXPLAINED: readonly Explained[] = [
       member(difference.pdu, 'type') === 'm.room.create' &&
       member(difference.pdu, 'room_id') !== undefined &&
       (stricter(difference, 'room_id') || difference.theirs.startsWith('dropped: crash: ValueError')),
+  },
+  {
+    name: 'target of another server in a room closed to federation',
+    because:
+      'Where m.federate is false the rules compare the server of the sender with that of the creator. Synapse also compares that of the user whose membership changes.',
+    link: `${SPEC}/rooms/v12/#authorization-rules`,
+    matches: ({ about, ours, theirs, pdu }) =>
+      about === 'verdict' &&
+      ours === 'ok' &&
+      theirs.endsWith('This room has been marked as unfederatable.') &&
+      member(pdu, 'type') === 'm.room.member' &&
+      domainOf(member(pdu, 'sender')) !== domainOf(member(pdu, 'state_key')),
+  },
+  {
+    name: 'user ids and levels that Python takes for some',
+    because:
+      'Keys of users must be valid user ids, levels must be integers or, up to version 9, strings of an optional sign and digits. Synapse takes @: for a user id, and up to version 9 all that Python can make an int of: true is 1.',
+    link: `${SPEC}/rooms/v1/#authorization-rules`,
+    matches: ({ about, rule, theirs, pdu, rules }) => {
+      const content = member(pdu, 'content') ?? null
+      const users = member(content, 'users') ?? null
+      const hasBoolean = (map: Json | undefined): boolean =>
+        isObject(map) && Object.values(map).some((level) => typeof level === 'boolean' || hasBoolean(level))
+      return (
+        about === 'verdict' &&
+        rule.startsWith('power_levels.') &&
+        theirs === 'ok' &&
+        ((isObject(users) && !Object.keys(users).every(isUserId)) ||
+          (rules.powerLevels !== 'integers' && hasBoolean(content)))
+      )
+    },
+  },
+  {
+    name: 'power levels that Synapse fails on',
+    because:
+      'Up to version 9 the rules look at no levels but users, so others may have any value. We take a value that is no level for one that is left out, the specification has no answer, and Synapse raises an internal error for every later event.',
+    link: `${SPEC}/rooms/v9/#authorization-rules`,
+    matches: ({ about, ours, theirs, rules }) =>
+      rules.powerLevels !== 'integers' &&
+      ((about === 'verdict' &&
+        ours === 'ok' &&
+        /: crash: (Type|Value|Attribute|Overflow)Error/.test(theirs)) ||
+        (about === 'crash' && /^(Type|Value|Attribute|Overflow)Error/.test(theirs))),
   },
 ]
 

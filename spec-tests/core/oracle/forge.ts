@@ -10,6 +10,7 @@ export interface Forged {
 }
 export type Forgery =
   | 'true'
+  | 'elsewhere'
   | 'stale'
   | 'dropped'
   | 'surplus'
@@ -79,6 +80,7 @@ export function forgeAuth(
 
   switch (forgery) {
     case 'true':
+    case 'elsewhere':
       return honest
     case 'stale':
       return replaced((place, other) => sameKey(place, other) && known[other]!.ok)

@@ -11,11 +11,11 @@ import { createGraph, type Graph } from './graph.js'
 import { mutate } from './mutate.js'
 import { MEMBERSHIP_ACTIONS } from './membership-actions.js'
 import type { StateIds } from './model.js'
+import { opening } from './opening.js'
 import { dice, type Dice } from './random.js'
 import { createRun, type Run } from './run.js'
-import type { Draft, Scene } from './scene.js'
-import { joinRules, STATE_ACTIONS } from './state-actions.js'
-import { powerLevels } from './power-levels.js'
+import type { Action, Draft, Scene } from './scene.js'
+import { STATE_ACTIONS } from './state-actions.js'
 
 export interface Generated {
   readonly room: Room
@@ -36,12 +36,12 @@ export function generateRoom(seed: number, version: RoomVersion): Generated {
   const graph = createGraph(d)
   const forgeries: Forgery[] = []
   const refused: Json[] = []
-  const size = d.chance(0.15) ? 25 + d.int(16) : 10 + d.int(13)
+  const size = d.chance(0.15) ? 25 + d.int(16) : 10 + d.int(14)
 
   const add = (blueprint: Blueprint, forgery: Forgery): void => {
     const judged = run.add(blueprint)
     if ('refused' in judged) {
-      refused.push(judged.refused)
+      if (judged.refused !== undefined) refused.push(judged.refused)
       return
     }
     forgeries.push(forgery)
@@ -51,42 +51,34 @@ export function generateRoom(seed: number, version: RoomVersion): Generated {
   add(createEvent(d, rules, CREATOR), 'true')
   if (run.blueprints.length === 0) throw new Error(`seed ${seed}: a create event was refused for its format`)
   if (d.chance(0.3)) add({ ...createEvent(d, rules, CREATOR), outlier: true, intent: 'outlier' }, 'true')
-  const opening = d.chance(0.9) ? [...OPENING] : []
+  const first = opening(d)
   // A blueprint refused for its format is not added: the bound keeps a generator gone wrong from turning for ever.
   for (let tries = 0; run.blueprints.length < size && tries < size * 3; tries++) {
-    const next = opening.shift()
+    const next = first.shift()
     const prev = next === undefined ? graph.predecessors() : graph.heads()
     const before = run.model.stateAfter(prev)
-    const draft = propose(d, rules, run, before, next)
+    // Somebody who acts as if the room stood as it stood elsewhere: cites what they were, not what they are.
+    const elsewhere = next === undefined && d.chance(0.1)
+    const view = elsewhere ? run.model.stateAfter([d.pick(graph.places())]) : before
+    const draft = propose(d, rules, run, view, next)
     if (draft === undefined) continue
-    const selected = selectAuth(draft, rules, run, before)
+    const selected = selectAuth(draft, rules, run, view)
     const { auth, forgery } =
-      next === undefined ? forgeAuth(d, rules, selected, run.model.known) : { auth: selected, forgery: 'true' as const }
+      next !== undefined || elsewhere
+        ? { auth: selected, forgery: elsewhere ? ('elsewhere' as const) : ('true' as const) }
+        : forgeAuth(d, rules, selected, run.model.known)
     add(blueprintOf(d, draft, prev, auth, graph), forgery)
   }
   const loose = [...refused, ...looseOf(d, rules, run)]
   return { room: { version, blueprints: run.blueprints, loose }, run, forgeries }
 } // prettier-ignore
 
-const creatorJoins = (): Draft => ({
-  intent: 'creator-join',
-  type: 'm.room.member',
-  sender: CREATOR,
-  stateKey: CREATOR,
-  content: { membership: 'join' },
-})
-const OPENING = [
-  creatorJoins,
-  (scene: Scene) => ({ ...powerLevels(scene)!, sender: CREATOR, stateKey: '' }),
-  (scene: Scene) => ({ ...joinRules(scene)!, sender: CREATOR, stateKey: '' }),
-] as const
-
 function propose(
   d: Dice,
   rules: RoomVersionRules,
   run: Run,
   before: StateIds,
-  next: ((scene: Scene) => Draft) | undefined,
+  next: Action | undefined,
 ): Draft | undefined {
   const get = (type: string, key: string): RoomEvent | undefined => {
     const id = before.get(stateKey(type, key))

@@ -5,6 +5,8 @@ import type { Dice } from './random.js'
 export interface Graph {
   size(): number
   add(blueprint: Blueprint): void
+  /** The events of this room. */
+  places(): readonly number[]
   /** The events that nothing follows yet. */
   heads(): number[]
   /** The predecessors of the next event: heads, or older events, which makes a fork. */
@@ -21,6 +23,7 @@ export function createGraph(dice: Dice): Graph {
 
   return {
     size: () => depths.length,
+    places: () => inRoom,
     heads,
     add(blueprint) {
       const depth = typeof blueprint.depth === 'number' ? blueprint.depth : 1
@@ -36,7 +39,7 @@ export function createGraph(dice: Dice): Graph {
         [30, () => dice.some(heads(), 2 + dice.int(4))],
         [9, () => [...new Set([recent(), recent(), dice.pick(heads())])]],
         [4, () => [dice.pick(inRoom)]],
-        [0.4, () => []],
+        [1, () => []],
       ])()
     },
     depthAfter: (prev) => prev.reduce((depth, place) => Math.max(depth, depths[place]!), 0) + 1,

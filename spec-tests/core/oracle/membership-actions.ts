@@ -73,10 +73,12 @@ const thirdPartyInvite: Action = (scene) => {
 /** An invite that shows the signature of an identity server, true or false in one of several ways. */
 const inviteByThirdParty: Action = (scene) => {
   const { dice } = scene
-  const token = dice.pick(TOKENS)
+  const open = TOKENS.filter((known) => scene.get('m.room.third_party_invite', known) !== undefined)
+  if (open.length === 0 && dice.chance(0.8)) return thirdPartyInvite(scene)
+  const token = open.length > 0 && dice.chance(0.95) ? dice.pick(open) : dice.pick(TOKENS)
   const issued = scene.get('m.room.third_party_invite', token)
   const sender = issued !== undefined && dice.chance(0.85) ? issued.sender : actor(scene)
-  const invitee = target(scene, 'none', 'leave')
+  const invitee = target(scene, ...(dice.chance(0.15) ? ['ban'] : ['none', 'leave']))
   const mxid = dice.chance(0.9) ? invitee : dice.pick(USERS)
   const issuer = IDENTITY_SERVERS.find((server) => server.publicKey === issued?.content['public_key'])
   const signer = issuer !== undefined && dice.chance(0.8) ? issuer : dice.pick(IDENTITY_SERVERS)
@@ -89,6 +91,7 @@ const inviteByThirdParty: Action = (scene) => {
     [1, 'x'],
     [1, { signed: { ...signed, mxid: null } }],
     [1, { signed: { token, mxid } }],
+    [1, { signed: { mxid, signatures: signed['signatures']! } }],
   ])
   const more = { third_party_invite: third }
   return member(membershipOf(scene, sender) === 'join' ? '3pid-invite' : '3pid-invite-odd', sender, invitee, 'invite', more)
@@ -107,5 +110,5 @@ export const MEMBERSHIP_ACTIONS: readonly (readonly [number, Action])[] = [
   [2, actForOther],
   [2, oddMember],
   [2, thirdPartyInvite],
-  [4, inviteByThirdParty],
+  [6, inviteByThirdParty],
 ]

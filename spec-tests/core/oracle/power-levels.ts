@@ -23,6 +23,7 @@ const ODD_VALUES: readonly (readonly [number, Json])[] = [
   [2, new RawNumber('5e1')],
   [1, new RawNumber('1e300')],
   [1, new RawNumber('9007199254740993')],
+  [1, '9007199254740992'],
   [1, '9007199254740993'],
   [1, ''],
   [1, 'admin'],
