@@ -12,7 +12,8 @@ import { create, testEvent } from '../testing.js'
 /** `{ c: 'ab' }`: c points to a and b. */
 const graph =
   (edges: Readonly<Record<string, string>>) =>
-  (id: string): readonly string[] => [...(edges[id] ?? '')]
+  (id: string): readonly string[] =>
+    Array.from(edges[id] ?? '')
 const sorted = (ids: Iterable<string>): string => [...ids].sort().join('')
 
 describe('state keys', () => {
