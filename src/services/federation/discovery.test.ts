@@ -39,7 +39,7 @@ function discovery(
     },
     ...deps,
   })
-  return { asked, clock, resolve: subject.resolve }
+  return { asked, clock, resolve: (name: string) => subject.resolve(name) }
 }
 
 describe('server discovery', () => {
@@ -218,15 +218,9 @@ describe('the well-known document', () => {
         })
       },
     }
-    return {
-      clock,
-      requests,
-      ...createWellKnown({
-        http,
-        clock,
-        random: { ...systemRandom, bytes: (length) => new Uint8Array(length) },
-      }),
-    }
+    const random = { ...systemRandom, bytes: (length: number) => new Uint8Array(length) }
+    const subject = createWellKnown({ http, clock, random })
+    return { clock, requests, delegate: (host: string) => subject.delegate(host) }
   }
   const good = (headers: Record<string, string> = {}): Canned => ({
     headers,

@@ -15,10 +15,10 @@ export type SignatureVerdict =
       readonly ok: false
       /**
        * `unsigned`: no signature that could count. `unknown-key`: no key that is valid at that time could be had; it may
-       * be later, so this alone is worth another try. `bad-signature`: there are keys, and none made the signature.
+       * be later, so this alone is worth another try. `expired-key`: its owner had stopped using the key by then. `bad-signature`: there are keys, and none made the signature.
        * `malformed`: the object cannot be signed or does not say by whom it must be.
        */
-      readonly reason: 'unsigned' | 'unknown-key' | 'bad-signature' | 'malformed'
+      readonly reason: 'unsigned' | 'unknown-key' | 'expired-key' | 'bad-signature' | 'malformed'
       readonly server: string
     }
 
@@ -91,17 +91,21 @@ export function createKeys(deps: KeysDeps): Keys {
   }
 
   /** By the keys known now. `missing`: another key might still decide otherwise. */
-  async function judge(check: SignatureCheck): Promise<'ok' | 'bad' | 'missing' | 'unsigned'> {
+  async function judge(check: SignatureCheck): Promise<Judgement> {
     const keys = await keysOf(check.serverName)
     const candidates = usableSignatures(check, keys)
     if (candidates.length === 0) return 'unsigned'
     let missing = false
+    let expired = false
     for (const [keyId, signature] of candidates) {
       const key = keys.get(keyId)
-      if (key === undefined || !isValidFor(key, check)) missing = true
-      else if (await verifySignatureAsync(key.key, check.bytes, signature)) return 'ok'
+      if (key === undefined) missing = true
+      else if (!isValidFor(key, check)) {
+        if (key.expiredTs === undefined) missing = true
+        else expired = true
+      } else if (await verifySignatureAsync(key.key, check.bytes, signature)) return 'ok'
     }
-    return missing ? 'missing' : 'bad'
+    return missing ? 'missing' : expired ? 'expired' : 'bad'
   }
 
   async function verify(
@@ -109,12 +113,12 @@ export function createKeys(deps: KeysDeps): Keys {
     options: VerifyOptions = {},
   ): Promise<SignatureVerdict[]> {
     const judgements = await inBatches(checks, judge)
-    const unsure = checks.filter((_, index) => judgements[index] === 'missing')
+    const unsure = checks.filter((_, index) => isUnsure(judgements[index]!))
     const askable = new Set(unsure.map(({ serverName }) => serverName).filter((name) => !fixed.has(name)))
     if (options.knownOnly !== true && askable.size > 0) {
       await Promise.all([...askable].map((name) => fetcher.refresh(name)))
       const again = checks.flatMap((check, index) =>
-        judgements[index] === 'missing' && askable.has(check.serverName) ? [index] : [],
+        isUnsure(judgements[index]!) && askable.has(check.serverName) ? [index] : [],
       )
       const second = await inBatches(again, (index) => judge(checks[index]!))
       for (const [place, index] of again.entries()) judgements[index] = second[place]!
@@ -193,6 +197,18 @@ function checksOf(
   return { checks }
 }
 
+type Judgement = 'ok' | 'bad' | 'missing' | 'expired' | 'unsigned'
+
+const REASONS = {
+  bad: 'bad-signature',
+  missing: 'unknown-key',
+  expired: 'expired-key',
+  unsigned: 'unsigned',
+} as const
+
+/** A newer document could decide otherwise: it can also bring a retired key back. */
+const isUnsure = (judgement: Judgement): boolean => judgement === 'missing' || judgement === 'expired'
+
 /** A final refusal outweighs one that may change. */
 function worse(one: SignatureVerdict, other: SignatureVerdict): SignatureVerdict {
   if (one.ok) return other
@@ -200,10 +216,9 @@ function worse(one: SignatureVerdict, other: SignatureVerdict): SignatureVerdict
   return other
 }
 
-function verdictOf(judgement: 'ok' | 'bad' | 'missing' | 'unsigned', server: string): SignatureVerdict {
+function verdictOf(judgement: Judgement, server: string): SignatureVerdict {
   if (judgement === 'ok') return { ok: true }
-  const reason = judgement === 'bad' ? 'bad-signature' : judgement === 'missing' ? 'unknown-key' : 'unsigned'
-  return { ok: false, reason, server }
+  return { ok: false, reason: REASONS[judgement], server }
 }
 
 /** The Ed25519 signatures worth looking at, those by known keys first: junk cannot push the real one out. */
