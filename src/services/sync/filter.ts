@@ -1,0 +1,34 @@
+import { compileEventFilter, type EventFilter } from '../../core/event-filter.js'
+import { isObject, type JsonObject } from '../../core/json/value.js'
+
+/** A whole filter of `/sync`, compiled. SPEC: https://spec.matrix.org/v1.19/client-server-api/#filtering */
+export interface SyncFilter {
+  readonly includeLeave: boolean
+  admitsRoom(roomId: string): boolean
+  readonly timeline: EventFilter
+  readonly state: EventFilter
+  readonly ephemeral: EventFilter
+  readonly roomAccountData: EventFilter
+  readonly accountData: EventFilter
+  readonly presence: EventFilter
+  readonly eventFields: readonly string[] | undefined
+  readonly format: 'client' | 'federation'
+}
+
+export function compileSyncFilter(json: JsonObject): SyncFilter {
+  const room = isObject(json['room']) ? json['room'] : {}
+  const rooms = compileEventFilter(room)
+  const fields = json['event_fields']
+  return {
+    includeLeave: room['include_leave'] === true,
+    admitsRoom: (roomId) => rooms.admitsRoom(roomId),
+    timeline: compileEventFilter(room['timeline']),
+    state: compileEventFilter(room['state']),
+    ephemeral: compileEventFilter(room['ephemeral']),
+    roomAccountData: compileEventFilter(room['account_data']),
+    accountData: compileEventFilter(json['account_data']),
+    presence: compileEventFilter(json['presence']),
+    eventFields: Array.isArray(fields) ? (fields as readonly string[]) : undefined,
+    format: json['event_format'] === 'federation' ? 'federation' : 'client',
+  }
+}

@@ -1,0 +1,28 @@
+import type { Json, JsonObject } from '../../core/json/value.js'
+import type { ReceiptRow } from '../../storage/tables/receipts.js'
+
+/**
+ * Receipts of one room as one `m.receipt` event; private ones of others are left out. Undefined for none.
+ * SPEC: https://spec.matrix.org/v1.19/client-server-api/#mreceipt
+ */
+export function receiptEvent(rows: readonly ReceiptRow[], viewer: string): JsonObject | undefined {
+  const byEvent = new Map<string, Map<string, Map<string, Json>>>()
+  for (const row of rows) {
+    if (row.receipt_type === 'm.read.private' && row.user_id !== viewer) continue
+    const byType = byEvent.get(row.event_id) ?? new Map<string, Map<string, Json>>()
+    byEvent.set(row.event_id, byType)
+    const byUser = byType.get(row.receipt_type) ?? new Map<string, Json>()
+    byType.set(row.receipt_type, byUser)
+    // One user may have read one event in several threads; the format holds one of them.
+    if (byUser.has(row.user_id) && row.thread === '') continue
+    byUser.set(row.user_id, { ts: row.ts, ...(row.thread === '' ? {} : { thread_id: row.thread }) })
+  }
+  if (byEvent.size === 0) return undefined
+  const content = Object.fromEntries(
+    [...byEvent].map(([eventId, byType]) => [
+      eventId,
+      Object.fromEntries([...byType].map(([type, byUser]) => [type, Object.fromEntries(byUser)])),
+    ]),
+  )
+  return { type: 'm.receipt', content }
+}
