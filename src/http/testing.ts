@@ -63,6 +63,7 @@ export async function startTestServer(
     url,
     async request(method, path, { token, body, headers } = {}) {
       const raw = typeof body === 'string' || body instanceof Uint8Array
+      // oxlint-disable-next-line no-restricted-globals -- a test client on loopback
       const response = await fetch(url + path, {
         method,
         headers: {

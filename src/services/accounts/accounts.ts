@@ -90,7 +90,7 @@ export function createAccounts(deps: AccountsDeps): Accounts {
     passwords,
     sessions,
     uia,
-    isTokenValid: registrationTokens.isValid,
+    isTokenValid: (token) => registrationTokens.isValid(token),
     appservices,
     onCreated: deps.onCreated,
     options: options.registration,

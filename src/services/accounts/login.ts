@@ -153,6 +153,7 @@ export function createLogin(deps: LoginDeps): Login {
 }
 
 /** No queries, no cross-signing keys. */
+// oxlint-disable-next-line require-yield
 function* none(): Tx<boolean> {
   return false
 }

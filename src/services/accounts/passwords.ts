@@ -76,7 +76,7 @@ export function createPasswords(options: PasswordOptions = {}): Passwords {
     check(password) {
       if (password.length > MAX_PASSWORD_LENGTH)
         throw new MatrixError('M_INVALID_PARAM', `A password has at most ${MAX_PASSWORD_LENGTH} characters`)
-      if ([...password].length < minLength)
+      if (Array.from(password).length < minLength)
         throw new MatrixError('M_WEAK_PASSWORD', `A password has at least ${minLength} characters`)
     },
     hash: (password) => admitted(() => hash(password, settings)),

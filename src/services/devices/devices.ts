@@ -77,7 +77,7 @@ const MAX_NAME = 100
 const MAX_DELETED_AT_ONCE = 1_000
 
 function checkName(name: string): void {
-  if (name.length > MAX_NAME * 2 || [...name].length > MAX_NAME)
+  if (name.length > MAX_NAME * 2 || Array.from(name).length > MAX_NAME)
     throw new MatrixError('M_TOO_LARGE', `A device name has at most ${MAX_NAME} characters`, {}, 400)
   if (!isLegalText(name)) throw invalidParam('The device name contains a NUL character')
 }
@@ -97,7 +97,9 @@ export function deviceWish(
   return {
     deviceId: deviceId ?? random.string(10, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'),
     displayName:
-      displayName === undefined ? null : [...displayName.replaceAll('\0', '')].slice(0, MAX_NAME).join(''),
+      displayName === undefined
+        ? null
+        : Array.from(displayName.replaceAll('\0', '')).slice(0, MAX_NAME).join(''),
   }
 }
 
