@@ -20,10 +20,11 @@ export interface KeyFetcher {
   refresh(serverName: string): Promise<void>
 }
 
-/** A server whose word on other servers' keys is taken, with the key that its answers are signed with. */
+/** A server whose word on other servers' keys is taken. */
 export interface Notary {
   readonly serverName: string
-  readonly keys: ReadonlyMap<string, PublicKey>
+  /** The keys that its answers are signed with; where absent, those that it publishes itself. */
+  readonly keys?: ReadonlyMap<string, PublicKey>
 }
 
 export interface KeyFetcherDeps {
@@ -69,8 +70,25 @@ export function createKeyFetcher(deps: KeyFetcherDeps): KeyFetcher {
     return true
   }
 
+  /** The keys in use of a notary, asked of itself alone: notaries that vouch for each other would prove nothing. */
+  async function publishedKeys(serverName: string): Promise<ReadonlyMap<string, PublicKey>> {
+    const inUse = async (): Promise<Map<string, PublicKey>> => {
+      const found = new Map<string, PublicKey>()
+      for (const [keyId, { key, expiredTs, validUntilTs }] of (await known.of(serverName)).keys) {
+        if (expiredTs === undefined && validUntilTs >= clock.now()) found.set(keyId, key)
+      }
+      return found
+    }
+    const before = await inUse()
+    if (before.size > 0) return before
+    await direct(serverName)
+    return inUse()
+  }
+
   async function throughNotary(notary: Notary, serverName: string): Promise<boolean> {
     if (notary.serverName === serverName) return false
+    const trusted = notary.keys ?? (await publishedKeys(notary.serverName))
+    if (trusted.size === 0) return false
     const answer = await client.request({
       destination: notary.serverName,
       method: 'POST',
@@ -84,7 +102,7 @@ export function createKeyFetcher(deps: KeyFetcherDeps): KeyFetcher {
     const list = ownValue(answer, 'server_keys')
     let learned = false
     for (const item of Array.isArray(list) ? list.slice(0, 8) : []) {
-      if (!isObject(item) || !isSignedByNotary(item, notary)) continue
+      if (!isObject(item) || !isSignedBy(item, notary.serverName, trusted)) continue
       const document = parseKeyDocument(serverName, item)
       if (document === undefined) continue
       await known.learn(document, 'notary')
@@ -131,11 +149,11 @@ export function createKeyFetcher(deps: KeyFetcherDeps): KeyFetcher {
   }
 }
 
-function isSignedByNotary(document: JsonObject, notary: Notary): boolean {
+function isSignedBy(document: JsonObject, serverName: string, keys: ReadonlyMap<string, PublicKey>): boolean {
   const bytes = signingInputOf(document)
   if (bytes === undefined) return false
-  const signatures = signaturesOf(document, notary.serverName)
-  for (const [keyId, key] of notary.keys) {
+  const signatures = signaturesOf(document, serverName)
+  for (const [keyId, key] of keys) {
     const signature = signatures.get(keyId)
     if (signature !== undefined && verifySignature(key, bytes, signature)) return true
   }

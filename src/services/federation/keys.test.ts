@@ -62,6 +62,7 @@ async function world(
   const store = options.store ?? (await openTestStore())
   if (options.store === undefined) stores.push(store)
   const requests: FederationRequest[] = []
+  const answers = new Map<string, JsonObject>()
   const peer: { document: JsonObject | Error; notary: JsonObject | Error; hang?: Promise<void> } = {
     document: documentOf({}, clock),
     notary: new FederationError('unreachable', 'down'),
@@ -70,6 +71,8 @@ async function world(
     async request(request: FederationRequest): Promise<JsonObject> {
       requests.push(request)
       await peer.hang
+      const canned = answers.get(request.destination + request.path)
+      if (canned !== undefined) return canned
       const answer = request.destination === 'notary.example' ? peer.notary : peer.document
       if (answer instanceof Error) throw answer
       return answer
@@ -101,7 +104,7 @@ async function world(
     clock,
     federates: (name) => name !== 'denied.example',
   })
-  return { clock, store, requests, peer, known, fetcher, keys, notary, auth }
+  return { clock, store, requests, answers, peer, known, fetcher, keys, notary, auth }
 }
 
 const bytes = new TextEncoder().encode('an event')
@@ -462,6 +465,17 @@ describe('a notary', () => {
     peer.notary = vouched(documentOf({}, clock))
     expect(await keys.verify([check(first, clock.now())])).toEqual([ok])
     expect(requests.map(({ destination }) => destination)).toEqual(['sante.example', 'notary.example'])
+  })
+
+  it('is known by the keys that it publishes, where the configuration names none', async () => {
+    const { keys, peer, clock, answers } = await world({ notaries: [{ serverName: 'notary.example' }] })
+    peer.document = new FederationError('unreachable', 'down')
+    peer.notary = vouched(documentOf({}, clock))
+    answers.set(
+      'notary.example/_matrix/key/v2/server',
+      documentOf({ name: 'notary.example', current: [notarySigner] }, clock),
+    )
+    expect(await keys.verify([check(first, clock.now())])).toEqual([ok])
   })
 
   it.each<[string, (clock: ManualClock) => JsonObject]>([
