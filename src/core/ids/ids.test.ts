@@ -45,6 +45,7 @@ describe('server names', () => {
     ['localhost:8448', 'localhost', 'dns', 8448],
     ['UPPER.example', 'UPPER.example', 'dns', undefined],
     ['1.2.3', '1.2.3', 'dns', undefined],
+    ['a-b.c.', 'a-b.c.', 'dns', undefined],
     ['a'.repeat(255), 'a'.repeat(255), 'dns', undefined],
   ])('parses %s', (text, host, kind, port) => {
     expect(parseServerName(text)).toEqual({ host, kind, port })
@@ -53,6 +54,11 @@ describe('server names', () => {
 
   it.each([
     '',
+    '.',
+    '..',
+    '.a',
+    'a..b',
+    'a..',
     ':',
     ':80',
     'a:',
@@ -64,6 +70,13 @@ describe('server names', () => {
     'a b',
     'a/b',
     '../../etc',
+    '.',
+    '..',
+    '.a',
+    'a..b',
+    'a..',
+    '[::',
+    '[',
     'evil.com/..%2f',
     'a@b',
     'a#b',

@@ -7,7 +7,8 @@ export interface ServerName {
 
 /** A dns-name of 255 characters, a colon and five digits. Identifiers that contain a server name are shorter. */
 const MAX_LENGTH = 261
-const DNS_NAME = /^[0-9A-Za-z.-]{1,255}$/
+// Labels are not empty: `..` must not be a server name, which becomes part of a path somewhere.
+const DNS_NAME = /^[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*\.?$/
 const DOTTED_QUAD = /^[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}$/
 const PORT = /^[0-9]{1,5}$/
 
@@ -31,7 +32,7 @@ export function parseServerName(text: string): ServerName | undefined {
   const host = text.slice(0, hostEnd)
   // Four groups of digits can only be meant as an address: 999.1.1.1 is no DNS name that could exist.
   if (DOTTED_QUAD.test(host)) return isIPv4(host) ? { host, kind: 'ipv4', port } : undefined
-  return DNS_NAME.test(host) ? { host, kind: 'dns', port } : undefined
+  return host.length <= 255 && DNS_NAME.test(host) ? { host, kind: 'dns', port } : undefined
 }
 
 export const isServerName = (text: string): boolean => parseServerName(text) !== undefined
