@@ -3,8 +3,8 @@
  *
  * Compares the files that are made from the sources with what the sources make now. With --write it writes them.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { prepare, ROOT } from './prepare.mjs'
 
 const built = (path) => import(new URL(`../dist/${path}`, import.meta.url))
@@ -25,6 +25,7 @@ for (const { path, make } of GENERATED) {
   const text = await make()
   if (existsSync(file) && readFileSync(file, 'utf8') === text) continue
   if (write) {
+    mkdirSync(dirname(file), { recursive: true })
     writeFileSync(file, text)
     console.log(`wrote ${path}`)
   } else {

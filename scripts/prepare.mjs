@@ -41,6 +41,11 @@ export function checkNode() {
   }
 }
 
+function installLoosely() {
+  say('npm ci refused; trying npm install, which keeps the locked versions')
+  return npm('install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error')
+}
+
 const lockHash = () =>
   createHash('sha256')
     .update(readFileSync(inRoot('package-lock.json')))
@@ -54,9 +59,11 @@ export function installDependencies() {
   // Somebody else's `npm install` after the last change of the lock file will do as well.
   const installed = modifiedAt(inRoot('node_modules', '.package-lock.json'))
   if (installed < modifiedAt(inRoot('package-lock.json')) || installed === 0) {
-    say('installing dependencies (npm ci); the first time takes a minute or two')
-    if (!npm('ci', '--no-audit', '--no-fund')) {
-      giveUp('The dependencies could not be installed. The reason stands above; then run: npm ci')
+    say('installing dependencies (npm ci); the first time takes some minutes')
+    // A lock file written on one system may lack packages that only another one has; `npm ci` refuses it there, while
+    // `npm install` adds them and keeps every version that is locked.
+    if (!npm('ci', '--no-audit', '--no-fund', '--loglevel=error') && !installLoosely()) {
+      giveUp('The dependencies could not be installed. Mend what stands above; then run: npm ci')
     }
   }
   writeFileSync(stamp, wanted)
