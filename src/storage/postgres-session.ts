@@ -69,9 +69,9 @@ export function createPostgresSession(): PostgresSession {
       }
       configs.push(...rowStatements(insert, rows))
     }
-    let changes = 0
-    for (const config of configs) changes += (await client.query(config)).rowCount ?? 0
-    return changes
+    // All are sent at once; once one fails, so do those behind it.
+    const results = await Promise.all(configs.map((config) => client.query(config)))
+    return results.reduce((changes, result) => changes + (result.rowCount ?? 0), 0)
   }
 
   async function execute(client: ClientBase, query: Query): Promise<QueryResult> {

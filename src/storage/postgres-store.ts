@@ -55,8 +55,14 @@ export async function openPostgres(options: PostgresOptions): Promise<Store> {
   const { clock = systemClock, logger = silentLogger, observe = noObserver } = options
   const tuning = { ...TUNING, ...options.tuning }
   const session = createPostgresSession()
-  const readers = createPool(options.connectionString, tuning.readers, tuning, logger)
-  const writers = createPool(options.connectionString, 1, tuning, logger)
+  const readers = createPool(
+    options.connectionString,
+    tuning.readers,
+    tuning,
+    logger,
+    'default_transaction_read_only=on',
+  )
+  const writers = createPool(options.connectionString, 1, tuning, logger, 'synchronous_commit=on')
   try {
     await prepare(writers, options.migrations ?? ownMigrations, clock)
   } catch (error) {
@@ -77,9 +83,13 @@ export async function openPostgres(options: PostgresOptions): Promise<Store> {
     let broken = false
     try {
       client = await readers.connect()
-      await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+      // BEGIN travels with the first query, and nobody waits for the COMMIT. Should BEGIN fail, the connection's
+      // defaults still keep the body from writing.
+      const begun = client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+      begun.catch(() => undefined)
       const value = await session.runBody(client, body)
-      await client.query('COMMIT')
+      await begun
+      client.query('COMMIT').catch(() => undefined)
       return value
     } catch (error) {
       broken = isConnectionError(error)
@@ -127,6 +137,7 @@ function createPool(
   max: number,
   tuning: PostgresTuning,
   logger: StoreLogger,
+  setting: string,
 ): pg.Pool {
   const pool = new pg.Pool({
     connectionString,
@@ -138,6 +149,8 @@ function createPool(
     lock_timeout: tuning.lockMs,
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     application_name: 'chancery',
+    options: `-c ${setting}`,
+    pipeline: true,
     types: NUMBER_TYPES,
   })
   // An idle connection that breaks is replaced by the next one that is asked for.

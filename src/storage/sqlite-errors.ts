@@ -18,9 +18,10 @@ export function isBusy(error: unknown): boolean {
   return sqliteCode(error)?.startsWith('SQLITE_BUSY') === true
 }
 
+/** By its code and not its class: the native module keeps one class, and a test runner may load this file several times. */
 export function sqliteCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined
-  return error.code.startsWith('SQLITE_') ? error.code : undefined
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined
+  return typeof error.code === 'string' && error.code.startsWith('SQLITE_') ? error.code : undefined
 }
 
 /** Growing the index of the log on a full disk is reported as an I/O error of its own kind. */
