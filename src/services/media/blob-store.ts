@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { createReadStream, type Dirent } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import {
   link,
   mkdir,
@@ -12,10 +12,12 @@ import {
   utimes,
   type FileHandle,
 } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
+import { MatrixError } from '../../core/errors.js'
 import type { Random } from '../../platform/random.js'
-import { createKeyedQueue } from '../../platform/keyed-queue.js'
+import { createKeyedQueue, QueueFullError } from '../../platform/keyed-queue.js'
+import { allBlobs, BLOB_NAME, isMissing, syncFolder, writeAll } from './blob-files.js'
 import { faultCode, storageFault } from './disk-full.js'
 
 /** Bytes that lie in a temporary file, hashed and not yet part of the store. */
@@ -71,7 +73,6 @@ export interface BlobStoreDeps {
 }
 
 const SWEEP_BATCH = 200
-const HASH = /^[0-9a-f]{64}$/
 
 export async function createBlobStore(deps: BlobStoreDeps): Promise<BlobStore> {
   const { random, clock } = deps
@@ -81,6 +82,8 @@ export async function createBlobStore(deps: BlobStoreDeps): Promise<BlobStore> {
   for (const folder of [deps.root, blobs, tmp, trash]) {
     await mkdir(folder, { recursive: true, mode: 0o700 })
   }
+  await syncFolder(deps.root)
+  await syncFolder(dirname(deps.root))
   /** Temporary files that this process is writing. */
   const active = new Set<string>()
   /** Landing and collecting the same blob take turns. */
@@ -89,7 +92,7 @@ export async function createBlobStore(deps: BlobStoreDeps): Promise<BlobStore> {
   const madeFolders = new Set<string>()
 
   const pathOf = (sha256: string): string => {
-    if (!HASH.test(sha256)) throw new Error('not a blob name')
+    if (!BLOB_NAME.test(sha256)) throw new Error('not a blob name')
     return join(blobs, sha256.slice(0, 2), sha256.slice(2, 4), sha256)
   }
 
@@ -181,6 +184,10 @@ export async function createBlobStore(deps: BlobStoreDeps): Promise<BlobStore> {
         return record()
       })
     } catch (error) {
+      if (error instanceof QueueFullError) {
+        const extra = { retry_after_ms: 1000 }
+        throw new MatrixError('M_LIMIT_EXCEEDED', 'Too many uploads of the same file', extra)
+      }
       throw storageFault(error)
     } finally {
       await discard(blob.path)
@@ -234,7 +241,7 @@ export async function createBlobStore(deps: BlobStoreDeps): Promise<BlobStore> {
         await link(aside, pathOf(sha256)).catch((error: unknown) => {
           if (faultCode(error) !== 'EEXIST') throw error
         })
-        await syncFolder(join(pathOf(sha256), '..'))
+        await syncFolder(dirname(pathOf(sha256)))
       }
       await unlink(aside)
     }
@@ -271,7 +278,7 @@ export async function createBlobStore(deps: BlobStoreDeps): Promise<BlobStore> {
   async function sweepTrash(graceMs: number, inUse: InUse): Promise<void> {
     for await (const entry of await opendir(trash)) {
       const sha256 = entry.name.slice(0, 64)
-      if (!entry.isFile() || !HASH.test(sha256)) continue
+      if (!entry.isFile() || !BLOB_NAME.test(sha256)) continue
       await turns.run(sha256, async () => {
         await judge(join(trash, entry.name), sha256, graceMs, inUse).catch((error: unknown) => {
           if (!isMissing(error)) throw error
@@ -296,37 +303,4 @@ export async function createBlobStore(deps: BlobStoreDeps): Promise<BlobStore> {
   }
 
   return { receive, temporary, adopt, discard, land, read, pathOf, collect, sweep }
-}
-
-async function* allBlobs(root: string): AsyncGenerator<string> {
-  for await (const outer of folders(root)) {
-    for await (const inner of folders(join(root, outer.name))) {
-      for await (const entry of await opendir(join(root, outer.name, inner.name))) {
-        if (entry.isFile() && HASH.test(entry.name)) yield entry.name
-      }
-    }
-  }
-}
-
-async function* folders(path: string): AsyncGenerator<Dirent> {
-  for await (const entry of await opendir(path)) if (entry.isDirectory()) yield entry
-}
-
-const isMissing = (error: unknown): boolean => faultCode(error) === 'ENOENT'
-
-async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
-  for (let at = 0; at < chunk.byteLength;) {
-    const { bytesWritten } = await file.write(chunk, at)
-    at += bytesWritten
-  }
-}
-
-/** A new name is on disk only once its folder is. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
 }

@@ -4,9 +4,10 @@ import {
   deleteExpiredAnnouncements,
   deleteMedia,
   deleteOrphanThumbnails,
-  leastRecentRemoteMedia,
   mediaById,
-  remoteMediaBytes,
+  remoteMediaUsedUntil,
+  thumbnailSourcesAfter,
+  type RemoteUse,
 } from '../../storage/tables/media.js'
 import type { Store } from '../../storage/tx.js'
 import type { BlobStore, InUse } from './blob-store.js'
@@ -22,7 +23,7 @@ export interface MediaUpkeep {
   expireAnnounced(): Promise<number>
   /** Evicts other servers' media: the long unused, then the least recently used beyond the bound. Gives how many. */
   evictRemote(): Promise<number>
-  /** Deletes one medium, and its bytes and thumbnails when nothing else has them (the next sweep takes what is left). False when there was none. */
+  /** Deletes one medium, and its bytes and thumbnails when nothing else has them. False when there was none. */
   remove(origin: string, mediaId: string): Promise<boolean>
 }
 
@@ -37,42 +38,62 @@ export interface MediaUpkeepDeps {
 }
 
 const BATCH = 100
+const PAGE = 1000
+/** After every place there is. */
+const LATEST: RemoteUse = { last_access_ts: Number.MAX_SAFE_INTEGER, origin: '', media_id: '' }
 
 export function createMediaUpkeep(deps: MediaUpkeepDeps): MediaUpkeep {
   const { store, clock, blobs, inUse, graceMs, options } = deps
 
   async function forgetOrphanThumbnails(): Promise<void> {
-    while ((await store.write('media.orphanThumbnails', () => deleteOrphanThumbnails(BATCH))) === BATCH) {
-      // One batch after the other, so that other writers get their turns.
+    for (let after = ''; ;) {
+      const place = after
+      const sources = await store.read('media.thumbnailSources', () => thumbnailSourcesAfter(place, BATCH))
+      await store.write('media.orphanThumbnails', () => deleteOrphanThumbnails(sources))
+      if (sources.length < BATCH) return
+      after = sources.at(-1)!
     }
   }
 
-  /** Deletes rows, then the files that nothing points at any more. Thumbnails' files go with the next sweep. */
+  /** Deletes rows, then thumbnails and files to which nothing points any more. */
   async function removeRows(
     rows: readonly { readonly origin: string; readonly media_id: string; readonly sha256: string | null }[],
   ): Promise<void> {
     const keys = rows.map((row) => [row.origin, row.media_id] as const)
-    await store.write('media.remove', () => deleteMedia(keys))
-    await forgetOrphanThumbnails()
-    const hashes = rows.map((row) => row.sha256).filter((sha256) => sha256 !== null)
-    await blobs.collect(hashes, graceMs, inUse)
+    const hashes = [...new Set(rows.map((row) => row.sha256).filter((sha256) => sha256 !== null))]
+    const thumbnails = await store.write('media.remove', function* () {
+      yield* deleteMedia(keys)
+      return yield* deleteOrphanThumbnails(hashes)
+    })
+    await blobs.collect([...hashes, ...new Set(thumbnails)], graceMs, inUse)
   }
 
-  async function evict(usedBefore: number, enough: (bytes: number) => boolean): Promise<number> {
-    let evicted = 0
-    for (;;) {
-      const bytes = await store.read('media.remoteBytes', () => remoteMediaBytes())
-      if (enough(bytes)) return evicted
-      const rows = await store.read('media.leastRecent', () => leastRecentRemoteMedia(usedBefore, BATCH))
+  /** Evicts what was last used at a place or before. */
+  async function evictFrom(place: RemoteUse): Promise<number> {
+    for (let evicted = 0; ;) {
+      const rows = await store.read('media.evict', () => remoteMediaUsedUntil(place, BATCH))
       if (rows.length === 0) return evicted
-      let left = bytes
-      const going = rows.filter((row) => {
-        if (enough(left)) return false
-        left -= row.size
-        return true
-      })
-      await removeRows(going)
-      evicted += going.length
+      await removeRows(rows)
+      evicted += rows.length
+    }
+  }
+
+  /** Goes from the last used back to the one with which the bound is crossed. Pages, not a sum: that would stop the world. */
+  async function placeBeyond(bytes: number): Promise<RemoteUse | undefined> {
+    let place = LATEST
+    let kept = 0
+    // The last row of a page begins the next one, and counts once.
+    for (let counted: RemoteUse | undefined; ;) {
+      const from = place
+      const rows = await store.read('media.remoteBytes', () => remoteMediaUsedUntil(from, PAGE))
+      for (const row of rows) {
+        if (counted?.origin === row.origin && counted.media_id === row.media_id) continue
+        kept += row.size
+        if (kept > bytes) return row
+      }
+      if (rows.length < PAGE) return undefined
+      place = rows.at(-1)!
+      counted = place
     }
   }
 
@@ -95,9 +116,13 @@ export function createMediaUpkeep(deps: MediaUpkeepDeps): MediaUpkeep {
     async evictRemote() {
       const { remoteCacheBytes, remoteCacheMs } = options
       let evicted = 0
-      if (remoteCacheMs !== undefined) evicted += await evict(clock.now() - remoteCacheMs, () => false)
+      if (remoteCacheMs !== undefined) {
+        const before = clock.now() - remoteCacheMs
+        evicted += await evictFrom({ last_access_ts: before, origin: '', media_id: '' })
+      }
       if (remoteCacheBytes !== undefined) {
-        evicted += await evict(Number.MAX_SAFE_INTEGER, (bytes) => bytes <= remoteCacheBytes)
+        const place = await placeBeyond(remoteCacheBytes)
+        if (place !== undefined) evicted += await evictFrom(place)
       }
       return evicted
     },

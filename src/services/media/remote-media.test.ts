@@ -2,7 +2,8 @@ import { rm } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { manualClock } from '../../platform/clock.js'
-import { mediaById } from '../../storage/tables/media.js'
+import { insertMedia, mediaById } from '../../storage/tables/media.js'
+import { all } from '../../storage/tx.js'
 import type { MediaAccess } from './media.js'
 import type { RemoteAnswer } from './remote-answer.js'
 import {
@@ -175,6 +176,40 @@ describe('media of another server', () => {
     clock.advance(10_000_000)
     expect(await opened.media.evictRemote()).toBe(1)
     expect((await opened.files()).blobs).toHaveLength(1)
+  })
+})
+
+describe('evicting', () => {
+  it('keeps exactly the last used that fit, however many there are', async () => {
+    const clock = manualClock()
+    const opened = await bench([], { clock, remoteCacheBytes: 1200 })
+    await opened.upload('ours')
+    await opened.store.write('test', function* () {
+      for (let i = 0; i < 2500; i++) {
+        yield* insertMedia({
+          origin: OTHER,
+          media_id: `m${i}`,
+          user_id: null,
+          sha256: i.toString(16).padStart(64, '0'),
+          size: 1,
+          content_type: 'image/png',
+          file_name: null,
+          created_ts: 0,
+          expires_ts: null,
+          // Many used in the same instant: pages must neither skip nor count twice.
+          last_access_ts: Math.floor(i / 700),
+        })
+      }
+    })
+    expect(await opened.media.evictRemote()).toBe(1300)
+    expect(await opened.media.evictRemote()).toBe(0)
+    const left = await opened.store.read('test', () =>
+      all<{ media_id: string; last_access_ts: number }>(
+        'SELECT media_id, last_access_ts FROM media WHERE user_id IS NULL',
+      ),
+    )
+    expect(left).toHaveLength(1200)
+    expect(Math.min(...left.map((row) => row.last_access_ts))).toBe(1)
   })
 })
 

@@ -17,6 +17,8 @@ import { thumbnailBox, type ThumbnailSize } from './thumbnail-size.js'
 export interface Thumbnails {
   /**
    * The thumbnail of a stored picture, made now when there is none yet.
+   * NOTSPEC: a picture smaller than the box is given as a copy of the same size rather than as the original, which
+   * may hold the place where it was taken.
    * Throws M_INVALID_PARAM for impossible sizes, M_UNKNOWN (400) for what cannot be decoded, M_TOO_LARGE (400) for
    * pictures of too many pixels, M_LIMIT_EXCEEDED when too many are being made.
    */

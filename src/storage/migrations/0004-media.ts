@@ -27,10 +27,12 @@ CREATE TABLE media (
 CREATE INDEX media_by_blob ON media (sha256);
 -- The quota of a user is summed from the index alone; lists of a user's media are read from it too.
 CREATE INDEX media_by_user ON media (user_id, created_ts, size) WHERE user_id IS NOT NULL;
--- The job that forgets announced uploads, and the count of those of one user.
-CREATE INDEX media_announced ON media (expires_ts, user_id) WHERE expires_ts IS NOT NULL;
--- The job that evicts other servers' media, least recently used first.
-CREATE INDEX media_remote_by_access ON media (last_access_ts, size) WHERE user_id IS NULL;
+-- The job that forgets announced uploads.
+CREATE INDEX media_announced ON media (expires_ts) WHERE expires_ts IS NOT NULL;
+-- How many uploads a user has announced and not made.
+CREATE INDEX media_announced_by_user ON media (user_id, expires_ts) WHERE expires_ts IS NOT NULL;
+-- The job that evicts other servers' media, which goes through them in order of use, a page at a time.
+CREATE INDEX media_remote_by_access ON media (last_access_ts, origin, media_id) WHERE user_id IS NULL;
 
 CREATE TABLE media_thumbnails (
   source_sha256 TEXT NOT NULL,

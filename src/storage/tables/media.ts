@@ -132,23 +132,23 @@ export function* deleteMedia(keys: readonly (readonly [string, string])[]): Tx<n
   return yield* many('DELETE FROM media WHERE origin = ? AND media_id = ?', keys)
 }
 
-/** Bytes of other servers' media that are kept here. */
-export function* remoteMediaBytes(): Tx<number> {
-  const row = yield* one<{ bytes: number }>(
-    'SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) AS bytes FROM media WHERE user_id IS NULL',
-  )
-  return row?.bytes ?? 0
+/** A place in the order in which other servers' media were last used. */
+export interface RemoteUse {
+  readonly last_access_ts: number
+  readonly origin: string
+  readonly media_id: string
 }
+export type RemoteMediaRow = RemoteUse & { readonly sha256: string | null; readonly size: number }
 
-/** Other servers' media, least recently used first. */
-export function* leastRecentRemoteMedia(
-  usedBefore: number,
-  limit: number,
-): Tx<readonly Pick<MediaRow, 'origin' | 'media_id' | 'sha256' | 'size'>[]> {
-  return yield* all(
-    `SELECT origin, media_id, sha256, size FROM media
-     WHERE user_id IS NULL AND last_access_ts < ? ORDER BY last_access_ts LIMIT ?`,
-    usedBefore,
+/** Other servers' media that were last used at a place or before it, the last used first. */
+export function* remoteMediaUsedUntil(place: RemoteUse, limit: number): Tx<readonly RemoteMediaRow[]> {
+  return yield* all<RemoteMediaRow>(
+    `SELECT last_access_ts, origin, media_id, sha256, size FROM media
+     WHERE user_id IS NULL AND (last_access_ts, origin, media_id) <= (?, ?, ?)
+     ORDER BY last_access_ts DESC, origin DESC, media_id DESC LIMIT ?`,
+    place.last_access_ts,
+    place.origin,
+    place.media_id,
     limit,
   )
 }
@@ -213,12 +213,24 @@ export function* deleteThumbnailsOfBlob(sha256: string): Tx<void> {
   yield* run('DELETE FROM media_thumbnails WHERE sha256 = ?', sha256)
 }
 
-/** Forgets thumbnails of blobs that no medium points at any more; at most `limit`. Gives how many. */
-export function* deleteOrphanThumbnails(limit: number): Tx<number> {
-  return yield* run(
-    `DELETE FROM media_thumbnails WHERE (source_sha256, width, height, method, animated) IN (
-       SELECT source_sha256, width, height, method, animated FROM media_thumbnails t
-       WHERE NOT EXISTS (SELECT 1 FROM media m WHERE m.sha256 = t.source_sha256) LIMIT ?)`,
+/** Blobs of which there are thumbnails, in order, after `after`. */
+export function* thumbnailSourcesAfter(after: string, limit: number): Tx<readonly string[]> {
+  const rows = yield* all<{ source_sha256: string }>(
+    'SELECT DISTINCT source_sha256 FROM media_thumbnails WHERE source_sha256 > ? ORDER BY source_sha256 LIMIT ?',
+    after,
     limit,
   )
+  return rows.map((row) => row.source_sha256)
+}
+
+/** Forgets the thumbnails of those of the given blobs that no medium points at. Gives the thumbnails' own blobs. */
+export function* deleteOrphanThumbnails(sources: readonly string[]): Tx<readonly string[]> {
+  if (sources.length === 0) return []
+  const rows = yield* all<{ sha256: string }>(
+    `DELETE FROM media_thumbnails
+     WHERE source_sha256 IN (??) AND NOT EXISTS (SELECT 1 FROM media m WHERE m.sha256 = source_sha256)
+     RETURNING sha256`,
+    sources,
+  )
+  return rows.map((row) => row.sha256)
 }
