@@ -135,7 +135,7 @@ function pipeline(route: Route, deps: HttpDeps): Middleware {
     ctx.state['route'] = route.id
     const params = new URLSearchParams(ctx.querystring)
     const ip = clientAddress(ctx.req, deps.trustedProxies)
-    const authorization = ctx.req.headers.authorization
+    const authorization = ctx.req.headersDistinct['authorization']
     if (route.auth === 'server') deps.admitServer(authorization)
     let requester: Requester | undefined
     if (route.auth !== 'server') {
