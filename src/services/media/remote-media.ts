@@ -5,6 +5,7 @@ import type { Logger } from '../../platform/logger.js'
 import { createSemaphore, SemaphoreFullError } from '../../platform/semaphore.js'
 import { insertMedia, mediaById, type MediaRow } from '../../storage/tables/media.js'
 import type { Store } from '../../storage/tx.js'
+import { FederationError } from '../federation/client.js'
 import type { BlobStore } from './blob-store.js'
 import { fileNameFrom } from './content-disposition.js'
 import { storedContentType } from './content-type.js'
@@ -227,6 +228,7 @@ function unreachable(error: unknown): never {
   if (error instanceof MatrixError && (error.status !== undefined || error.errcode === 'M_FORBIDDEN'))
     throw error
   if (error instanceof MultipartError) throw badGateway('The other server sent a broken answer')
+  if (error instanceof FederationError && error.kind === 'too-large') throw tooLarge()
   throw badGateway('The other server could not be reached')
 }
 
