@@ -100,51 +100,6 @@ describe('POST /login', () => {
   })
 })
 
-describe('application services', () => {
-  it('register and log in users of their namespace, and act as them', async () => {
-    const type = 'm.login.application_service'
-    const asToken = { token: 'as_secret' }
-    const created = await request('POST', 'register', {
-      ...asToken,
-      body: { type, username: 'irc_bob', inhibit_login: true },
-    })
-    expect(created.body).toEqual({ user_id: `@irc_bob:${SERVER_NAME}`, home_server: SERVER_NAME })
-    const outside = await request('POST', 'register', { ...asToken, body: { type, username: 'bob' } })
-    expect(outside.body.errcode).toBe('M_EXCLUSIVE')
-    const wrong = await request('POST', 'register', { token: 'no', body: { type, username: 'irc_x' } })
-    expect(wrong).toMatchObject({ status: 401, body: { errcode: 'M_UNKNOWN_TOKEN' } })
-
-    const as = `user_id=${encodeURIComponent(`@irc_bob:${SERVER_NAME}`)}`
-    expect((await request('GET', `account/whoami?${as}`, asToken)).body.user_id).toBe(
-      `@irc_bob:${SERVER_NAME}`,
-    )
-    expect((await request('GET', 'account/whoami', asToken)).body.user_id).toBe(IRC.senderUserId)
-    expect((await request('GET', `account/whoami?user_id=@irc_no:${SERVER_NAME}`, asToken)).status).toBe(403)
-    expect((await request('GET', `account/whoami?user_id=${alice.user_id}`, asToken)).status).toBe(403)
-    expect((await request('GET', `account/whoami?${as}&device_id=NO`, asToken)).body.errcode).toBe(
-      'M_UNKNOWN_DEVICE',
-    )
-    const put = (): Promise<TestResponse> => request('PUT', `devices/BRIDGE?${as}`, { ...asToken, body: {} })
-    expect((await put()).status).toBe(201)
-    expect((await put()).status).toBe(200)
-    const whoami = await request('GET', `account/whoami?${as}&device_id=BRIDGE`, asToken)
-    expect(whoami.body.device_id).toBe('BRIDGE')
-    expect((await request('DELETE', `devices/BRIDGE?${as}`, asToken)).status).toBe(200)
-
-    const login = (user: string): Promise<TestResponse> =>
-      request('POST', 'login', { ...asToken, body: { type, identifier: { type: 'm.id.user', user } } })
-    expect((await login('irc_bob')).status).toBe(200)
-    expect((await login('alice')).body.errcode).toBe('M_EXCLUSIVE')
-    expect((await login('irc_nobody')).body.errcode).toBe('M_FORBIDDEN')
-  })
-
-  it('nobody else can act as another user by a query parameter', async () => {
-    const bob = await server.fixture.user('bob')
-    const answer = await request('GET', `account/whoami?user_id=${bob.user_id}`, { token: token() })
-    expect(answer.body.user_id).toBe(alice.user_id)
-  })
-})
-
 describe('access tokens of requests', () => {
   it('are taken from the header or the query string, and refused when both differ', async () => {
     expect((await request('GET', `account/whoami?access_token=${token()}`)).status).toBe(200)
@@ -296,47 +251,5 @@ describe('POST /refresh', () => {
     expect((await refresh({ refresh_token: token() })).status).toBe(401)
     expect((await refresh({})).body.errcode).toBe('M_MISSING_PARAM')
     expect((await refresh({ refresh_token: 7 })).body.errcode).toBe('M_BAD_JSON')
-  })
-})
-
-describe('moderation', () => {
-  it('is for administrators, not on themselves or each other, and tells others nothing', async () => {
-    const root = await server.fixture.user('root', { admin: true })
-    const chief = await server.fixture.user('chief', { admin: true })
-    const path = (userId: string, flag = 'suspend'): string => `/_matrix/client/v1/admin/${flag}/${userId}`
-    const set = (
-      by: SessionAnswer,
-      userId: string,
-      body: object = { suspended: true },
-    ): Promise<TestResponse> => request('PUT', path(userId), { token: by.access_token, body })
-    expect((await set(alice, root.user_id)).status).toBe(403)
-    expect((await set(alice, `@nobody:${SERVER_NAME}`)).status).toBe(403)
-    expect((await set(root, root.user_id)).status).toBe(403)
-    expect((await set(root, chief.user_id)).status).toBe(403)
-    expect((await set(root, `@nobody:${SERVER_NAME}`)).body.errcode).toBe('M_NOT_FOUND')
-    expect((await set(root, '@x:other.example')).body.errcode).toBe('M_INVALID_PARAM')
-    expect((await set(root, 'junk')).body.errcode).toBe('M_INVALID_PARAM')
-    expect((await set(root, alice.user_id, {})).body.errcode).toBe('M_MISSING_PARAM')
-    expect((await set(root, alice.user_id, { suspended: 1 })).body.errcode).toBe('M_BAD_JSON')
-    expect((await set(root, alice.user_id)).body).toEqual({ suspended: true })
-    expect((await request('GET', path(alice.user_id), { token: root.access_token })).body).toEqual({
-      suspended: true,
-    })
-    const rename = await request('PUT', `profile/${alice.user_id}/displayname`, {
-      token: token(),
-      body: { displayname: 'x' },
-    })
-    expect(rename).toMatchObject({ status: 403, body: { errcode: 'M_USER_SUSPENDED' } })
-  })
-
-  it('whois shows devices to administrators and to oneself', async () => {
-    const root = await server.fixture.user('root', { admin: true })
-    await request('GET', 'account/whoami', { token: token() })
-    await server.fixture.accounts.lastSeen.flush()
-    const whois = await request('GET', `admin/whois/${alice.user_id}`, { token: root.access_token })
-    expect(whois.body.user_id).toBe(alice.user_id)
-    expect(whois.body.devices[alice.device_id].sessions[0].connections).toMatchObject([{ ip: '127.0.0.1' }])
-    expect((await request('GET', `admin/whois/${alice.user_id}`, { token: token() })).status).toBe(200)
-    expect((await request('GET', `admin/whois/${root.user_id}`, { token: token() })).status).toBe(403)
   })
 })

@@ -23,7 +23,8 @@ import { createRegistrationTokens, type RegistrationTokens } from './registratio
 import { createSessions, type Sessions } from './sessions.js'
 import { createSharedSecretRegistration, type SharedSecretRegistration } from './shared-secret.js'
 import type { TokenLifetimes } from './token-issue.js'
-import { createUia, type Uia, type UiaOptions } from './uia.js'
+import { createUia, type Uia } from './uia.js'
+import { createUiaSessions, type UiaOptions } from './uia-sessions.js'
 import { createStages } from './uia-stages.js'
 
 export interface AccountsOptions {
@@ -79,7 +80,10 @@ export function createAccounts(deps: AccountsDeps): Accounts {
   const checkPassword = createPasswordCheck({ store, passwords, attempts, serverName })
   const registrationTokens = createRegistrationTokens({ store, clock, random })
   const stages = createStages({ store, checkPassword, registrationTokens, serverName })
-  const uia = createUia({ store, clock, random, stages, registrationTokens, options: options.uia })
+  const uia = createUia({
+    stages,
+    sessions: createUiaSessions({ store, clock, random, registrationTokens, options: options.uia }),
+  })
   const lifetimes = options.tokens ?? {}
   const sessions = createSessions({ store, clock, random, devices, tokenCache, lifetimes })
   const registration = createRegistration({

@@ -15,7 +15,8 @@ import type { Store } from '../../storage/tx.js'
 import type { Devices } from '../devices/devices.js'
 import type { TokenCache } from '../devices/token-cache.js'
 import type { Passwords } from './passwords.js'
-import type { Flows, Uia } from './uia.js'
+import type { Uia } from './uia.js'
+import type { Flows } from './uia-sessions.js'
 
 export interface Confirmation {
   readonly userId: string

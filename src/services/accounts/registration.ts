@@ -12,7 +12,8 @@ import type { AppserviceHooks } from './appservice.js'
 import { userIdFor } from './localpart.js'
 import type { Passwords } from './passwords.js'
 import type { SessionAnswer, Sessions } from './sessions.js'
-import type { Flows, Uia } from './uia.js'
+import type { Uia } from './uia.js'
+import type { Flows } from './uia-sessions.js'
 
 export interface RegistrationOptions {
   /** Whether people may register. Default false. */
