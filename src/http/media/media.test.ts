@@ -50,7 +50,7 @@ async function start(options: MediaBenchOptions = {}) {
         ? Promise.resolve(requester(`@${token}:ministry.example`, token === 'guest'))
         : Promise.reject(new MatrixError('M_UNKNOWN_TOKEN', 'Unknown token')),
     authenticateServer: ({ authorization }) =>
-      authorization === 'X-Matrix good'
+      [authorization].flat().includes('X-Matrix good')
         ? Promise.resolve('other.example')
         : Promise.reject(new MatrixError('M_UNAUTHORIZED', 'Not signed')),
     admitServer: () => undefined,

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { FederationError, type FederationClient } from '../federation/client.js'
-import type { FetchRemote } from './remote-answer.js'
+import type { OutboundHttp } from '../federation/outbound-http.js'
+import type { FetchRemote, FetchUrl } from './remote-answer.js'
 
 /** What a media answer has besides the medium: delimiters, part headers, metadata. */
 const OVERHEAD_BYTES = 256 * 1024
@@ -31,5 +32,21 @@ export function federationFetch(
       const body = error.errcode === undefined ? '' : JSON.stringify({ errcode: error.errcode })
       return { status: error.status, headers: {}, body: Readable.from([Buffer.from(body)]) }
     }
+  }
+}
+
+/** Fetches media that another server keeps elsewhere. The connections refuse private addresses; no redirect is followed. */
+export function outboundFetch(
+  outbound: Pick<OutboundHttp, 'stream'>,
+  options: { readonly maxRemoteBytes: number; readonly remoteTimeoutMs: number },
+): FetchUrl {
+  return async (url, { signal }) => {
+    const answer = await outbound.stream({
+      url: url.href,
+      timeoutMs: options.remoteTimeoutMs,
+      maxBytes: options.maxRemoteBytes,
+      signal,
+    })
+    return { status: answer.status, headers: Object.fromEntries(answer.headers), body: answer.body }
   }
 }
