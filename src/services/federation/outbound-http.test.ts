@@ -86,15 +86,15 @@ describe('outbound HTTP', () => {
   })
 
   it.each([
-    'file:///etc/passwd',
-    'gopher://a/',
-    'data:,x',
-    'https://a:b@s.example/',
-    'https://s.example:0/',
-    '',
-    `https://s.example/${'x'.repeat(9_000)}`,
-    '//s.example',
-  ])('refuses %.40s', async (url) => {
+    ['a file', 'file:///etc/passwd'],
+    ['gopher', 'gopher://a/'],
+    ['data', 'data:,x'],
+    ['credentials', 'https://a:b@s.example/'],
+    ['port 0', 'https://s.example:0/'],
+    ['nothing', ''],
+    ['a URL of 9,000 characters', `https://s.example/${'x'.repeat(9_000)}`],
+    ['a relative URL', '//s.example'],
+  ])('refuses %s', async (_, url) => {
     await expect(client().request({ ...limits, url, allowHttp: true })).rejects.toMatchObject({
       kind: 'bad-response',
     })
