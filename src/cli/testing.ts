@@ -14,19 +14,27 @@ export interface Finished {
   readonly err: string
 }
 
-/** Starts the program from its sources in a process of its own, as an operator would start the built one. */
-export function startCli(
+/** Starts a file of the sources in a process of its own. */
+export function startSource(
+  file: string,
   args: readonly string[],
   cwd: string,
   env: Record<string, string> = {},
 ): ChildProcess {
   const loader = join(ROOT, 'scripts/oracle/typescript.mjs')
-  return spawn(process.execPath, ['--import', loader, join(ROOT, 'src/main.ts'), ...args], {
+  return spawn(process.execPath, ['--import', loader, join(ROOT, file), ...args], {
     cwd,
     env: { PATH: process.env['PATH'] ?? '', NO_COLOR: '1', ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
 }
+
+/** Starts the program as an operator would start the built one. */
+export const startCli = (
+  args: readonly string[],
+  cwd: string,
+  env: Record<string, string> = {},
+): ChildProcess => startSource('src/main.ts', args, cwd, env)
 
 /** What a started program wrote until it ended. */
 export function finish(child: ChildProcess, input = ''): Promise<Finished> {

@@ -1,0 +1,72 @@
+import type { ChildProcess } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { finish, startSource, workplace, type Workplace } from './testing.js'
+
+let place: Workplace
+beforeEach(() => {
+  place = workplace()
+})
+afterEach(() => place.remove())
+
+const mark = (): string => join(place.folder, 'closed')
+const begin = (behaviour: string): ChildProcess =>
+  startSource('src/cli/testing-node.ts', [behaviour, mark()], place.folder)
+
+/** Resolves once the process has said that it is ready. */
+function ready(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    child.stdout?.on('data', (chunk: Buffer) => {
+      if (chunk.toString().includes('the node is ready')) resolve()
+    })
+  })
+}
+
+describe('a node', () => {
+  it.each(['SIGTERM', 'SIGINT'] as const)('closes fully on %s and exits with 0', async (signal) => {
+    const child = begin('quiet')
+    const ended = finish(child)
+    await ready(child)
+    child.kill(signal)
+    expect((await ended).code).toBe(0)
+    expect(existsSync(mark())).toBe(true)
+  })
+
+  it('is not ended by a second signal while it closes', async () => {
+    const child = begin('quiet')
+    const ended = finish(child)
+    await ready(child)
+    child.kill('SIGINT')
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    child.kill('SIGINT')
+    child.kill('SIGTERM')
+    expect((await ended).code).toBe(0)
+    expect(existsSync(mark())).toBe(true)
+  })
+
+  it.each([
+    ['throws later', 'a fault in some callback'],
+    ['rejects later', 'a fault in some promise'],
+  ])('that %s says why, closes fully and exits with 1', async (behaviour, message) => {
+    const { code, out } = await finish(begin(behaviour))
+    expect(code).toBe(1)
+    expect(out).toContain(message)
+    expect(existsSync(mark())).toBe(true)
+  })
+
+  it('that cannot close is ended after its time, and says so', async () => {
+    const child = begin('hangs')
+    const ended = finish(child)
+    await ready(child)
+    child.kill('SIGTERM')
+    const { code, out } = await ended
+    expect(code).toBe(1)
+    expect(out).toContain('did not close in time')
+    expect(existsSync(mark())).toBe(false)
+  })
+
+  it('that cannot start does not stay', async () => {
+    expect((await finish(begin('fails to start'))).code).toBe(1)
+  })
+})
