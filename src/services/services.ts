@@ -7,6 +7,17 @@ import type { ServerInfo } from './server-info/server-info.js'
 import type { Media } from './media/media.js'
 import type { E2ee } from './e2ee/e2ee.js'
 import type { ToDevice } from './to-device/to-device.js'
+import type { Aliases } from './rooms/aliases.js'
+import type { RoomCreation } from './rooms/create-room.js'
+import type { Memberships } from './rooms/membership.js'
+import type { Sending } from './rooms/send.js'
+import type { PushRules } from './push/push-rules.js'
+import type { Receipts } from './receipts/receipts.js'
+import type { PublicRooms } from './directory/public-rooms.js'
+import type { UserDirectory } from './directory/user-directory.js'
+import type { History } from './timeline/history.js'
+import type { Sync } from './sync/sync.js'
+import type { TypingNotices } from './typing/typing-notices.js'
 import type { NodeInfo } from './node-info.js'
 
 /** Everything that an endpoint may call. Built in `server.ts`, in this order. */
@@ -21,4 +32,15 @@ export interface Services {
   readonly filters: Filters
   readonly toDevice: ToDevice
   readonly e2ee: E2ee
+  readonly sending: Sending
+  readonly roomCreation: RoomCreation
+  readonly memberships: Memberships
+  readonly aliases: Aliases
+  readonly pushRules: PushRules
+  readonly receipts: Receipts
+  readonly typingNotices: TypingNotices
+  readonly publicRooms: PublicRooms
+  readonly userDirectory: UserDirectory
+  readonly history: History
+  readonly sync: Sync
 }

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
 import { badJson, MatrixError, notFound } from '../../core/errors.js'
 import { tryCanonicalJson } from '../../core/json/canonical.js'
-import type { JsonObject } from '../../core/json/value.js'
+import { parseJson } from '../../core/json/parse.js'
+import { isObject, type JsonObject } from '../../core/json/value.js'
 import { createLru } from '../../platform/lru.js'
 import * as rows from '../../storage/tables/filters.js'
 import type { Store, Tx } from '../../storage/tx.js'
-import { filterFault } from './filter-format.js'
+import { filterFault, roomEventFilterFault } from './filter-format.js'
 
 /** SPEC: https://spec.matrix.org/v1.19/client-server-api/#filtering */
 export interface Filters {
@@ -13,6 +14,19 @@ export interface Filters {
   define(userId: string, filter: JsonObject): Promise<string>
   /** Throws M_NOT_FOUND. The object is shared: it must not be changed. */
   get(userId: string, filterId: string): Promise<JsonObject>
+  /** What `/sync` is given: an id, or a filter as JSON. Throws M_NOT_FOUND, M_NOT_JSON, M_BAD_JSON. */
+  resolve(userId: string, filter: string): Promise<JsonObject>
+  /** What `/messages` and `/context` are given: a room event filter as JSON. Throws M_NOT_JSON, M_BAD_JSON. */
+  inline(filter: string): JsonObject
+}
+
+function parseFilter(text: string, fault: (json: JsonObject) => string | undefined): JsonObject {
+  const parsed = parseJson(text)
+  if (!parsed.ok) throw new MatrixError('M_NOT_JSON', `The filter is not valid JSON: ${parsed.reason}`)
+  if (!isObject(parsed.value)) throw badJson('The filter must be a JSON object')
+  const problem = fault(parsed.value)
+  if (problem !== undefined) throw badJson(problem)
+  return parsed.value
 }
 
 const MAX_BYTES = 64 * 1024
@@ -33,7 +47,7 @@ export function createFilters(deps: { readonly store: Store }): Filters {
     return id
   }
 
-  return {
+  const filters: Filters = {
     async define(userId, filter) {
       const fault = filterFault(filter)
       if (fault !== undefined) throw badJson(fault)
@@ -61,5 +75,12 @@ export function createFilters(deps: { readonly store: Store }): Filters {
       cache.set(key, filter)
       return filter
     },
+
+    async resolve(userId, filter) {
+      return filter.startsWith('{') ? parseFilter(filter, filterFault) : filters.get(userId, filter)
+    },
+
+    inline: (filter) => parseFilter(filter, roomEventFilterFault),
   }
+  return filters
 }

@@ -4,7 +4,7 @@ import { isRoomAlias } from '../../core/ids/room-alias.js'
 import { serverNameOf } from '../../core/ids/server-name-of.js'
 import { parseUserId } from '../../core/ids/user-id.js'
 import { isObject, type JsonObject } from '../../core/json/value.js'
-import { membershipOf, type MembershipRow } from '../../storage/tables/memberships.js'
+import { joinedRoomIds, membershipOf, type MembershipRow } from '../../storage/tables/memberships.js'
 import { all } from '../../storage/tx.js'
 import type { Requester } from '../requester.js'
 import type { Aliases } from './aliases.js'
@@ -50,6 +50,7 @@ export interface Memberships {
   ban(requester: Requester, input: MemberInput): Promise<void>
   unban(requester: Requester, input: MemberInput): Promise<void>
   forget(requester: Requester, roomId: string): Promise<void>
+  joinedRooms(userId: string): Promise<readonly string[]>
 }
 
 export interface MembershipDeps {
@@ -309,6 +310,8 @@ export function createMemberships(deps: MembershipDeps): Memberships {
       }
       await outside.forget(room.nid, requester.userId)
     },
+
+    joinedRooms: (userId) => context.store.read('rooms.joined', () => joinedRoomIds(userId)),
   }
   return memberships
 }

@@ -2,12 +2,14 @@ import { MatrixError } from '../../core/errors.js'
 import type { RoomVersionRules } from '../../core/room-version/rules.js'
 import type { Clock } from '../../platform/clock.js'
 import type { Logger } from '../../platform/logger.js'
-import type { Store } from '../../storage/tx.js'
+import { serverNameOf } from '../../core/ids/server-name-of.js'
+import type { Store, Tx } from '../../storage/tx.js'
 import type { Nids } from './nids.js'
 import { persistRoom, StaleRoom, type Persisted } from './persist.js'
 import type { RoomLoader } from './room-loader.js'
 import type { Rosters } from './roster.js'
 import {
+  memberChanges,
   openWorkingRoom,
   type Pending,
   type RoomReaders,
@@ -35,7 +37,18 @@ export interface Committed {
   readonly persisted: Persisted
 }
 
+/** What a change of membership causes elsewhere, as parts of the transaction that writes it. */
+export interface MemberHooks {
+  /** Remote users who are in the room no more. */
+  remoteUsersLeft(userIds: readonly string[]): Tx<void>
+  /** The last local user has left. */
+  roomLeft(roomNid: number): Tx<void>
+  /** A local user has joined a room with these other servers in it. */
+  localUserJoined(userId: string, servers: readonly string[]): Tx<void>
+}
+
 export interface RoomWriterDeps {
+  readonly memberHooks: MemberHooks
   readonly store: Store
   readonly clock: Clock
   readonly logger: Logger
@@ -124,9 +137,7 @@ export function createRoomWriter(deps: RoomWriterDeps): RoomWriter {
       let persisted: Persisted | undefined
       if (room.pending.length > 0) {
         try {
-          persisted = await deps.store.write('room.persist', () =>
-            persistRoom(room, deps.clock.now(), deps.readers.serverName),
-          )
+          persisted = await deps.store.write('room.persist', () => write(room))
         } catch (error) {
           deps.loader.forget(roomId)
           deps.rosters.forget(base.nid)
@@ -142,6 +153,24 @@ export function createRoomWriter(deps: RoomWriterDeps): RoomWriter {
       }
       return
     }
+  }
+
+  function* write(room: WorkingRoom): Tx<Persisted> {
+    const persisted = yield* persistRoom(room, deps.clock.now(), deps.readers.serverName)
+    const { serverName } = deps.readers
+    const changes = room.pending.flatMap((item) => memberChanges(item.stateChanges))
+    const gone: string[] = []
+    for (const { userId, before, after } of changes) {
+      const isLocal = serverNameOf(userId) === serverName
+      if (before === 'join' && after !== 'join' && !isLocal) gone.push(userId)
+      if (before !== 'join' && after === 'join' && isLocal) {
+        yield* deps.memberHooks.localUserJoined(userId, [...room.roster.servers.keys()])
+      }
+    }
+    if (gone.length > 0) yield* deps.memberHooks.remoteUsersLeft(gone)
+    const lastLeft = changes.some((change) => change.before === 'join' && change.after !== 'join')
+    if (lastLeft && room.roster.local.size === 0) yield* deps.memberHooks.roomLeft(room.base.nid)
+    return persisted
   }
 
   function adopt(room: WorkingRoom, persisted: Persisted): void {

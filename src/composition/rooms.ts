@@ -1,0 +1,115 @@
+import type { VerifySignature } from '../core/auth/state-lookup.js'
+import type { Signer as EventSigner } from '../core/event/sign.js'
+import { roomVersion } from '../core/room-version/versions.js'
+import type { Clock } from '../platform/clock.js'
+import { publicKey, verifySignature as verifyEd25519 } from '../platform/ed25519.js'
+import type { Logger } from '../platform/logger.js'
+import type { Notifier } from '../platform/notifier.js'
+import type { Random } from '../platform/random.js'
+import type { RoomsContext } from '../services/rooms/context.js'
+import { createEventStore } from '../services/rooms/event-store.js'
+import { createNids } from '../services/rooms/nids.js'
+import { createOutsideMemberships, type OutsideMemberships } from '../services/rooms/outside-memberships.js'
+import { createRoomLoader } from '../services/rooms/room-loader.js'
+import { createRoomWriter, type Committed, type MemberHooks } from '../services/rooms/room-writer.js'
+import { createRosters } from '../services/rooms/roster.js'
+import { createStateStore } from '../services/rooms/state-store.js'
+import type { RoomReaders } from '../services/rooms/working-room.js'
+import { createPushRules, type PushRules } from '../services/push/push-rules.js'
+import { createUnread, type Unread } from '../services/push/unread.js'
+import { redactionsOf } from '../storage/tables/events.js'
+import type { Store } from '../storage/tx.js'
+
+export interface RoomsParts {
+  readonly context: RoomsContext
+  readonly outside: OutsideMemberships
+  readonly pushRules: PushRules
+  readonly unread: Unread
+}
+
+export interface RoomsPartsDeps {
+  readonly store: Store
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly notifier: Notifier
+  readonly serverName: string
+  readonly signer: EventSigner
+  readonly defaultRoomVersion: string
+  /** What else a change of membership writes, in its own transaction. */
+  readonly memberHooks: MemberHooks
+  wakeSender(destinations: readonly string[]): void
+}
+
+const checkSignature: VerifySignature = (base64, message, signature) => {
+  const key = publicKey(base64)
+  return key !== undefined && verifyEd25519(key, message, signature)
+}
+
+/** Builds what all use cases of rooms stand on. */
+export function buildRooms(deps: RoomsPartsDeps): RoomsParts {
+  const { store, clock, random, logger, notifier, serverName } = deps
+  const nids = createNids(store)
+  const events = createEventStore(store)
+  const states = createStateStore({ store, nids })
+  const rosters = createRosters(store)
+  const loader = createRoomLoader({ store, events, nids })
+  const readers: RoomReaders = { events, states, serverName }
+  const pushRules = createPushRules({ store })
+  const unread = createUnread({ store, pushRules, events, readers })
+
+  function onCommitted({ room, pending }: Committed): void {
+    const users = new Set(room.roster.local)
+    for (const change of pending.flatMap((item) => item.stateChanges)) {
+      if (change.type === 'm.room.member') users.add(change.stateKey)
+    }
+    notifier.notify(users)
+    const destinations = new Set(pending.flatMap((item) => item.destinations))
+    if (destinations.size > 0) deps.wakeSender([...destinations])
+  }
+
+  const writer = createRoomWriter({
+    store,
+    clock,
+    logger,
+    nids,
+    loader,
+    rosters,
+    readers,
+    memberHooks: deps.memberHooks,
+    onCommitted,
+  })
+  const context: RoomsContext = {
+    store,
+    clock,
+    random,
+    logger,
+    serverName,
+    events,
+    states,
+    loader,
+    rosters,
+    writer,
+    local: {
+      readers,
+      signer: deps.signer,
+      clock,
+      random,
+      nids,
+      verifySignature: checkSignature,
+      async readRedactions(eventId) {
+        const rows = await store.read('events.redactions', () => redactionsOf([eventId]))
+        return rows.map((row) => row.redaction)
+      },
+      unreadRises: (room, event) => unread.rises(room, event),
+    },
+    defaultVersion: roomVersion(deps.defaultRoomVersion)!,
+  }
+  const outside = createOutsideMemberships({
+    store,
+    nids,
+    serverName,
+    wake: (userId) => notifier.notify([userId]),
+  })
+  return { context, outside, pushRules, unread }
+}

@@ -1,0 +1,30 @@
+import { Type } from 'typebox'
+import { route, v3 } from '../../route.js'
+
+/** SPEC: https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3publicrooms */
+export const queryPublicRooms = route({
+  id: 'queryPublicRooms',
+  method: 'POST',
+  paths: v3('/publicRooms'),
+  auth: 'user',
+  rateLimit: 'read',
+  query: Type.Object({ server: Type.Optional(Type.String({ maxLength: 255 })) }),
+  body: Type.Object({
+    limit: Type.Optional(Type.Integer({ minimum: 1 })),
+    since: Type.Optional(Type.String()),
+    filter: Type.Optional(
+      Type.Object({
+        generic_search_term: Type.Optional(Type.String({ maxLength: 255 })),
+        room_types: Type.Optional(Type.Array(Type.Union([Type.String(), Type.Null()]), { maxItems: 100 })),
+      }),
+    ),
+  }),
+  handler: ({ query, body }, { publicRooms }) =>
+    publicRooms.list({
+      server: query.server,
+      limit: body.limit,
+      since: body.since,
+      term: body.filter?.generic_search_term,
+      roomTypes: body.filter?.room_types,
+    }),
+})

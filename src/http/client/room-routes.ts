@@ -1,0 +1,77 @@
+import type { Route } from '../route.js'
+import { createRoom } from './room/create-room.js'
+import { joinRoom } from './room/join-room.js'
+import { joinRoomById } from './room/join-room-by-id.js'
+import { knockRoom } from './room/knock-room.js'
+import { inviteUser } from './room/invite-user.js'
+import { kick } from './room/kick.js'
+import { ban } from './room/ban.js'
+import { unban } from './room/unban.js'
+import { leaveRoom } from './room/leave-room.js'
+import { forgetRoom } from './room/forget-room.js'
+import { sendMessage } from './room/send-message.js'
+import { setRoomStateWithKey } from './room/set-room-state-with-key.js'
+import { getRoomStateWithKey } from './room/get-room-state-with-key.js'
+import { getRoomState } from './room/get-room-state.js'
+import { getMembersByRoom } from './room/get-members-by-room.js'
+import { getJoinedMembersByRoom } from './room/get-joined-members-by-room.js'
+import { getJoinedRooms } from './room/get-joined-rooms.js'
+import { getRoomEvents } from './room/get-room-events.js'
+import { getEventContext } from './room/get-event-context.js'
+import { getOneRoomEvent } from './room/get-one-room-event.js'
+import { redactEvent } from './room/redact-event.js'
+import { setTyping } from './room/set-typing.js'
+import { postReceipt } from './room/post-receipt.js'
+import { setReadMarker } from './room/set-read-marker.js'
+import { getRoomIdByAlias } from './directory/get-room-id-by-alias.js'
+import { setRoomAlias } from './directory/set-room-alias.js'
+import { deleteRoomAlias } from './directory/delete-room-alias.js'
+import { getLocalAliases } from './directory/get-local-aliases.js'
+import { getRoomVisibilityOnDirectory } from './directory/get-room-visibility-on-directory.js'
+import { setRoomVisibilityOnDirectory } from './directory/set-room-visibility-on-directory.js'
+import { getPublicRooms } from './directory/get-public-rooms.js'
+import { queryPublicRooms } from './directory/query-public-rooms.js'
+import { searchUserDirectory } from './directory/search-user-directory.js'
+import { getPushRules } from './push/get-push-rules.js'
+import { getPushRulesGlobal } from './push/get-push-rules-global.js'
+import { sync } from './sync/sync.js'
+
+/** Rooms, what is said in them, and /sync. The busiest come first. */
+export const roomRoutes: readonly Route[] = [
+  sendMessage,
+  sync,
+  createRoom,
+  joinRoom,
+  joinRoomById,
+  knockRoom,
+  inviteUser,
+  kick,
+  ban,
+  unban,
+  leaveRoom,
+  forgetRoom,
+  setRoomStateWithKey,
+  getRoomStateWithKey,
+  getRoomState,
+  getMembersByRoom,
+  getJoinedMembersByRoom,
+  getJoinedRooms,
+  getRoomEvents,
+  getEventContext,
+  getOneRoomEvent,
+  redactEvent,
+  setTyping,
+  postReceipt,
+  setReadMarker,
+  getRoomIdByAlias,
+  setRoomAlias,
+  deleteRoomAlias,
+  getLocalAliases,
+  getRoomVisibilityOnDirectory,
+  setRoomVisibilityOnDirectory,
+  getPublicRooms,
+  queryPublicRooms,
+  searchUserDirectory,
+  getPushRules,
+  getPushRulesGlobal,
+]

@@ -1,0 +1,22 @@
+import { Type } from 'typebox'
+import { route, v3 } from '../../route.js'
+
+/** SPEC: https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidsendeventtypetxnid */
+export const sendMessage = route({
+  id: 'sendMessage',
+  method: 'PUT',
+  paths: v3('/rooms/{roomId}/send/{eventType}/{txnId}'),
+  auth: 'user',
+  rateLimit: 'message',
+  query: Type.Object({ ts: Type.Optional(Type.Integer({ minimum: 0 })) }),
+  body: 'object',
+  numbers: 'exact',
+  handler: ({ requester, params, query, body }, { sending }) =>
+    sending.message(requester, {
+      roomId: params['roomId']!,
+      type: params['eventType']!,
+      txnId: params['txnId']!,
+      content: body,
+      ts: query.ts,
+    }),
+})

@@ -1,0 +1,27 @@
+import { Type } from 'typebox'
+import { route, v3 } from '../../route.js'
+
+/** SPEC: https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidstateeventtypestatekey */
+export const setRoomStateWithKey = route({
+  id: 'setRoomStateWithKey',
+  method: 'PUT',
+  paths: [
+    ...v3('/rooms/{roomId}/state/{eventType}/{stateKey}'),
+    // Without a key the key is empty; with and without the last slash.
+    ...v3('/rooms/{roomId}/state/{eventType}/'),
+    ...v3('/rooms/{roomId}/state/{eventType}'),
+  ],
+  auth: 'user',
+  rateLimit: 'message',
+  query: Type.Object({ ts: Type.Optional(Type.Integer({ minimum: 0 })) }),
+  body: 'object',
+  numbers: 'exact',
+  handler: ({ requester, params, query, body }, { sending }) =>
+    sending.state(requester, {
+      roomId: params['roomId']!,
+      type: params['eventType']!,
+      stateKey: params['stateKey'] ?? '',
+      content: body,
+      ts: query.ts,
+    }),
+})

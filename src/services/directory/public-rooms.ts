@@ -1,0 +1,143 @@
+import { forbidden, invalidParam, notFound } from '../../core/errors.js'
+import { powerLevelsOf } from '../../core/auth/power-levels.js'
+import type { Json, JsonObject } from '../../core/json/value.js'
+import { membershipOf } from '../../storage/tables/memberships.js'
+import { publishedRooms, roomById, setPublished } from '../../storage/tables/rooms.js'
+import type { Requester } from '../requester.js'
+import { notInRoom, readState, type RoomsContext } from '../rooms/context.js'
+import { mapKey } from '../rooms/state-store.js'
+import type { RoomSnapshot } from '../rooms/working-room.js'
+
+export interface PublicRoomsQuery {
+  /** Another server's list. */
+  readonly server?: string | undefined
+  readonly limit?: number | undefined
+  readonly since?: string | undefined
+  readonly term?: string | undefined
+  /** Types of rooms; null for ordinary ones. */
+  readonly roomTypes?: readonly (string | null)[] | undefined
+}
+
+/** The list of rooms that anybody may find. SPEC: https://spec.matrix.org/v1.19/client-server-api/#published-room-directory */
+export interface PublicRooms {
+  list(query: PublicRoomsQuery): Promise<JsonObject>
+  visibility(roomId: string): Promise<{ visibility: 'public' | 'private' }>
+  /** For those who may change the room's canonical alias. Throws M_FORBIDDEN, M_NOT_FOUND. */
+  setVisibility(requester: Requester, roomId: string, visibility: 'public' | 'private'): Promise<void>
+}
+
+const MAX_PAGE = 100
+const STATE = [
+  'm.room.create',
+  'm.room.name',
+  'm.room.topic',
+  'm.room.avatar',
+  'm.room.canonical_alias',
+  'm.room.join_rules',
+  'm.room.history_visibility',
+  'm.room.guest_access',
+  'm.room.encryption',
+].map((type) => ({ type, stateKey: '' }))
+
+const textOf = (content: JsonObject | undefined, key: string): string | undefined => {
+  const value = content?.[key]
+  return typeof value === 'string' && value !== '' ? value : undefined
+}
+
+/** One room as the list shows it. SPEC: client-server-api/#get_matrixclientv3publicrooms (PublicRoomsChunk) */
+export async function publicRoomEntry(context: RoomsContext, room: RoomSnapshot): Promise<JsonObject> {
+  const state = await readState(context, room, STATE)
+  const content = (type: string): JsonObject | undefined =>
+    state.get(mapKey({ type, stateKey: '' }))?.event.content
+  const { local, servers } = await context.rosters.of(room.nid)
+  let joined = local.size
+  for (const users of servers.values()) joined += users
+  const optional: Record<string, Json | undefined> = {
+    name: textOf(content('m.room.name'), 'name'),
+    topic: textOf(content('m.room.topic'), 'topic'),
+    avatar_url: textOf(content('m.room.avatar'), 'url'),
+    canonical_alias: textOf(content('m.room.canonical_alias'), 'alias'),
+    room_type: textOf(content('m.room.create'), 'type'),
+  }
+  const entry: Record<string, Json> = {
+    room_id: room.roomId,
+    num_joined_members: joined,
+    join_rule: textOf(content('m.room.join_rules'), 'join_rule') ?? 'invite',
+    world_readable: textOf(content('m.room.history_visibility'), 'history_visibility') === 'world_readable',
+    guest_can_join: textOf(content('m.room.guest_access'), 'guest_access') === 'can_join',
+  }
+  for (const [key, value] of Object.entries(optional)) if (value !== undefined) entry[key] = value
+  return entry
+}
+
+export function createPublicRooms(deps: {
+  readonly context: RoomsContext
+  fetchRemote(server: string, query: PublicRoomsQuery): Promise<JsonObject>
+}): PublicRooms {
+  const { context } = deps
+
+  const matches = (entry: JsonObject, query: PublicRoomsQuery): boolean => {
+    const type = entry['room_type'] ?? null
+    if (query.roomTypes !== undefined && !query.roomTypes.includes(type as string | null)) return false
+    const term = query.term?.toLowerCase()
+    if (term === undefined || term === '') return true
+    return ['name', 'topic', 'canonical_alias'].some(
+      (key) => textOf(entry, key)?.toLowerCase().includes(term) === true,
+    )
+  }
+
+  return {
+    async list(query) {
+      if (query.server !== undefined && query.server !== '' && query.server !== context.serverName) {
+        return deps.fetchRemote(query.server, query)
+      }
+      const limit = Math.min(query.limit ?? MAX_PAGE, MAX_PAGE)
+      const offset =
+        query.since === undefined || query.since === ''
+          ? 0
+          : Number(/^p(\d{1,9})$/.exec(query.since)?.[1] ?? NaN)
+      if (Number.isNaN(offset)) throw invalidParam('since is not a token of this list')
+      const rows = await context.store.read('directory.published', publishedRooms)
+      const entries: JsonObject[] = []
+      for (const row of rows) {
+        const room = await context.loader.load(row.room_id)
+        if (room?.root === undefined) continue
+        const entry = await publicRoomEntry(context, room)
+        if (matches(entry, query)) entries.push(entry)
+      }
+      entries.sort((a, b) => Number(b['num_joined_members']) - Number(a['num_joined_members']))
+      const chunk = entries.slice(offset, offset + limit)
+      return {
+        chunk,
+        total_room_count_estimate: entries.length,
+        ...(offset + limit < entries.length ? { next_batch: `p${offset + limit}` } : {}),
+        ...(offset > 0 ? { prev_batch: `p${Math.max(0, offset - limit)}` } : {}),
+      }
+    },
+
+    async visibility(roomId) {
+      const row = await context.store.read('directory.visibility', () => roomById(roomId))
+      if (row === undefined) throw notFound('Unknown room')
+      return { visibility: row.published === 1 ? 'public' : 'private' }
+    },
+
+    async setVisibility(requester, roomId, visibility) {
+      const room = await context.loader.load(roomId)
+      if (room === undefined) throw notFound('Unknown room')
+      if (!requester.isAdmin) {
+        const row = await context.store.read('directory.member', () =>
+          membershipOf(room.nid, requester.userId),
+        )
+        if (row?.membership !== 'join') throw notInRoom()
+        const create = { type: 'm.room.create', stateKey: '' }
+        const power = { type: 'm.room.power_levels', stateKey: '' }
+        const state = await readState(context, room, [create, power])
+        const levels = powerLevelsOf(state.get(mapKey(create))?.event, state.get(mapKey(power))?.event)
+        if (levels.user(requester.userId) < levels.event('m.room.canonical_alias', true)) {
+          throw forbidden('Your power level does not suffice to publish this room')
+        }
+      }
+      await context.store.write('directory.publish', () => setPublished(room.nid, visibility === 'public'))
+    },
+  }
+}
