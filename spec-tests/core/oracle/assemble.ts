@@ -9,7 +9,7 @@ export interface Assembled {
   readonly pdu: Pdu
   readonly id: string
   /** Makes the event one that later blueprints can refer to. */
-  keep(): void
+  readonly keep: () => void
 }
 
 export const ROOM_ID = '!room:a.example'

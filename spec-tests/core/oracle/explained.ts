@@ -25,7 +25,8 @@ const stricter = ({ about, ours, theirs }: Difference, ...fields: string[]): boo
 /** Synapse drops, saying why, what we take. */
 const looser = ({ about, ours, theirs }: Difference, why: string): boolean =>
   about === 'format' && !ours.startsWith('dropped') && theirs === `dropped: ${why}`
-const domainOf = (id: Json | undefined): string => String(id).slice(String(id).indexOf(':'))
+const text = (value: Json | undefined): string => (typeof value === 'string' ? value : '')
+const domainOf = (id: Json | undefined): string => text(id).slice(text(id).indexOf(':'))
 const lengthOf = (list: Json | undefined): number => (Array.isArray(list) ? list.length : 0)
 const isNegativeZero = (value: Json | undefined): boolean => value instanceof RawNumber && value.text === '-0'
 
@@ -96,7 +97,7 @@ export const EXPLAINED: readonly Explained[] = [
       looser(difference, 'auth_events must not contain the create event') &&
       difference.rules.roomIds === 'create-hash' &&
       encodeJson(member(difference.pdu, 'auth_events') ?? null).includes(
-        String(member(difference.pdu, 'room_id')).slice(1),
+        text(member(difference.pdu, 'room_id')).slice(1),
       ),
   },
   {
