@@ -76,6 +76,24 @@ describe('a configuration', () => {
     expect(config.federation.ca_files).toEqual(['/etc/chancery/ca.pem', '/abs/ca.pem'])
   })
 
+  it('takes authorities and keys for single servers', () => {
+    const key = 'XGX0JRS2Af3be3knz2fBiRbApjm2Dh61gXDJA8kcJNI'
+    const { config } = parse(
+      `${NAME}federation: { server_ca_files: { a.example: [a.pem] }, pinned_keys: { a.example: { "ed25519:1": ${key} } } }`,
+    )
+    expect({ ...config.federation.server_ca_files }).toEqual({ 'a.example': ['/etc/chancery/a.pem'] })
+    expect({ ...config.federation.pinned_keys['a.example'] }).toEqual({ 'ed25519:1': key })
+  })
+
+  it('bounds wrong passwords unless it is told not to', () => {
+    expect(parse(NAME).config.passwords.wrong_attempts).toEqual({
+      per_address: 10,
+      per_account: 100,
+      window: 300_000,
+    })
+    expect(parse(`${NAME}passwords: { wrong_attempts: false }`).config.passwords.wrong_attempts).toBe(false)
+  })
+
   it('lets rate limits be switched off one by one', () => {
     const { config } = parse(`${NAME}rate_limits: { message: false }`)
     expect(config.rate_limits.message).toBe(false)

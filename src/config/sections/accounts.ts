@@ -23,6 +23,21 @@ export const accounts = {
       memory_kib: integer('Memory of one argon2id hash, in KiB.', 19_456, 8, 4_194_304),
       iterations: integer('Passes of one argon2id hash.', 2, 1, 100),
       parallelism: integer('Lanes of one argon2id hash.', 1, 1, 64),
+      wrong_attempts: Type.Union(
+        [
+          Type.Literal(false),
+          Type.Object({
+            per_address: integer('For one account from one address.', 10, 1, 1_000_000),
+            per_account: integer('For one account from anywhere.', 100, 1, 1_000_000),
+            window: duration('In this time.', '5m'),
+          }),
+        ],
+        {
+          description:
+            'How many wrong passwords are answered before further ones must wait. `false`: any number.',
+          default: {},
+        },
+      ),
     },
     { description: 'How passwords are kept.', default: {} },
   ),

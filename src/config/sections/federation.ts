@@ -1,34 +1,6 @@
 import { Type } from 'typebox'
 import { duration, flag, integer, list, map, text } from '../fields.js'
 
-/** Loopback, private, link-local, shared, documentation, multicast and reserved ranges of IPv4 and IPv6. */
-const PRIVATE_RANGES = [
-  '0.0.0.0/8',
-  '10.0.0.0/8',
-  '100.64.0.0/10',
-  '127.0.0.0/8',
-  '169.254.0.0/16',
-  '172.16.0.0/12',
-  '192.0.0.0/24',
-  '192.0.2.0/24',
-  '192.88.99.0/24',
-  '192.168.0.0/16',
-  '198.18.0.0/15',
-  '198.51.100.0/24',
-  '203.0.113.0/24',
-  '224.0.0.0/4',
-  '240.0.0.0/4',
-  '::/128',
-  '::1/128',
-  '64:ff9b:1::/48',
-  '100::/64',
-  '2001:db8::/32',
-  'fc00::/7',
-  'fe80::/10',
-  'fec0::/10',
-  'ff00::/8',
-]
-
 const serverName = Type.String({ format: 'server-name' })
 
 export const federation = {
@@ -56,6 +28,16 @@ export const federation = {
         Type.String({ format: 'path' }),
         [],
       ),
+      server_ca_files: map(
+        'PEM files of the authorities that alone are trusted for one server: `finances.example: [finances-ca.pem]`.',
+        'server-name',
+        Type.Array(Type.String({ format: 'path' }), { minItems: 1, maxItems: 20 }),
+      ),
+      pinned_keys: map(
+        'Signing keys of servers that are known beforehand; other keys of these servers are refused: `finances.example: { "ed25519:a_1": base64 }`.',
+        'server-name',
+        Type.Record(Type.String(), Type.String({ format: 'public-key' }), { keyFormat: 'server-key-id' }),
+      ),
       verify_tls: flag('Check the certificates of other servers. Never turn it off outside a test.', true),
       hosts: map(
         'Where to find a server, without asking DNS: `finances.example: { host: 10.0.0.5, port: 8448 }`.',
@@ -67,10 +49,13 @@ export const federation = {
       ),
       use_well_known: flag('Look for `/.well-known/matrix/server` of other servers.', true),
       use_srv: flag('Look for SRV records of other servers.', true),
-      denied_ip_ranges: list(
-        'Addresses that are never connected to, so that nobody can make this server speak to your internal network.',
-        Type.String({ format: 'cidr' }),
-        PRIVATE_RANGES,
+      denied_ip_ranges: Type.Union(
+        [Type.Null(), Type.Array(Type.String({ format: 'cidr' }), { maxItems: 10_000 })],
+        {
+          description:
+            'Addresses that are never connected to, so that nobody can make this server speak to your internal network. `null`: every range that is not the public internet.',
+          default: null,
+        },
       ),
       allowed_ip_ranges: list(
         'Exceptions from `denied_ip_ranges`, for example the private network that joins the ministries.',

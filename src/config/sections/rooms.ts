@@ -67,6 +67,10 @@ export const rooms = {
         ],
         { minItems: 1, maxItems: 20 },
       ),
+      dynamic_thumbnails: flag(
+        'Also make other sizes, rounded up, a bounded number for each picture.',
+        false,
+      ),
       legacy_unauthenticated: choice(
         'Old endpoints that give files without a log-in: `off`, `local-only` for files of this server, `on` also for cached ones.',
         ['off', 'local-only', 'on'],
@@ -74,6 +78,15 @@ export const rooms = {
       ),
       remote_max_bytes: size('The largest file that is fetched from another server.', '100M'),
       remote_timeout: duration('How long fetching one file from another server may take.', '60s'),
+      remote_cache_max_bytes: Type.Union([Type.Null(), Type.Number({ format: 'size' })], {
+        description:
+          'Files of other servers beyond so much are removed, the least used first; `null`: no bound.',
+        default: '20G',
+      }),
+      remote_cache_lifetime: Type.Union([Type.Null(), Type.Number({ format: 'duration' })], {
+        description: 'Files of other servers that nobody has used for so long are removed; `null`: never.',
+        default: '90d',
+      }),
     },
     { description: 'Files that users share.', default: {} },
   ),
