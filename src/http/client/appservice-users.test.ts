@@ -64,6 +64,9 @@ describe('application services', () => {
     const login = (user: string): Promise<TestResponse> =>
       request('POST', 'login', { ...asToken, body: { type, identifier: { type: 'm.id.user', user } } })
     expect((await login('irc_bob')).status).toBe(200)
+    await server.fixture.accounts.moderation.set(alice.user_id, `@irc_bob:${SERVER_NAME}`, 'locked', true)
+    expect((await request('GET', `account/whoami?${as}`, asToken)).body.errcode).toBe('M_USER_LOCKED')
+    expect((await login('irc_bob')).body.errcode).toBe('M_USER_LOCKED')
     expect((await login('alice')).body.errcode).toBe('M_EXCLUSIVE')
     expect((await login('irc_nobody')).body.errcode).toBe('M_FORBIDDEN')
   })

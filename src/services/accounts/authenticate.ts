@@ -93,7 +93,7 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
   /** SPEC: https://spec.matrix.org/v1.19/application-service-api/#identity-assertion */
   async function asAppservice(
     appservice: AppserviceIdentity,
-    masquerade: AuthContext['masquerade'],
+    { allowLocked, masquerade }: AuthContext,
   ): Promise<Requester> {
     const userId = masquerade.userId ?? appservice.senderUserId
     if (!isUserId(userId)) throw invalidParam('user_id is not a user id')
@@ -110,6 +110,7 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
     if (user === undefined && userId !== appservice.senderUserId)
       throw new MatrixError('M_FORBIDDEN', 'The application service has not registered this user')
     if (user?.deactivated === 1) throw new MatrixError('M_USER_DEACTIVATED', 'This account is deactivated')
+    if (user?.locked === 1 && !allowLocked) throw lockedError()
     if (deviceId !== undefined && device === undefined)
       throw new MatrixError('M_UNKNOWN_DEVICE', 'The user has no such device', {}, 400)
     return {
@@ -125,7 +126,7 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
   return async (token, context) => {
     if (token === '' || token.length > MAX_TOKEN_LENGTH) throw unknownToken()
     const appservice = appservices?.byToken(token)
-    if (appservice !== undefined) return await asAppservice(appservice, context.masquerade)
+    if (appservice !== undefined) return await asAppservice(appservice, context)
     const hash = tokenHash(token)
     const known = tokenCache.get(hash) ?? (await lookUp(hash))
     if (known.locked && !context.allowLocked) throw lockedError()

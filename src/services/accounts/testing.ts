@@ -1,8 +1,9 @@
+import { afterAll } from '@jest/globals'
 import { manualClock, type ManualClock } from '../../platform/clock.js'
 import { silentLogger } from '../../platform/logger.js'
 import { systemRandom } from '../../platform/random.js'
 import { openTestStore } from '../../storage/testing.js'
-import type { Store } from '../../storage/tx.js'
+import { run, type Store } from '../../storage/tx.js'
 import { createDevices, type DeviceHook, type Devices } from '../devices/devices.js'
 import { createTokenCache, type TokenCache } from '../devices/token-cache.js'
 import { createAccounts, type Accounts, type AccountsDeps, type AccountsOptions } from './accounts.js'
@@ -21,7 +22,7 @@ export const CONTEXT: AuthContext = {
   masquerade: { userId: undefined, deviceId: undefined },
 }
 
-/** Accounts over a store of their own, with a clock that stands still. */
+/** Accounts over an empty store, with a clock that stands still. One at a time. */
 export interface AccountsFixture {
   readonly store: Store
   readonly clock: ManualClock
@@ -45,6 +46,28 @@ export interface LoginOptions {
 
 export const PASSWORD = 'correct horse'
 
+/** One store for all tests of a file: to open one takes longer than most tests. */
+let shared: Promise<Store> | undefined
+afterAll(async () => {
+  const store = await shared
+  shared = undefined
+  await store?.close()
+})
+
+const TABLES = [
+  ...['users', 'devices', 'access_tokens', 'refresh_tokens', 'login_tokens', 'registration_tokens'],
+  ...['uia_sessions', 'profiles', 'account_data', 'filters'],
+]
+
+async function emptyStore(): Promise<Store> {
+  shared ??= openTestStore()
+  const store = await shared
+  await store.write('test.empty', function* () {
+    for (const table of TABLES) yield* run(`DELETE FROM ${table}`)
+  })
+  return store
+}
+
 export async function accountsFixture(
   options: AccountsOptions = {},
   deps: Partial<Omit<AccountsDeps, 'options'>> & {
@@ -53,7 +76,7 @@ export async function accountsFixture(
   } = {},
 ): Promise<AccountsFixture> {
   const { onDeleted = [], maxPerUser, ...rest } = deps
-  const store = await openTestStore()
+  const store = await emptyStore()
   const clock = manualClock()
   const random = systemRandom
 
@@ -102,7 +125,7 @@ export async function accountsFixture(
         ip,
       }),
     restarted: () => build().accounts,
-    close: () => store.close(),
+    close: () => Promise.resolve(),
   }
   return fixture
 }

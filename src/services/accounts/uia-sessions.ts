@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { tryCanonicalJson } from '../../core/json/canonical.js'
 import type { Json } from '../../core/json/value.js'
 import type { Clock } from '../../platform/clock.js'
 import type { Random } from '../../platform/random.js'
@@ -63,10 +64,13 @@ const MAX_PER_USER = 20
 /** Sessions between two sweeps. */
 const SWEEP_EVERY = 50
 
-const hashOf = (bound: Json | undefined): string =>
-  createHash('sha256')
-    .update(JSON.stringify(bound ?? null))
+/** Canonical where that is possible: a client may write the same content in another order the second time. */
+function hashOf(bound: Json = null): string {
+  const canonical = tryCanonicalJson(bound, 'lenient')
+  return createHash('sha256')
+    .update(canonical.ok ? canonical.text : JSON.stringify(bound))
     .digest('base64url')
+}
 
 export function createUiaSessions(deps: {
   readonly store: Store

@@ -64,6 +64,12 @@ describe('interactive authentication', () => {
     expect(await ask({ auth: { ...PASSWORD_AUTH, session } })).toEqual({ registrationToken: undefined })
   })
 
+  it('takes the same content in another order', async () => {
+    await begin()
+    const { session } = await challenged({ bound: { a: 1, b: [0.5, 'x'] } })
+    await ask({ bound: { b: [0.5, 'x'], a: 1 }, auth: { ...PASSWORD_AUTH, session } })
+  })
+
   it('serves once', async () => {
     const session = await begin()
     await ask({ auth: { ...PASSWORD_AUTH, session } })

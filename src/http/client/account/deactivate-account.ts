@@ -4,7 +4,8 @@ import { AuthData, json } from '../auth-data.js'
 
 /**
  * SPEC: https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3accountdeactivate
- * NOTSPEC: an access token is always needed, as for a change of password.
+ * NOTSPEC: an access token is always needed, as for a change of password; an application service closes the accounts of
+ * its own users without their confirmation, which they have no way to give.
  */
 export const deactivateAccount = route({
   id: 'deactivateAccount',
