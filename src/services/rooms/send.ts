@@ -1,6 +1,9 @@
 import { MatrixError, badJson, forbidden, notFound } from '../../core/errors.js'
 import type { JsonObject } from '../../core/json/value.js'
-import { clientTransaction } from '../../storage/tables/client-transactions.js'
+import {
+  clientTransaction,
+  deleteClientTransactionsBefore,
+} from '../../storage/tables/client-transactions.js'
 import type { Requester } from '../requester.js'
 import type { RoomsContext } from './context.js'
 import { notInRoom } from './context.js'
@@ -28,11 +31,16 @@ export interface Sending {
     requester: Requester,
     input: { roomId: string; eventId: string; txnId: string; reason: string | undefined; extra: JsonObject },
   ): Promise<{ event_id: string }>
+  /** Job: transaction ids are remembered for a day. */
+  forgetOldTransactions(): Promise<number>
 }
 
 export const refuseSuspended = (requester: Requester): void => {
   if (requester.isSuspended) throw new MatrixError('M_USER_SUSPENDED', 'This account is suspended')
 }
+
+/** Milliseconds; a client repeats a request within minutes. */
+const TRANSACTIONS_KEPT = 24 * 3_600_000
 
 const isDistinctError = (error: unknown, errcode: string): boolean =>
   error instanceof MatrixError && error.errcode === errcode
@@ -138,6 +146,11 @@ export function createSending(context: RoomsContext): Sending {
         }),
       )
     },
+
+    forgetOldTransactions: () =>
+      context.store.write('transactions.forget', () =>
+        deleteClientTransactionsBefore(context.clock.now() - TRANSACTIONS_KEPT),
+      ),
   }
 }
 

@@ -10,6 +10,7 @@ import {
 import { receiptsBetween, roomsWithReceipts, type ReceiptRow } from '../../storage/tables/receipts.js'
 import { unreadOf, type UnreadRow } from '../../storage/tables/unread.js'
 import type { E2ee } from '../e2ee/e2ee.js'
+import { pushRulesContent, type PushRules } from '../push/push-rules.js'
 import type { Requester } from '../requester.js'
 import type { RoomsContext } from '../rooms/context.js'
 import { strippedStateFor } from '../rooms/stripped-state.js'
@@ -44,11 +45,12 @@ export interface SyncDeps {
   readonly typing: Typing
   readonly e2ee: Pick<E2ee, 'deviceListsBetween' | 'otkCounts'>
   readonly toDevice: Pick<ToDevice, 'toDeviceFor' | 'acknowledge'>
+  readonly pushRules: PushRules
+  readonly maxTimeoutMs: number
   /** Bounds how many answers are computed at once; waiting ones hold no place. */
   readonly gate: Semaphore
 }
 
-const MAX_TIMEOUT = 5 * 60_000
 /** Long polls of one user that wait at once; the oldest gives way. */
 const MAX_WAITING_PER_USER = 50
 
@@ -109,11 +111,19 @@ export function createSync(deps: SyncDeps): Sync {
     const json: Record<string, Json> = {
       next_batch: syncToken({ pos: upTo, ephemeral: ephemeralNow, toDevice: e2ee.toDeviceUpTo }),
       rooms: rooms.json,
-      account_data: { events: global.map(accountDataEvent) },
+      account_data: { events: [...global.map(accountDataEvent), ...(await defaultRules(frame, data))] },
       presence: { events: [] },
       ...e2ee.json,
     }
     return { json, hasNews: rooms.hasNews || global.length > 0 || e2ee.hasNews || since === undefined }
+  }
+
+  /** Users who never changed their push rules have none stored; clients want the event all the same. */
+  async function defaultRules(frame: Frame, data: readonly AccountDataRow[]): Promise<JsonObject[]> {
+    const type = 'm.push_rules'
+    const wanted = frame.from === 0 && frame.filter.accountData.admits({ type, content: {} })
+    if (!wanted || data.some((row) => row.room_id === '' && row.type === type)) return []
+    return [{ type, content: pushRulesContent((await deps.pushRules.of(frame.viewer.userId)).rules) }]
   }
 
   async function e2eePart(
@@ -407,7 +417,7 @@ export function createSync(deps: SyncDeps): Sync {
       if (since !== undefined && requester.deviceId !== undefined && since.toDevice > 0) {
         await deps.toDevice.acknowledge(requester.userId, requester.deviceId, since.toDevice)
       }
-      const deadline = clock.monotonic() + Math.min(Math.max(0, input.timeoutMs), MAX_TIMEOUT)
+      const deadline = clock.monotonic() + Math.min(Math.max(0, input.timeoutMs), deps.maxTimeoutMs)
       const subscription = deps.notifier.subscribe([requester.userId])
       const place = enter(requester.userId, input.signal)
       try {

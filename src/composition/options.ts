@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs'
+import type { Config } from '../config/schema.js'
+import type { RateLimits } from '../http/rate-limit.js'
+import type { TransportOptions } from '../services/federation/transport.js'
+import type { NodeInfoOptions } from '../services/node-info.js'
+import { VERSION } from '../version.js'
+
+/** What parts of the server are told of the configuration, in their own words. */
+
+export function nodeInfoOptions(config: Config): NodeInfoOptions {
+  const { federation, registration } = config
+  return {
+    serverName: config.server_name,
+    version: VERSION,
+    ...(config.public_baseurl === undefined
+      ? {}
+      : { publicBaseurl: config.public_baseurl.replace(/\/$/, '') }),
+    federation: !federation.enabled ? 'off' : federation.allow === null ? 'open' : 'closed',
+    registration: !registration.enabled ? 'closed' : registration.flow === 'token' ? 'token' : 'open',
+    ...(config.admin_contact === undefined ? {} : { adminContact: config.admin_contact }),
+    wellKnownClientExtra: config.well_known.client_extra,
+    ...(federation.well_known_server === undefined ? {} : { wellKnownServer: federation.well_known_server }),
+    support: {
+      contacts: config.well_known.support.contacts,
+      ...(config.well_known.support.page === undefined ? {} : { page: config.well_known.support.page }),
+    },
+  }
+}
+
+export function transportOptions({ federation, old_signing_keys: oldKeys }: Config): TransportOptions {
+  return {
+    enabled: federation.enabled,
+    ...(federation.allow === null ? {} : { allow: federation.allow }),
+    deny: federation.deny,
+    retiredKeys: oldKeys.map((key) => ({
+      keyId: key.key_id,
+      publicKey: key.public_key,
+      expiredTs: key.expired_ts,
+    })),
+    notaries: federation.trusted_key_servers.map((serverName) => ({ serverName })),
+    hosts: new Map(Object.entries(federation.hosts)),
+    useWellKnown: federation.use_well_known,
+    useSrv: federation.use_srv,
+    ...(federation.denied_ip_ranges === null ? {} : { deniedIpRanges: federation.denied_ip_ranges }),
+    allowedIpRanges: federation.allowed_ip_ranges,
+    extraCa: federation.ca_files.map((path) => readFileSync(path, 'utf8')),
+    verifyTls: federation.verify_tls,
+    connectTimeoutMs: federation.timeouts.connect,
+  }
+}
+
+/** `false` in the file is no limit. */
+export function rateLimits(config: Config): RateLimits {
+  const entries = Object.entries(config.rate_limits).filter((entry) => entry[1] !== false)
+  return Object.fromEntries(entries) as RateLimits
+}

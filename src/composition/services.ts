@@ -1,0 +1,269 @@
+import { MatrixError } from '../core/errors.js'
+import type { JsonObject } from '../core/json/value.js'
+import type { Signer as EventSigner } from '../core/event/sign.js'
+import type { Config } from '../config/schema.js'
+import type { Clock } from '../platform/clock.js'
+import type { Signer } from '../platform/ed25519.js'
+import type { Logger } from '../platform/logger.js'
+import type { Metrics } from '../platform/metrics.js'
+import { createNotifier, type Notifier } from '../platform/notifier.js'
+import type { Random } from '../platform/random.js'
+import { createSemaphore } from '../platform/semaphore.js'
+import { createAccountData } from '../services/account-data/account-data.js'
+import { createAccounts, DEFAULT_ATTEMPTS } from '../services/accounts/accounts.js'
+import { createDevices } from '../services/devices/devices.js'
+import { createTokenCache } from '../services/devices/token-cache.js'
+import { createPublicRooms } from '../services/directory/public-rooms.js'
+import { createUserDirectory } from '../services/directory/user-directory.js'
+import { createE2ee, type E2ee } from '../services/e2ee/e2ee.js'
+import { createTransport, type Transport } from '../services/federation/transport.js'
+import { createFilters } from '../services/filters/filters.js'
+import { federationFetch, outboundFetch } from '../services/media/federation-fetch.js'
+import { createMedia } from '../services/media/media.js'
+import { createNodeInfo } from '../services/node-info.js'
+import { createProfile } from '../services/profile/profile.js'
+import { createReceipts } from '../services/receipts/receipts.js'
+import { isolatedMemberships } from '../services/replication/isolated.js'
+import { createAliases } from '../services/rooms/aliases.js'
+import { createRoomCreation } from '../services/rooms/create-room.js'
+import { createMemberships } from '../services/rooms/membership.js'
+import { createProfileRooms } from '../services/rooms/profile-rooms.js'
+import { createSending } from '../services/rooms/send.js'
+import { createServerInfo } from '../services/server-info/server-info.js'
+import type { Services } from '../services/services.js'
+import { createSync } from '../services/sync/sync.js'
+import { createClientViews } from '../services/timeline/client-view.js'
+import { createHistory } from '../services/timeline/history.js'
+import { parseSyncToken } from '../services/timeline/tokens.js'
+import { createToDevice } from '../services/to-device/to-device.js'
+import { createTypingNotices } from '../services/typing/typing-notices.js'
+import { createTyping } from '../services/typing/typing.js'
+import { deleteClientTransactionsOf } from '../storage/tables/client-transactions.js'
+import { userById } from '../storage/tables/users.js'
+import type { Store } from '../storage/tx.js'
+import { VERSION } from '../version.js'
+import { createThumbnailPool, type ThumbnailPool } from '../workers/thumbnail-pool.js'
+import { nodeInfoOptions, transportOptions } from './options.js'
+import { buildRooms, type RoomsParts } from './rooms.js'
+
+export interface BuildDeps {
+  readonly config: Config
+  readonly store: Store
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly signer: Signer
+  readonly metrics: Metrics | undefined
+}
+
+export interface Built {
+  readonly services: Services
+  readonly rooms: RoomsParts
+  readonly transport: Transport
+  readonly notifier: Notifier
+  readonly thumbnails: ThumbnailPool
+}
+
+/** Builds every service, in order: each is given what stands before it, and what comes later only as a function. */
+export async function buildServices(deps: BuildDeps): Promise<Built> {
+  const { config, store, clock, random, logger, signer } = deps
+  const serverName = config.server_name
+  const notifier = createNotifier()
+  const base = { store, clock, random, logger, notifier, serverName }
+  const eventSigner: EventSigner = { serverName, keyId: signer.keyId, sign: signer.sign }
+  const transport = createTransport({
+    ...base,
+    signer,
+    userAgent: `Chancery/${VERSION}`,
+    options: transportOptions(config),
+  })
+  const wakeSender = (_destinations: readonly string[]): void => undefined
+
+  const nodeInfo = createNodeInfo({
+    store,
+    clock,
+    logger,
+    ...(deps.metrics === undefined ? {} : { metrics: deps.metrics }),
+    options: nodeInfoOptions(config),
+  })
+  const serverInfo = createServerInfo({
+    clock,
+    options: {
+      defaultRoomVersion: config.rooms.default_room_version,
+      ...(config.turn.secret === undefined || config.turn.uris.length === 0
+        ? {}
+        : {
+            turn: {
+              uris: config.turn.uris,
+              sharedSecret: config.turn.secret,
+              ttlSeconds: Math.round(config.turn.ttl / 1000),
+            },
+          }),
+    },
+  })
+  const thumbnails = createThumbnailPool({ logger })
+  const remoteLimits = {
+    maxRemoteBytes: config.media.remote_max_bytes,
+    remoteTimeoutMs: config.media.remote_timeout,
+  }
+  const media = await createMedia({
+    ...base,
+    thumbnailer: thumbnails,
+    fetchRemote: federationFetch(transport.client, remoteLimits),
+    fetchUrl: outboundFetch(transport.http, remoteLimits),
+    options: {
+      path: config.media.path,
+      maxUploadBytes: config.media.max_upload_bytes,
+      maxImagePixels: config.media.max_image_pixels,
+      thumbnailSizes: config.media.thumbnails,
+      dynamicThumbnails: true,
+      ...remoteLimits,
+      legacyUnauthenticated: config.media.legacy_unauthenticated,
+    },
+  })
+
+  const tokenCache = createTokenCache(clock)
+  const toDevice = createToDevice({ ...base, wakeSender })
+  // Devices come before the keys that go with them, and keys need the confirmation that accounts give.
+  const e2ee: E2ee = createE2ee({
+    ...base,
+    wakeSender,
+    federation: { request: (request) => transport.client.request(request) },
+    confirmByUser: (confirmation) => accounts.credentials.confirm(confirmation),
+    parsePosition: (token) => parseSyncToken(token).pos,
+  })
+  const devices = createDevices({
+    store,
+    clock,
+    random,
+    tokenCache,
+    onDeleted: [
+      e2ee.onDevicesDeleted,
+      toDevice.onDevicesDeleted,
+      function* (userId, deviceIds) {
+        for (const deviceId of deviceIds) yield* deleteClientTransactionsOf(userId, deviceId)
+      },
+    ],
+    onRenamed: [e2ee.onDevicesChanged],
+    afterChange: (userId) => {
+      void e2ee.afterDevicesChanged(userId).catch((error: unknown) => {
+        logger.warn({ err: error, userId }, 'cannot tell of changed devices')
+      })
+    },
+    options: { maxPerUser: config.sessions.max_devices_per_user },
+  })
+
+  const rooms = buildRooms({
+    ...base,
+    signer: eventSigner,
+    defaultRoomVersion: config.rooms.default_room_version,
+    wakeSender,
+    memberHooks: {
+      remoteUsersLeft: e2ee.onRemoteUsersLeft,
+      roomLeft: e2ee.onRoomLeft,
+      localUserJoined: e2ee.onLocalUserJoined,
+    },
+  })
+  const { context } = rooms
+  const profileRooms = createProfileRooms(context)
+  const profile = createProfile({
+    store,
+    logger,
+    serverName,
+    fetchRemoteProfile: () => Promise.reject(new MatrixError('M_NOT_FOUND', 'The profile is not known here')),
+    onProfileChanged: (userId, field) => profileRooms.propagate(userId, field, () => memberProfile(userId)),
+  })
+  const memberProfile = async (userId: string): Promise<JsonObject> => ({
+    ...(await store.read('profile.member', () => profile.memberFields(userId))),
+  })
+  const accountData = createAccountData({ store, notifier })
+  const filters = createFilters({ store })
+
+  const remote = isolatedMemberships
+  const aliases = createAliases(context, remote)
+  const memberships = createMemberships({
+    context,
+    aliases,
+    remote,
+    outside: rooms.outside,
+    memberProfile,
+    // TODO: `m.invite_permission_config` of v1.18, with the client-server API.
+    checkInvitable: () => Promise.resolve(),
+    userExists: async (userId) => (await store.read('users.exists', () => userById(userId))) !== undefined,
+  })
+  const accounts = createAccounts({
+    ...base,
+    devices,
+    tokenCache,
+    onDeactivated: (userId) => profileRooms.leaveAll(userId, memberships),
+    options: {
+      passwords: {
+        cost: {
+          memoryKib: config.passwords.memory_kib,
+          iterations: config.passwords.iterations,
+          parallelism: config.passwords.parallelism,
+        },
+        minLength: config.passwords.min_length,
+      },
+      registration: {
+        enabled: config.registration.enabled,
+        requireToken: config.registration.flow === 'token',
+        guests: config.registration.guests,
+      },
+      login: { tokenLifetimeMs: config.sessions.login_token_lifetime },
+      uia: { lifetimeMs: config.sessions.auth_session_lifetime },
+      tokens: {
+        refreshableMs: config.sessions.access_token_lifetime,
+        ...(config.sessions.session_lifetime === null
+          ? {}
+          : { nonRefreshableMs: config.sessions.session_lifetime }),
+      },
+      ...(config.rate_limits.login === false ? {} : { attempts: DEFAULT_ATTEMPTS }),
+      ...(config.registration.shared_secret === undefined
+        ? {}
+        : { registrationSharedSecret: config.registration.shared_secret }),
+    },
+  })
+
+  const typing = createTyping(clock)
+  const typingNotices = createTypingNotices({ context, typing, notifier, sendEphemeral: () => undefined })
+  const receipts = createReceipts({ context, notifier, accountData, unread: rooms.unread, wakeSender })
+  const views = createClientViews({ events: context.events, clock })
+  const services: Services = {
+    nodeInfo,
+    media,
+    serverInfo,
+    devices,
+    accounts,
+    profile,
+    accountData,
+    filters,
+    toDevice,
+    e2ee,
+    sending: createSending(context),
+    roomCreation: createRoomCreation({ context, memberships, memberProfile }),
+    memberships,
+    aliases,
+    pushRules: rooms.pushRules,
+    receipts,
+    typingNotices,
+    publicRooms: createPublicRooms({
+      context,
+      fetchRemote: () => Promise.reject(new MatrixError('M_NOT_FOUND', 'That server is not known here')),
+    }),
+    userDirectory: createUserDirectory({ store }),
+    history: createHistory({ context, views, backfill: () => Promise.resolve(false) }),
+    sync: createSync({
+      context,
+      views,
+      notifier,
+      typing,
+      e2ee,
+      toDevice,
+      pushRules: rooms.pushRules,
+      gate: createSemaphore({ permits: config.limits.concurrent_syncs }),
+      maxTimeoutMs: config.limits.max_sync_timeout,
+    }),
+  }
+  return { services, rooms, transport, notifier, thumbnails }
+}

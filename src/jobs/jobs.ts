@@ -1,0 +1,28 @@
+import type { Services } from '../services/services.js'
+import type { Job } from './schedule.js'
+
+const SECOND = 1_000
+const MINUTE = 60 * SECOND
+const HOUR = 60 * MINUTE
+
+/** All periodic work of a node. */
+export function periodicJobs(services: Services): readonly Job[] {
+  const { accounts, e2ee, media, toDevice, typingNotices } = services
+  return [
+    { name: 'typing.expire', every: SECOND, run: () => typingNotices.expire() },
+    { name: 'e2ee.resync', every: 5 * SECOND, run: () => e2ee.resyncDue() },
+    { name: 'accounts.lastSeen', every: MINUTE, run: () => accounts.lastSeen.flush() },
+    {
+      name: 'accounts.deactivations',
+      every: HOUR,
+      atStart: true,
+      run: () => accounts.credentials.resumeDeactivations(),
+    },
+    { name: 'e2ee.cleanUp', every: HOUR, run: () => e2ee.cleanUp() },
+    { name: 'toDevice.cleanUp', every: HOUR, run: () => toDevice.cleanUp() },
+    { name: 'media.announced', every: HOUR, run: () => media.expireAnnounced() },
+    { name: 'media.remote', every: HOUR, run: () => media.evictRemote() },
+    { name: 'media.sweep', every: 24 * HOUR, atStart: true, run: () => media.sweep() },
+    { name: 'sending.forgetTransactions', every: HOUR, run: () => services.sending.forgetOldTransactions() },
+  ]
+}

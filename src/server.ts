@@ -1,0 +1,179 @@
+import { readFileSync } from 'node:fs'
+import { createServer as createHttpServer, type Server } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { rateLimits } from './composition/options.js'
+import { buildServices, type Built } from './composition/services.js'
+import type { Config } from './config/schema.js'
+import { createApp } from './http/app.js'
+import { accountRoutes } from './http/client/account-routes.js'
+import { e2eeRoutes } from './http/client/e2ee-routes.js'
+import { roomRoutes } from './http/client/room-routes.js'
+import { federationMediaRoutes, mediaRoutes } from './http/media/routes.js'
+import { createRateLimiter } from './http/rate-limit.js'
+import type { Route } from './http/route.js'
+import { e2eeFederationRoutes } from './http/server-server/e2ee-routes.js'
+import { nodeRoutes } from './http/well-known/routes.js'
+import { periodicJobs } from './jobs/jobs.js'
+import { startJobs } from './jobs/schedule.js'
+import { systemClock } from './platform/clock.js'
+import { createSigner, parseKeyFile } from './platform/ed25519.js'
+import { createLogger, type Logger } from './platform/logger.js'
+import { createMetrics } from './platform/metrics.js'
+import { systemRandom } from './platform/random.js'
+import type { Services } from './services/services.js'
+import { createNodeMetrics, type NodeMetrics } from './services/node-metrics.js'
+import { openPostgres } from './storage/postgres-store.js'
+import { openSqlite } from './storage/sqlite-store.js'
+import type { StoreObserver } from './storage/observer.js'
+import type { Store } from './storage/tx.js'
+
+export interface ServerOptions {
+  readonly logger?: Logger
+  /** The store can write no more: the process should end and be started again. */
+  onFault?(error: Error): void
+}
+
+export interface RunningServer {
+  /** `listener 0`, …: where each listener of the configuration really listens. */
+  readonly addresses: Readonly<Record<string, string>>
+  readonly services: Services
+  close(): Promise<void>
+}
+
+type Resource = Config['listeners'][number]['resources'][number]
+
+/** Every route, by the listener resource that serves it. */
+const ROUTES: Readonly<Record<Resource, readonly Route[]>> = {
+  client: [...roomRoutes, ...e2eeRoutes, ...accountRoutes, ...nodeRoutes.client],
+  media: mediaRoutes,
+  federation: [...e2eeFederationRoutes, ...federationMediaRoutes, ...nodeRoutes.federation],
+  metrics: nodeRoutes.metrics,
+  health: nodeRoutes.health,
+}
+
+/** All routes of a node with everything switched on. */
+export const allRoutes: readonly Route[] = Object.values(ROUTES).flat()
+
+/** Builds and starts a node. Rejects when the store, the key or an address cannot be had. */
+export async function startServer(config: Config, options: ServerOptions = {}): Promise<RunningServer> {
+  const logger = options.logger ?? createLogger({ level: config.logging.level })
+  const metrics = config.metrics.enabled ? createMetrics() : undefined
+  const nodeMetrics = metrics === undefined ? undefined : createNodeMetrics(metrics)
+  const signer = createSigner(parseKeyFile(readFileSync(config.signing_key_path, 'utf8'))[0]!)
+  const store = await openStore(config, logger, nodeMetrics?.onStore, options.onFault)
+  const stopping = new AbortController()
+  const servers: Server[] = []
+  let built: Built | undefined
+  let jobs: { stop(): Promise<void> } | undefined
+
+  async function close(): Promise<void> {
+    stopping.abort()
+    await Promise.all(servers.map(closeListener))
+    await jobs?.stop()
+    await built?.services.accounts.lastSeen.flush()
+    await built?.thumbnails.close()
+    await built?.transport.close()
+    await store.close()
+  }
+
+  try {
+    built = await buildServices({
+      config,
+      store,
+      clock: systemClock,
+      random: systemRandom,
+      logger,
+      signer,
+      metrics,
+    })
+    const { services } = built
+    const addresses: Record<string, string> = {}
+    for (const [i, listener] of config.listeners.entries()) {
+      const server = createListener(config, listener, built, logger, stopping.signal, nodeMetrics)
+      addresses[`listener ${i}`] = await listen(server, listener)
+      servers.push(server)
+    }
+    jobs = startJobs(periodicJobs(services), { clock: systemClock, logger })
+    return { addresses, services, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+function openStore(
+  config: Config,
+  logger: Logger,
+  observe: StoreObserver | undefined,
+  onFault: ServerOptions['onFault'],
+): Promise<Store> {
+  const common = { logger, ...(observe === undefined ? {} : { observe }) }
+  if (config.database.driver === 'postgres') {
+    return openPostgres({ ...common, connectionString: config.database.url })
+  }
+  return openSqlite({ ...common, path: config.database.path, ...(onFault === undefined ? {} : { onFault }) })
+}
+
+function createListener(
+  config: Config,
+  listener: Config['listeners'][number],
+  built: Built,
+  logger: Logger,
+  stopping: AbortSignal,
+  nodeMetrics: NodeMetrics | undefined,
+): Server {
+  const { services, transport } = built
+  const app = createApp({
+    routes: listener.resources.flatMap((resource) => ROUTES[resource]),
+    services,
+    logger,
+    clock: systemClock,
+    rateLimiter: createRateLimiter(rateLimits(config), systemClock),
+    trustedProxies: config.trusted_proxies,
+    stopping,
+    authenticate: services.accounts.authenticate,
+    authenticateServer: (request) => transport.requestAuth.verify(request),
+    admitServer: (authorization) => transport.requestAuth.admit(authorization),
+    ...(nodeMetrics === undefined ? {} : { onAnswer: nodeMetrics.onAnswer }),
+  })
+  const limits = {
+    // A slow sender is cut off; long polls wait for us, not for the client.
+    headersTimeout: 20_000,
+    requestTimeout: 10 * 60_000,
+    keepAliveTimeout: 65_000,
+    maxHeaderSize: 32 * 1024,
+  }
+  const handler = app.callback()
+  if (listener.tls === undefined) return createHttpServer(limits, (req, res) => void handler(req, res))
+  const tls = {
+    cert: readFileSync(listener.tls.certificate),
+    key: readFileSync(listener.tls.key),
+    minVersion: 'TLSv1.2' as const,
+  }
+  return createHttpsServer({ ...limits, ...tls }, (req, res) => void handler(req, res))
+}
+
+function listen(server: Server, { address, port, tls }: Config['listeners'][number]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, address, () => {
+      server.off('error', reject)
+      const bound = server.address() as AddressInfo
+      const host = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address
+      resolve(`${tls === undefined ? 'http' : 'https'}://${host}:${bound.port}`)
+    })
+  })
+}
+
+/** Answers what is under way; idle connections end at once, the others after a grace. */
+function closeListener(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const force = setTimeout(() => server.closeAllConnections(), 3_000)
+    server.close(() => {
+      clearTimeout(force)
+      resolve()
+    })
+    server.closeIdleConnections()
+  })
+}
