@@ -45,6 +45,14 @@ describe('POST /register', () => {
     expect((await request('GET', `profile/@alice:${SERVER_NAME}`)).body).toEqual({ displayname: 'alice' })
   })
 
+  it.each([{}, { auth: {} }, { auth: null }, { auth: [] }])('tells the flows to %j', async (body) => {
+    await start(OPEN)
+    expect(await register(body)).toMatchObject({
+      status: 401,
+      body: { flows: [{ stages: ['m.login.dummy'] }] },
+    })
+  })
+
   it('picks a name when none is given, and logs nobody in when told so', async () => {
     await start(OPEN)
     const done = await register({ password: PASSWORD, inhibit_login: true, ...dummy })

@@ -77,7 +77,12 @@ describe('POST /login', () => {
     [400, 'M_MISSING_PARAM', { type: 'm.login.password', user: 'alice' }],
     [400, 'M_BAD_JSON', { type: 'm.login.password', user: 'alice', password: null }],
     [400, 'M_MISSING_PARAM', { type: 'm.login.password', identifier: { type: 'm.id.user' }, password: 'x' }],
-    [400, 'M_UNKNOWN', { type: 'm.login.password', identifier: { type: 'm.id.thirdparty' }, password: 'x' }],
+    [
+      403,
+      'M_FORBIDDEN',
+      { type: 'm.login.password', identifier: { type: 'm.id.thirdparty' }, password: 'x' },
+    ],
+    [400, 'M_UNKNOWN', { type: 'm.login.password', identifier: { type: 'm.id.other' }, password: 'x' }],
     [403, 'M_FORBIDDEN', { type: 'm.login.password', user: 'alice', password: 'wrong' }],
     [403, 'M_FORBIDDEN', { type: 'm.login.password', user: 'a\u0000', password: PASSWORD }],
     [403, 'M_FORBIDDEN', { type: 'm.login.token', token: 'wrong' }],

@@ -99,6 +99,10 @@ const PLAIN: Omit<Account, 'userId'> = {
   registrationToken: undefined,
 }
 
+/** An empty `auth` only asks for the flows, as some clients do before they have a password. */
+const triesAStage = (auth: Json | undefined): boolean =>
+  isObject(auth) && (auth['type'] !== undefined || auth['session'] !== undefined)
+
 const inUse = (): MatrixError => new MatrixError('M_USER_IN_USE', 'The user name is taken')
 
 export function createRegistration(deps: RegistrationDeps): Registration {
@@ -156,7 +160,7 @@ export function createRegistration(deps: RegistrationDeps): Registration {
       // The specification wants these errors before interactive authentication begins.
       let userId = wish.username === undefined ? undefined : await checkName(wish.username)
       if (wish.password !== undefined) passwords.check(wish.password)
-      else if (isObject(wish.auth)) throw missingParam('Missing password')
+      else if (triesAStage(wish.auth)) throw missingParam('Missing password')
       if (wish.deviceId !== undefined) deviceWish(random, wish.deviceId, undefined)
 
       // The body is not bound: it decides whose account it will be, and the stages prove nothing about that.

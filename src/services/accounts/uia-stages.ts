@@ -24,13 +24,18 @@ export type Stages = ReadonlyMap<string, Stage>
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
 
-/** The name in an `identifier` of type `m.id.user`, or in the old `user` field. */
+/**
+ * The name in an `identifier` of type `m.id.user`, or in the old `user` field.
+ * Throws M_FORBIDDEN for identifiers of third parties, M_UNKNOWN for those of unknown type.
+ */
 export function identifiedUser(auth: JsonObject): string | undefined {
   const identifier = auth['identifier']
   if (isObject(identifier)) {
-    if (identifier['type'] !== 'm.id.user')
-      throw new MatrixError('M_UNKNOWN', 'Only identifiers of type m.id.user are supported', {}, 400)
-    return text(identifier['user'])
+    const type = identifier['type']
+    if (type === 'm.id.user') return text(identifier['user'])
+    // No account has a third-party identifier, so that each of them is an unknown one.
+    if (type === 'm.id.thirdparty' || type === 'm.id.phone') throw wrongPassword()
+    throw new MatrixError('M_UNKNOWN', 'This type of identifier is not supported', {}, 400)
   }
   return text(auth['user'])
 }
