@@ -3,6 +3,7 @@ import type { RoomVersionRules } from '../../core/room-version/rules.js'
 import type { Clock } from '../../platform/clock.js'
 import type { Logger } from '../../platform/logger.js'
 import { serverNameOf } from '../../core/ids/server-name-of.js'
+import { deleteStaged } from '../../storage/tables/staging.js'
 import type { Store, Tx } from '../../storage/tx.js'
 import type { Nids } from './nids.js'
 import { persistRoom, StaleRoom, type Persisted } from './persist.js'
@@ -156,6 +157,7 @@ export function createRoomWriter(deps: RoomWriterDeps): RoomWriter {
   }
 
   function* write(room: WorkingRoom): Tx<Persisted> {
+    yield* deleteStaged(room.settled)
     const persisted = yield* persistRoom(room, deps.clock.now(), deps.readers.serverName)
     const { serverName } = deps.readers
     const changes = room.pending.flatMap((item) => memberChanges(item.stateChanges))
@@ -202,14 +204,20 @@ export function createRoomWriter(deps: RoomWriterDeps): RoomWriter {
 function savepoint(room: WorkingRoom): { rollBack(): void } {
   const { root, heads, roster } = room
   const pending = room.pending.length
+  const settled = room.settled.length
   return {
     rollBack() {
       room.root = root
       room.heads = heads
       room.roster = roster
-      for (const { stored } of room.pending.splice(pending)) {
-        room.byNid.delete(stored.nid)
-        room.byId.delete(stored.event.id)
+      room.settled.splice(settled)
+      room.pending.splice(pending)
+      // A job may have failed between making an event known and adding it.
+      room.byNid.clear()
+      room.byId.clear()
+      for (const { stored } of room.pending) {
+        room.byNid.set(stored.nid, stored)
+        room.byId.set(stored.event.id, stored)
       }
     },
   }

@@ -81,6 +81,8 @@ export interface WorkingRoom {
   readonly newKeys: Map<number, StateKeyRow>
   readonly byNid: Map<number, StoredEvent>
   readonly byId: Map<string, StoredEvent>
+  /** Nids of staged PDUs that this transaction settles: their rows go with it. */
+  readonly settled: number[]
 }
 
 export function openWorkingRoom(base: RoomSnapshot, roster: Roster): WorkingRoom {
@@ -96,6 +98,7 @@ export function openWorkingRoom(base: RoomSnapshot, roster: Roster): WorkingRoom
     newKeys: new Map(),
     byNid: new Map(),
     byId: new Map(),
+    settled: [],
   }
 }
 

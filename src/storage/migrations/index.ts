@@ -6,6 +6,7 @@ import { serverKeys } from './0005-server-keys.js'
 import { e2ee } from './0006-e2ee.js'
 import { outbox } from './0007-outbox.js'
 import { receipts } from './0008-receipts.js'
+import { staging } from './0009-staging.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -19,4 +20,5 @@ export const migrations: readonly Migration[] = [
   e2ee,
   outbox,
   receipts,
+  staging,
 ]

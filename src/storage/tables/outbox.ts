@@ -88,3 +88,40 @@ export function* saveDestination(row: DestinationRow): Tx<void> {
     row.retry_interval,
   )
 }
+
+/** How many EDUs wait for a destination. */
+export function* countEdus(destination: string): Tx<number> {
+  const row = yield* one<{ n: number }>(
+    'SELECT COUNT(*) AS n FROM outbox_edus WHERE destination = ?',
+    destination,
+  )
+  return row?.n ?? 0
+}
+
+/** Deletes the oldest EDUs for a destination, of one type or of any, at most `count`; gives how many went of each type. */
+export function* dropOldestEdus(
+  destination: string,
+  count: number,
+  eduType?: string,
+): Tx<ReadonlyMap<string, number>> {
+  const rows =
+    eduType === undefined
+      ? yield* all<{ nid: number; edu_type: string }>(
+          'SELECT nid, edu_type FROM outbox_edus WHERE destination = ? ORDER BY nid LIMIT ?',
+          destination,
+          count,
+        )
+      : yield* all<{ nid: number; edu_type: string }>(
+          'SELECT nid, edu_type FROM outbox_edus WHERE destination = ? AND edu_type = ? ORDER BY nid LIMIT ?',
+          destination,
+          eduType,
+          count,
+        )
+  yield* run(
+    'DELETE FROM outbox_edus WHERE nid IN (??)',
+    rows.map((row) => row.nid),
+  )
+  const dropped = new Map<string, number>()
+  for (const row of rows) dropped.set(row.edu_type, (dropped.get(row.edu_type) ?? 0) + 1)
+  return dropped
+}
