@@ -4,7 +4,7 @@
  *   node scripts/oracle/run.mjs [--dags 5000] [--versions 1,2,…,12] [--seed 1] [--processes 2] [--no-floors]
  *
  * Prints a table of room versions; ends with 1 when a difference is not explained, when a floor is missed (some kind
- * of event or conflict hardly occurred), or when the oracle failed. A difference is printed as the smallest room found.
+ * of event or conflict hardly occurred; from 500 rooms on), or when the oracle failed. A difference is printed as the smallest room found.
  */
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
@@ -42,7 +42,10 @@ function shard(index, python) {
   createInterface({ input: child.stdout }).on('line', (line) => {
     const report = JSON.parse(line)
     if (report.difference !== undefined) console.log(report.difference)
-    else reports.push(report)
+    else {
+      reports.push(report)
+      process.stderr.write(`process ${index + 1} of ${processes}: version ${report.version} compared\n`)
+    }
   })
   return new Promise((resolve) => {
     child.on('close', (code) => {
@@ -76,7 +79,7 @@ for (const version of versions) {
   for (const name of explained) console.log(`version ${version}: ${sum(name)} × ${name}`)
   const tally = Object.fromEntries(parts.flatMap(({ tally: part }) => Object.keys(part)).map((name) => [name, sum(name)]))
   for (const floor of parts[0]?.floors ?? []) {
-    if (sum('rooms') < (floor.leastRooms ?? 100)) continue
+    if (sum('rooms') < (floor.leastRooms ?? 500)) continue
     const share = (tally[floor.name] ?? 0) / Math.max(1, tally[floor.of] ?? 0)
     if (share < floor.fraction) missed.push(`version ${version}: ${floor.name} are ${share.toFixed(4)} of ${floor.of}, less than ${floor.fraction}`)
   }

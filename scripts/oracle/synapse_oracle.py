@@ -9,7 +9,7 @@ another room that exists to be cited wrongly. `loose` are PDUs judged alone (for
 Answers one JSON line per room; a state is the sorted list of the indices of its events:
 
     {"events": [{"id", "ok", "stage", "why", "before", "hash", "ref", "redacted"}, ...],
-     "leaves": [...], "loose": [{"ok", "why", "id", "hash", "ref", "redacted"}, ...]}
+     "leaves": [...], "loose": [{"ok", "why", "id", "hash", "ref", "redacted", "hashOk"}, ...]}
 
 A room on which Synapse's resolution raises is answered as far as it came, with `"crash": "why"` beside.
 
@@ -173,16 +173,16 @@ class NothingStored:
         )
 
 
-def facts(event, pdu, version):
-    redacted = redact_event_dict(version, event.get_pdu_json())
+def facts(event, version):
+    pdu = event.get_pdu_json()
+    redacted = redact_event_dict(version, pdu)
     # Nobody vouches for it: the other side removes it on receipt.
     redacted.pop("unsigned", None)
     return {
         "id": event.event_id,
-        "hash": encode_base64(compute_content_hash(event.get_pdu_json(), hashlib.sha256)[1]),
+        "hash": encode_base64(compute_content_hash(pdu, hashlib.sha256)[1]),
         "ref": encode_base64(compute_event_reference_hash(event)[1]),
         "redacted": encode_base64(hashlib.sha256(encode_canonical_json(redacted)).digest()),
-        "hashOk": _hash_ok(event),
     }
 
 
@@ -207,7 +207,7 @@ def judge_loose(pdu, version):
         # Reading these is what the rest of Synapse does next; a PDU on which that fails never gets further.
         _ = (event.event_id, event.type, event.sender, event.room_id, event.content, event.origin_server_ts)
         _ = (list(event.prev_event_ids()), list(event.auth_event_ids()), event.get_state_key(), event.hashes)
-        return {"ok": True, "why": "", **facts(event, pdu, version)}
+        return {"ok": True, "why": "", "hashOk": _hash_ok(event), **facts(event, version)}
     except EventSizeError as e:
         return {"ok": False, "why": f"size: {e.msg}", "lenient": not e.unpersistable}
     except SynapseError as e:
@@ -266,8 +266,8 @@ def answer_room(request, version, reply):
     cited = set()
     for entry in request["events"]:
         pdu = entry["pdu"]
-        event = check_format(pdu, version)
-        result = facts(event, pdu, version)
+        event = event_from_pdu_json(pdu, version)
+        result = facts(event, version)
         if entry.get("outlier"):
             room.add(event)
             reply["events"].append({**result, "ok": True, "stage": "", "why": "", "before": []})

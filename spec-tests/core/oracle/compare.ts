@@ -90,8 +90,9 @@ function compareFacts(pdu: Pdu, their: TheirEvent, rules: RoomVersionRules): Fou
     ['reference', reference, their.ref],
     ['id', read.event.id, their.id],
     ['hash', contentHash(pdu, rules), their.hash],
-    ['hash-verdict', String(verifyContentHash(pdu, rules)), String(their.hashOk)],
+    ['hash-verdict', String(verifyContentHash(pdu, rules)), their.hashOk?.toString()],
   ] as const) {
+    if (theirs === undefined) continue
     if (ours !== theirs) return { about, ours, theirs, rule: '' }
   }
   return undefined

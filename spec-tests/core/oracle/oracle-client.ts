@@ -13,7 +13,8 @@ export interface TheirEvent {
   readonly hash: string
   readonly ref: string
   readonly redacted: string
-  readonly hashOk: boolean
+  /** Whether the event carries the hash of its own content; only of PDUs judged alone. */
+  readonly hashOk?: boolean
 }
 export interface TheirLoose extends Partial<TheirEvent> {
   readonly ok: boolean
