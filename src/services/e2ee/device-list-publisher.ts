@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../core/json/value.js'
 import { localDevicesOf } from '../../storage/tables/device-keys.js'
-import { insertDeviceListChanges, lastDeviceListChange } from '../../storage/tables/device-list-changes.js'
-import { localUsersSharingRoomsWith, serversSharingRoomsWith } from '../../storage/tables/memberships.js'
+import { insertDeviceListChange, lastDeviceListChange } from '../../storage/tables/device-list-changes.js'
+import { serversSharingRoomsWith } from '../../storage/tables/memberships.js'
 import { enqueueEdus, type OutboxEdu } from '../../storage/tables/outbox.js'
 import { allocatePosition } from '../../storage/tables/positions.js'
 import type { Tx } from '../../storage/tx.js'
@@ -9,13 +9,17 @@ import { ANOTHER_SERVER, localUserKeys } from './user-keys.js'
 
 /** Whom to wake once a transaction is durable. */
 export interface Wake {
+  /** Their own syncs, and those of everybody here who shares a room with them. */
+  readonly sharersOf: readonly string[]
+  /** Their own syncs alone. */
   readonly users: readonly string[]
   readonly destinations: readonly string[]
 }
 
-export const NOBODY: Wake = { users: [], destinations: [] }
+export const NOBODY: Wake = { sharersOf: [], users: [], destinations: [] }
 
 export const joinWakes = (a: Wake, b: Wake): Wake => ({
+  sharersOf: [...new Set([...a.sharersOf, ...b.sharersOf])],
   users: [...new Set([...a.users, ...b.users])],
   destinations: [...new Set([...a.destinations, ...b.destinations])],
 })
@@ -63,24 +67,22 @@ export function* publishDevices(
   const last = deviceIds.at(-1)
   if (last === undefined) return NOBODY
   const destinations = yield* serversSharingRoomsWith(userId)
-  const users = yield* localUsersSharingRoomsWith(userId)
   const device = destinations.length === 0 ? undefined : yield* describeDevice(userId, last, displayNames)
   const previous = yield* lastDeviceListChange(userId)
   const pos = yield* allocatePosition()
-  yield* insertDeviceListChanges([userId], pos)
+  yield* insertDeviceListChange(userId, pos)
   if (device !== undefined) {
     // An update without predecessor makes its receiver fetch the list: one message for any number of devices.
     const prev = deviceIds.length > 1 || previous === undefined ? [] : [previous]
     const content = { ...device, stream_id: pos, prev_id: prev }
     yield* enqueueEdus(toEach(destinations, 'm.device_list_update', deviceListKey(userId), content))
   }
-  return { users: [userId, ...users], destinations }
+  return { sharersOf: [userId], users: [], destinations }
 }
 
 /** Post: as `publishDevices`, for the user's master and self-signing key. */
 export function* publishSigningKeys(userId: string): Tx<Wake> {
   const destinations = yield* serversSharingRoomsWith(userId)
-  const users = yield* localUsersSharingRoomsWith(userId)
   if (destinations.length > 0) {
     const keys = (yield* localUserKeys([userId], ANOTHER_SERVER, false)).get(userId)
     const content: JsonObject = {
@@ -93,8 +95,8 @@ export function* publishSigningKeys(userId: string): Tx<Wake> {
       yield* enqueueEdus(toEach(destinations, type, `${type} ${userId}`, content))
   }
   const pos = yield* allocatePosition()
-  yield* insertDeviceListChanges([userId], pos)
-  return { users: [userId, ...users], destinations }
+  yield* insertDeviceListChange(userId, pos)
+  return { sharersOf: [userId], users: [], destinations }
 }
 
 /**

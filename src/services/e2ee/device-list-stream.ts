@@ -7,11 +7,11 @@ import {
   memberDeltasInRoomsOf,
   ownMemberDeltas,
   roomsWithOwnChange,
+  sharingAmongMany,
   userSignatureChangesBetween,
   usersWithDeltaIn,
   type MemberDelta,
 } from '../../storage/tables/device-list-changes.js'
-import { usersSharingRoomsAmong } from '../../storage/tables/memberships.js'
 import type { Tx } from '../../storage/tx.js'
 import { chunks } from './results.js'
 
@@ -81,7 +81,8 @@ export function* deviceListsBetween(userId: string, from: number, to: number): T
   const goers = new Set<string>()
 
   const rooms = yield* ownRooms(userId, from, to)
-  for (const other of yield* joinedUsersOf(rooms.joined)) news.add(other)
+  const sharing = new Set(yield* joinedUsersOf(rooms.joined))
+  for (const other of sharing) news.add(other)
   for (const other of yield* joinedUsersOf(rooms.left)) goers.add(other)
   // Those who left the same room in the same time, before or after the user.
   for (const other of yield* usersWithDeltaIn(rooms.left, from, to)) goers.add(other)
@@ -102,10 +103,11 @@ export function* deviceListsBetween(userId: string, from: number, to: number): T
     }
   }
 
-  const candidates = [...new Set([...news, ...goers])].filter((other) => other !== userId)
-  const sharing = new Set<string>()
+  const candidates = [...new Set([...news, ...goers])].filter(
+    (other) => other !== userId && !sharing.has(other),
+  )
   for (const part of chunks(candidates, CANDIDATES)) {
-    for (const other of yield* usersSharingRoomsAmong(userId, part)) sharing.add(other)
+    for (const other of yield* sharingAmongMany(userId, part)) sharing.add(other)
   }
   const changed = new Set([...news].filter((other) => other === userId || sharing.has(other)))
   for (const other of yield* userSignatureChangesBetween(userId, from, to)) changed.add(other)

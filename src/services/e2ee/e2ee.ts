@@ -11,10 +11,10 @@ import {
   followedWithoutSharing,
   forgetRemoteUsers,
 } from '../../storage/tables/device-keys.js'
-import { localUsersSharingRoomsWith, serversSharingRoomsWith } from '../../storage/tables/memberships.js'
+import { serversSharingRoomsWith } from '../../storage/tables/memberships.js'
 import {
   deleteClaimedOneTimeKeys,
-  deleteKeysOfDevice,
+  deleteKeysOfDevices,
   fallbackKeysOfDevice,
   keyCountPosition,
 } from '../../storage/tables/one-time-keys.js'
@@ -35,6 +35,7 @@ import {
   type UserDevicesAnswer,
 } from './query-keys.js'
 import { createRemoteDevices } from './remote-devices.js'
+import { createSharerWaker } from './sharer-waker.js'
 import { uploadCrossSigning, type ConfirmByUser } from './upload-cross-signing.js'
 import { keyCounts, uploadKeys, type KeyCounts } from './upload-keys.js'
 import { uploadSignatures } from './upload-signatures.js'
@@ -127,11 +128,12 @@ export interface E2ee {
 const CLEAN_BATCH = 1_000
 
 export function createE2ee(deps: E2eeDeps): E2ee {
-  const { store, clock, notifier, wakeSender } = deps
+  const { store, clock, wakeSender } = deps
   const displayNamesOverFederation = deps.options?.displayNamesOverFederation ?? false
   const requests = createKeyRequests(deps)
-  const remote = createRemoteDevices({ ...deps, requests })
-  const shared = { ...deps, requests, remote, displayNamesOverFederation }
+  const waker = createSharerWaker(deps)
+  const remote = createRemoteDevices({ ...deps, requests, waker })
+  const shared = { ...deps, requests, waker, remote, displayNamesOverFederation }
   const keyBackup = createKeyBackup({
     store,
     ...(deps.options?.keyBackup === undefined ? {} : { limits: deps.options.keyBackup }),
@@ -148,14 +150,8 @@ export function createE2ee(deps: E2eeDeps): E2ee {
   }
 
   async function afterDevicesChanged(userId: string): Promise<void> {
-    const { users, servers } = await store.read('e2ee.sharers', function* () {
-      return {
-        users: yield* localUsersSharingRoomsWith(userId),
-        servers: yield* serversSharingRoomsWith(userId),
-      }
-    })
-    notifier.notify([userId, ...users])
-    wakeSender(servers)
+    waker.wake([userId])
+    wakeSender(await store.read('e2ee.sharingServers', () => serversSharingRoomsWith(userId)))
   }
 
   return {
@@ -164,7 +160,7 @@ export function createE2ee(deps: E2eeDeps): E2ee {
     queryKeys: (viewer, body) => queryKeys(shared, viewer, body),
     claimKeys: (body) => claimKeys(shared, body),
     uploadSignatures: (userId, body) => uploadSignatures({ ...shared, fetchMasterKey }, userId, body),
-    uploadCrossSigning: (requester, body, ip) => uploadCrossSigning(deps, requester, body, ip),
+    uploadCrossSigning: (requester, body, ip) => uploadCrossSigning(shared, requester, body, ip),
     async keysChanges(userId, fromToken, toToken) {
       const from = deps.parsePosition(fromToken)
       const bound = Math.min(deps.parsePosition(toToken), await store.position())
@@ -182,11 +178,9 @@ export function createE2ee(deps: E2eeDeps): E2ee {
     },
 
     *onDevicesDeleted(userId, deviceIds) {
-      for (const deviceId of deviceIds) {
-        yield* deleteDeviceKeys(userId, deviceId)
-        yield* deleteKeysOfDevice(userId, deviceId)
-        yield* deleteSignaturesOn(userId, deviceId)
-      }
+      yield* deleteDeviceKeys(userId, deviceIds)
+      yield* deleteKeysOfDevices(userId, deviceIds)
+      yield* deleteSignaturesOn(userId, deviceIds)
       yield* publish(userId, deviceIds)
     },
     onDevicesChanged: publish,
@@ -232,6 +226,9 @@ export function createE2ee(deps: E2eeDeps): E2ee {
       }
       await keyBackup.sweep()
     },
-    idle: () => remote.idle(),
+    async idle() {
+      await remote.idle()
+      await waker.idle()
+    },
   }
 }

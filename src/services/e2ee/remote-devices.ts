@@ -4,7 +4,6 @@ import { isObject, type Json, type JsonObject, ownValue } from '../../core/json/
 import { backoffDelay } from '../../platform/backoff.js'
 import type { Clock } from '../../platform/clock.js'
 import type { Logger } from '../../platform/logger.js'
-import type { Notifier } from '../../platform/notifier.js'
 import type { Random } from '../../platform/random.js'
 import {
   crossSigningKeysOf,
@@ -12,8 +11,7 @@ import {
   upsertCrossSigningKeys,
 } from '../../storage/tables/cross-signing.js'
 import * as rows from '../../storage/tables/device-keys.js'
-import { insertDeviceListChanges } from '../../storage/tables/device-list-changes.js'
-import { localUsersSharingRoomsWith } from '../../storage/tables/memberships.js'
+import { insertDeviceListChange } from '../../storage/tables/device-list-changes.js'
 import { allocatePosition } from '../../storage/tables/positions.js'
 import type { Store, Tx } from '../../storage/tx.js'
 import type { KeyRequests } from './key-federation.js'
@@ -26,13 +24,14 @@ import {
   remoteSigningKey,
   type RemoteList,
 } from './remote-answers.js'
+import type { SharerWaker } from './sharer-waker.js'
 
 export interface RemoteDevicesDeps {
   readonly store: Store
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
-  readonly notifier: Notifier
+  readonly waker: SharerWaker
   readonly requests: KeyRequests
 }
 
@@ -56,11 +55,10 @@ const BACKOFF = { initialMs: 2_000, maxMs: 600_000, factor: 2, jitter: 0.2 }
 const RECENT_IDS = 20
 const DUE_AT_ONCE = 50
 
-/** Post: /sync tells of the user to those here who share a room with them; gives whom to wake. */
+/** Post: /sync tells of the user to those here who share a room with them; gives whose sharers to wake. */
 function* tellOfRemoteUser(userId: string): Tx<readonly string[]> {
-  const users = yield* localUsersSharingRoomsWith(userId)
-  if (users.length > 0) yield* insertDeviceListChanges([userId], yield* allocatePosition())
-  return users
+  yield* insertDeviceListChange(userId, yield* allocatePosition())
+  return [userId]
 }
 
 function parseIds(text: string): readonly number[] {
@@ -71,7 +69,7 @@ function parseIds(text: string): readonly number[] {
 const isNew = (row: rows.RemoteDeviceListRow): boolean => row.recent_ids === '[]'
 
 export function createRemoteDevices(deps: RemoteDevicesDeps): RemoteDevices {
-  const { store, clock, random, logger, notifier, requests } = deps
+  const { store, clock, random, logger, waker, requests } = deps
   const fetching = new Map<string, Promise<ResyncResult>>()
 
   async function begin(userId: string, server: string): Promise<rows.RemoteDeviceListRow | undefined> {
@@ -111,7 +109,7 @@ export function createRemoteDevices(deps: RemoteDevicesDeps): RemoteDevices {
       if (isNew(before) || goneIds.length + changed.length + keys === 0) return []
       return yield* tellOfRemoteUser(userId)
     })
-    notifier.notify(users)
+    waker.wake(users)
   }
 
   async function fail(userId: string, before: rows.RemoteDeviceListRow, error: unknown): Promise<void> {
@@ -128,7 +126,7 @@ export function createRemoteDevices(deps: RemoteDevicesDeps): RemoteDevices {
       // Clients learn at once that what they know is outdated, and again when it is mended.
       return failures === 1 ? yield* tellOfRemoteUser(userId) : []
     })
-    notifier.notify(users)
+    waker.wake(users)
   }
 
   async function fetchList(userId: string, timeoutMs: number): Promise<ResyncResult> {
@@ -180,14 +178,14 @@ export function createRemoteDevices(deps: RemoteDevicesDeps): RemoteDevices {
       const { users, retryAt } = await store.write('e2ee.deviceListUpdate', () =>
         applyUpdate(update, origin, now),
       )
-      notifier.notify(users)
+      waker.wake(users)
       if (retryAt !== undefined) kick(update.userId, retryAt)
     },
     async onSigningKeyUpdate(origin, content) {
       const userId = ownValue(content, 'user_id')
       if (typeof userId !== 'string' || parseUserId(userId)?.domain !== origin) return
       const users = await store.write('e2ee.signingKeyUpdate', () => applySigningKeys(userId, content))
-      notifier.notify(users)
+      waker.wake(users)
     },
     async idle() {
       while (fetching.size > 0) await Promise.all(fetching.values())

@@ -20,6 +20,7 @@ import type { Requester } from '../requester.js'
 import { publishSigningKeys, type Wake } from './device-list-publisher.js'
 import { readCrossSigningKey, type CrossSigningKey } from './key-formats.js'
 import { sameKey } from './same-key.js'
+import type { SharerWaker } from './sharer-waker.js'
 
 /** Returns once the user has confirmed the request by interactive authentication; throws InteractiveAuthRequired until then. */
 export type ConfirmByUser = (confirmation: {
@@ -36,6 +37,7 @@ export type ConfirmByUser = (confirmation: {
 export interface UploadCrossSigningDeps {
   readonly store: Store
   readonly notifier: Notifier
+  readonly waker: SharerWaker
   readonly wakeSender: (destinations: readonly string[]) => void
   readonly confirmByUser: ConfirmByUser
 }
@@ -112,6 +114,7 @@ export async function uploadCrossSigning(
 
   const wake = await deps.store.write('e2ee.uploadCrossSigning', () => storeKeys(userId, keys, before))
   deps.notifier.notify(wake.users)
+  deps.waker.wake(wake.sharersOf)
   deps.wakeSender(wake.destinations)
   return {}
 }
@@ -142,7 +145,7 @@ function* storeKeys(
   }
   const newMaster = keys.get('master')
   if (newMaster !== undefined && oldMaster !== undefined && newMaster.publicKey !== oldMaster.public_key) {
-    yield* deleteSignaturesOn(userId, oldMaster.public_key)
+    yield* deleteSignaturesOn(userId, [oldMaster.public_key])
     // They hang on the old master key.
     yield* deleteCrossSigningKeys(userId, ['self_signing', 'user_signing'])
   }
@@ -157,5 +160,5 @@ function* storeKeys(
   if (keys.has('master') || keys.has('self_signing')) return yield* publishSigningKeys(userId)
   // Nobody else sees the user-signing key.
   yield* insertUserSignatureChanges(userId, [userId], yield* allocatePosition())
-  return { users: [userId], destinations: [] }
+  return { sharersOf: [], users: [userId], destinations: [] }
 }

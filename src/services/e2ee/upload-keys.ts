@@ -20,11 +20,13 @@ import { readDeviceKeys, readOneTimeKeys, type KeyObject, type OneTimeKey } from
 import { limits } from './limits.js'
 import { record, type Checked } from './results.js'
 import { sameKey } from './same-key.js'
+import type { SharerWaker } from './sharer-waker.js'
 
 export interface UploadKeysDeps {
   readonly store: Store
   readonly clock: Clock
   readonly notifier: Notifier
+  readonly waker: SharerWaker
   readonly wakeSender: (destinations: readonly string[]) => void
   readonly displayNamesOverFederation: boolean
 }
@@ -88,7 +90,8 @@ export async function uploadKeys(
     if (added + replaced > 0) yield* recordKeyCountChange([{ userId, deviceId }], yield* allocatePosition())
     return { wake: published, counts: after }
   })
-  deps.notifier.notify([userId, ...wake.users])
+  deps.notifier.notify([userId])
+  deps.waker.wake(wake.sharersOf)
   deps.wakeSender(wake.destinations)
   return { one_time_key_counts: counts }
 }
@@ -100,7 +103,7 @@ function* storeDeviceKeys(userId: string, deviceId: string, keys: KeyObject): Tx
     throw new MatrixError('M_FORBIDDEN', 'The device id is that of a cross-signing key')
   const before = yield* deviceKeysOf(userId, deviceId)
   // What was signed are the old keys.
-  if (before !== undefined && !sameKey(before, keys.json)) yield* deleteSignaturesOn(userId, deviceId)
+  if (before !== undefined && !sameKey(before, keys.json)) yield* deleteSignaturesOn(userId, [deviceId])
   return yield* upsertDeviceKeys(userId, deviceId, keys.json)
 }
 

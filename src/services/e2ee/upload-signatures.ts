@@ -12,6 +12,7 @@ import { deviceKeysOfUsers } from '../../storage/tables/device-keys.js'
 import { insertUserSignatureChanges } from '../../storage/tables/device-list-changes.js'
 import { allocatePosition } from '../../storage/tables/positions.js'
 import type { Store, Tx } from '../../storage/tx.js'
+import type { SharerWaker } from './sharer-waker.js'
 import { signedBytes } from './signed-json.js'
 import { joinWakes, NOBODY, publishDevices, publishSigningKeys, type Wake } from './device-list-publisher.js'
 import { readUserMap } from './key-formats.js'
@@ -21,6 +22,7 @@ import { chunks, record } from './results.js'
 export interface UploadSignaturesDeps {
   readonly store: Store
   readonly notifier: Notifier
+  readonly waker: SharerWaker
   readonly wakeSender: (destinations: readonly string[]) => void
   /** The master key of a user whose keys are not at hand: asks their server. */
   readonly fetchMasterKey: (viewer: string, userId: string) => Promise<JsonObject | undefined>
@@ -191,6 +193,7 @@ export async function uploadSignatures(
     )
   }
   deps.notifier.notify(wake.users)
+  deps.waker.wake(wake.sharersOf)
   deps.wakeSender(wake.destinations)
   return { failures }
 }
@@ -231,7 +234,7 @@ function* storeSignatures(
   displayNames: boolean,
 ): Tx<Wake> {
   if ((yield* upsertSignatures(signatures)) === 0) return NOBODY
-  let wake: Wake = { users: [userId], destinations: [] }
+  let wake: Wake = { sharersOf: [], users: [userId], destinations: [] }
   const mine = signatures.filter((signature) => signature.target_user === userId)
   const others = signatures.filter((signature) => signature.target_user !== userId)
   const signedDevices = mine.map((signature) => signature.target_key).filter((key) => devices.has(key))

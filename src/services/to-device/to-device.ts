@@ -271,7 +271,7 @@ export function createToDevice(deps: ToDeviceDeps): ToDevice {
     },
     deleteToDevice,
     *onDevicesDeleted(userId, deviceIds) {
-      for (const deviceId of deviceIds) yield* rows.deleteToDeviceOfDevice(userId, deviceId)
+      yield* rows.deleteToDeviceOfDevices(userId, deviceIds)
     },
     async cleanUp() {
       const now = clock.now()

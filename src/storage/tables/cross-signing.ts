@@ -62,9 +62,13 @@ export function* upsertSignatures(rows: readonly KeySignatureRow[]): Tx<number> 
   )
 }
 
-/** For a key that is gone or became another one. */
-export function* deleteSignaturesOn(targetUser: string, targetKey: string): Tx<void> {
-  yield* run('DELETE FROM key_signatures WHERE target_user = ? AND target_key = ?', targetUser, targetKey)
+/** For keys that are gone or became others. */
+export function* deleteSignaturesOn(targetUser: string, targetKeys: readonly string[]): Tx<void> {
+  yield* run(
+    'DELETE FROM key_signatures WHERE target_user = ? AND target_key IN (??)',
+    targetUser,
+    targetKeys,
+  )
 }
 
 /** For a signing key that was replaced. */

@@ -70,8 +70,8 @@ export function* deviceKeysOfUsers(userIds: readonly string[]): Tx<readonly Devi
   )
 }
 
-export function* deleteDeviceKeys(userId: string, deviceId: string): Tx<boolean> {
-  return (yield* run('DELETE FROM device_keys WHERE user_id = ? AND device_id = ?', userId, deviceId)) > 0
+export function* deleteDeviceKeys(userId: string, deviceIds: readonly string[]): Tx<void> {
+  yield* run('DELETE FROM device_keys WHERE user_id = ? AND device_id IN (??)', userId, deviceIds)
 }
 
 /** The lists of these users, as far as we follow them. */

@@ -3,17 +3,18 @@ import { all, many, one, run, type Tx } from '../tx.js'
 /** Rows kept for each user: enough to answer for token pairs of the recent past. */
 const KEPT = 10
 
-/** Pre: `pos` was allocated in this body. Post: /sync of those who share a room with them tells of these users. */
-export function* insertDeviceListChanges(userIds: readonly string[], pos: number): Tx<void> {
-  yield* many(
+/** Pre: `pos` was allocated in this body. Post: /sync of those who share a room with the user tells of them. */
+export function* insertDeviceListChange(userId: string, pos: number): Tx<void> {
+  yield* run(
     'INSERT INTO device_list_changes (user_id, pos) VALUES (?, ?) ON CONFLICT DO NOTHING',
-    userIds.map((userId) => [userId, pos]),
+    userId,
+    pos,
   )
   yield* run(
-    `DELETE FROM device_list_changes WHERE user_id IN (??) AND pos <= (
-       SELECT o.pos FROM device_list_changes o WHERE o.user_id = device_list_changes.user_id
-       ORDER BY o.pos DESC LIMIT 1 OFFSET ${KEPT})`,
-    userIds,
+    `DELETE FROM device_list_changes WHERE user_id = ? AND pos <= (
+       SELECT o.pos FROM device_list_changes o WHERE o.user_id = ? ORDER BY o.pos DESC LIMIT 1 OFFSET ${KEPT})`,
+    userId,
+    userId,
   )
 }
 
@@ -162,4 +163,30 @@ export function* joinedRoomNids(userId: string): Tx<readonly number[]> {
     userId,
   )
   return rows.map((row) => row.room_nid)
+}
+
+/**
+ * Of `candidates`, those who have joined a room that `userId` has joined. For many candidates: each costs a few look-ups,
+ * however many rooms the user has.
+ */
+export function* sharingAmongMany(userId: string, candidates: readonly string[]): Tx<readonly string[]> {
+  if (candidates.length === 0) return []
+  const rows = yield* all<{ user_id: string }>(
+    `SELECT DISTINCT o.user_id FROM memberships o WHERE o.user_id IN (??) AND o.membership = 'join' AND EXISTS (
+       SELECT 1 FROM memberships m WHERE m.room_nid = o.room_nid AND m.user_id = ? AND m.membership = 'join')`,
+    candidates,
+    userId,
+  )
+  return rows.map((row) => row.user_id)
+}
+
+/** Local users who have joined a room that one of `userIds` has joined too. */
+export function* localUsersSharingWithAny(userIds: readonly string[]): Tx<readonly string[]> {
+  const rows = yield* all<{ user_id: string }>(
+    `SELECT DISTINCT o.user_id FROM (
+       SELECT DISTINCT room_nid FROM memberships WHERE user_id IN (??) AND membership = 'join') r
+     JOIN memberships o ON o.room_nid = r.room_nid AND o.local = 1 AND o.membership = 'join'`,
+    userIds,
+  )
+  return rows.map((row) => row.user_id)
 }

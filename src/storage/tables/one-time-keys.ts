@@ -177,8 +177,8 @@ export function* keyCountPosition(userId: string, deviceId: string): Tx<number |
   return row?.pos
 }
 
-export function* deleteKeysOfDevice(userId: string, deviceId: string): Tx<void> {
-  yield* run('DELETE FROM one_time_keys WHERE user_id = ? AND device_id = ?', userId, deviceId)
-  yield* run('DELETE FROM fallback_keys WHERE user_id = ? AND device_id = ?', userId, deviceId)
-  yield* run('DELETE FROM key_count_changes WHERE user_id = ? AND device_id = ?', userId, deviceId)
+/** One-time and fallback keys. */
+export function* deleteKeysOfDevices(userId: string, deviceIds: readonly string[]): Tx<void> {
+  for (const table of ['one_time_keys', 'fallback_keys', 'key_count_changes'])
+    yield* run(`DELETE FROM ${table} WHERE user_id = ? AND device_id IN (??)`, userId, deviceIds)
 }

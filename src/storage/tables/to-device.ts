@@ -128,9 +128,9 @@ export function* toDevicePositionAt(
   return row?.pos
 }
 
-export function* deleteToDeviceOfDevice(userId: string, deviceId: string): Tx<void> {
-  yield* run('DELETE FROM to_device_messages WHERE user_id = ? AND device_id = ?', userId, deviceId)
-  yield* run('DELETE FROM to_device_queues WHERE user_id = ? AND device_id = ?', userId, deviceId)
+export function* deleteToDeviceOfDevices(userId: string, deviceIds: readonly string[]): Tx<void> {
+  for (const table of ['to_device_messages', 'to_device_queues'])
+    yield* run(`DELETE FROM ${table} WHERE user_id = ? AND device_id IN (??)`, userId, deviceIds)
 }
 
 /** Devices that have not fetched what came before `before`, with the newest such position of each. */
