@@ -1,20 +1,18 @@
-import { powerLevelsOf } from '../../core/auth/power-levels.js'
 import { MatrixError, forbidden, invalidParam } from '../../core/errors.js'
 import { isRoomAlias } from '../../core/ids/room-alias.js'
 import { serverNameOf } from '../../core/ids/server-name-of.js'
 import { parseUserId } from '../../core/ids/user-id.js'
-import { isObject, type JsonObject } from '../../core/json/value.js'
+import type { JsonObject } from '../../core/json/value.js'
 import { joinedRoomIds, membershipOf, type MembershipRow } from '../../storage/tables/memberships.js'
-import { all } from '../../storage/tx.js'
 import type { Requester } from '../requester.js'
 import type { Aliases } from './aliases.js'
 import { applyEvent } from './apply-event.js'
-import { notInRoom, readState, type RoomsContext } from './context.js'
+import { notInRoom, type RoomsContext } from './context.js'
+import { isResident, joinAuthority } from './join-authoriser.js'
 import { addLocalEvent, judgeLocalEvent, prepareLocalEvent, type Draft } from './local-event.js'
 import type { OutsideMemberships } from './outside-memberships.js'
 import type { RemoteMemberships } from './remote-memberships.js'
 import { refuseSuspended } from './send.js'
-import { mapKey } from './state-store.js'
 import type { RoomSnapshot } from './working-room.js'
 
 export interface MemberInput {
@@ -65,10 +63,6 @@ export interface MembershipDeps {
   userExists(userId: string): Promise<boolean>
 }
 
-const CREATE = { type: 'm.room.create', stateKey: '' }
-const POWER_LEVELS = { type: 'm.room.power_levels', stateKey: '' }
-const JOIN_RULES = { type: 'm.room.join_rules', stateKey: '' }
-
 const withReason = (content: JsonObject, reason: string | undefined): JsonObject =>
   reason === undefined ? content : { ...content, reason }
 
@@ -77,11 +71,6 @@ export function createMemberships(deps: MembershipDeps): Memberships {
 
   const rowOf = (room: RoomSnapshot, userId: string): Promise<MembershipRow | undefined> =>
     context.store.read('rooms.membership', () => membershipOf(room.nid, userId))
-
-  /** Whether this server is in the room: it has the state, and somebody to keep it current for. */
-  async function isResident(room: RoomSnapshot | undefined): Promise<boolean> {
-    return room?.root !== undefined && (await context.rosters.of(room.nid)).local.size > 0
-  }
 
   async function change(draft: Draft & { roomId: string }): Promise<void> {
     try {
@@ -125,42 +114,6 @@ export function createMemberships(deps: MembershipDeps): Memberships {
     }
   }
 
-  /** The local member in whose name a restricted join is authorised. SPEC: server-server-api/#restricted-rooms */
-  async function authoriser(
-    room: RoomSnapshot,
-    userId: string,
-  ): Promise<'none-needed' | 'refused' | 'elsewhere' | { by: string }> {
-    const state = await readState(context, room, [CREATE, POWER_LEVELS, JOIN_RULES])
-    const rules = state.get(mapKey(JOIN_RULES))?.event.content
-    const rule = rules?.['join_rule']
-    if (!room.rules.restrictedJoin || (rule !== 'restricted' && rule !== 'knock_restricted'))
-      return 'none-needed'
-    const current = (await rowOf(room, userId))?.membership
-    if (current === 'invite' || current === 'join') return 'none-needed'
-    const allowed = allowedRooms(rules?.['allow'])
-    if (!(await inOneOf(userId, allowed))) {
-      const known = await Promise.all(allowed.map(async (id) => isResident(await context.loader.load(id))))
-      return known.every(Boolean) ? 'refused' : 'elsewhere'
-    }
-    const levels = powerLevelsOf(state.get(mapKey(CREATE))?.event, state.get(mapKey(POWER_LEVELS))?.event)
-    const { local } = await context.rosters.of(room.nid)
-    for (const candidate of local) if (levels.user(candidate) >= levels.invite) return { by: candidate }
-    return 'elsewhere'
-  }
-
-  async function inOneOf(userId: string, roomIds: readonly string[]): Promise<boolean> {
-    if (roomIds.length === 0) return false
-    const rows = await context.store.read('rooms.inOneOf', () =>
-      all(
-        `SELECT 1 FROM rooms r JOIN memberships m ON m.room_nid = r.nid AND m.user_id = ? AND m.membership = 'join'
-         WHERE r.room_id IN (??) LIMIT 1`,
-        userId,
-        roomIds,
-      ),
-    )
-    return rows.length > 0
-  }
-
   async function rejectOutside(
     requester: Requester,
     roomId: string,
@@ -186,13 +139,14 @@ export function createMemberships(deps: MembershipDeps): Memberships {
       const row = room === undefined ? undefined : await rowOf(room, userId)
       const profile = await deps.memberProfile(userId)
       const content = withReason({ ...target.content, ...profile, membership: 'join' }, target.reason)
-      if (room !== undefined && (await isResident(room))) {
+      if (room !== undefined && (await isResident(context, room))) {
         if (row?.membership === 'join' && target.content === undefined) return { room_id: roomId }
-        const by = await authoriser(room, userId)
-        if (by === 'refused') throw forbidden('You are in none of the rooms whose members may join this one')
-        if (by !== 'elsewhere') {
+        const by = await joinAuthority(context, room, userId)
+        if (by.kind === 'refused')
+          throw forbidden('You are in none of the rooms whose members may join this one')
+        if (by.kind === 'none-needed' || by.kind === 'by') {
           const authorised =
-            typeof by === 'object' ? { ...content, join_authorised_via_users_server: by.by } : content
+            by.kind === 'by' ? { ...content, join_authorised_via_users_server: by.userId } : content
           await change(member(userId, { roomId, userId }, authorised))
           return { room_id: roomId }
         }
@@ -219,7 +173,7 @@ export function createMemberships(deps: MembershipDeps): Memberships {
         { ...(await deps.memberProfile(userId)), membership: 'knock' },
         target.reason,
       )
-      if (room !== undefined && (await isResident(room)))
+      if (room !== undefined && (await isResident(context, room)))
         await change(member(userId, { roomId, userId }, content))
       else if (via.length === 0)
         throw new MatrixError('M_NOT_FOUND', 'No server is known that is in this room')
@@ -265,7 +219,7 @@ export function createMemberships(deps: MembershipDeps): Memberships {
       const row = room === undefined ? undefined : await rowOf(room, userId)
       if (room === undefined || row === undefined) throw notInRoom()
       if (row.membership === 'leave') return
-      if (!(await isResident(room)) || row.event_nid === null) {
+      if (!(await isResident(context, room)) || row.event_nid === null) {
         if (row.membership === 'ban') throw forbidden('You are banned from this room')
         return rejectOutside(requester, input.roomId, row, input.reason)
       }
@@ -314,13 +268,4 @@ export function createMemberships(deps: MembershipDeps): Memberships {
     joinedRooms: (userId) => context.store.read('rooms.joined', () => joinedRoomIds(userId)),
   }
   return memberships
-}
-
-function allowedRooms(allow: unknown): string[] {
-  if (!Array.isArray(allow)) return []
-  return allow
-    .filter((item): item is JsonObject => isObject(item) && item['type'] === 'm.room_membership')
-    .map((item) => item['room_id'])
-    .filter((id): id is string => typeof id === 'string')
-    .slice(0, 50)
 }
