@@ -110,7 +110,12 @@ function openStore(
 ): Promise<Store> {
   const common = { logger, ...(observe === undefined ? {} : { observe }) }
   if (config.database.driver === 'postgres') {
-    return openPostgres({ ...common, connectionString: config.database.url })
+    return openPostgres({
+      ...common,
+      connectionString: config.database.url,
+      // One connection writes.
+      tuning: { readers: config.database.max_connections - 1 },
+    })
   }
   return openSqlite({ ...common, path: config.database.path, ...(onFault === undefined ? {} : { onFault }) })
 }

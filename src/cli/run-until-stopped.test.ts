@@ -48,6 +48,7 @@ describe('a node', () => {
   it.each([
     ['throws later', 'a fault in some callback'],
     ['rejects later', 'a fault in some promise'],
+    ['reports a fault', 'the disk failed'],
   ])('that %s says why, closes fully and exits with 1', async (behaviour, message) => {
     const { code, out } = await finish(begin(behaviour))
     expect(code).toBe(1)

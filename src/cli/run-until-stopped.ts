@@ -12,18 +12,18 @@ export interface Running {
 }
 
 /**
- * Starts a server, waits for a signal or an error that nobody caught, closes the server and gives the exit code.
+ * Starts a server, waits for a signal, for an error that nobody caught or for a fault that the server reports, closes the server and gives the exit code.
  * A signal during the start is obeyed once the start is over.
  */
 export async function runUntilStopped(
-  start: () => Promise<Running>,
+  start: (onFault: (error: Error) => void) => Promise<Running>,
   logger: Logger,
   closeTimeoutMs = CLOSE_TIMEOUT_MS,
 ): Promise<number> {
   // From before the start: as process 1 of a container, a process ignores SIGTERM unless it listens for it.
   const stop = stopRequest(logger)
   try {
-    const server = await start()
+    const server = await start(stop.onFault)
     logger.info({ addresses: server.addresses }, 'the node is ready')
     const { reason, failed } = await stop.requested
     logger.info({ reason }, 'the node stops')

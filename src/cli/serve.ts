@@ -5,12 +5,7 @@ import { filesAtFault } from './check-config.js'
 import { CliError, CONFIG_HELP, CONFIG_OPTION, EXIT, type Command } from './command.js'
 import { configFrom } from './config-file.js'
 import { prettyLine } from './pretty-log.js'
-import { runUntilStopped, type Running } from './run-until-stopped.js'
-
-/** What `server.ts` exports, as far as it is needed here. */
-interface Server {
-  readonly startServer: (config: Config, options: { logger: Logger }) => Promise<Running>
-}
+import { runUntilStopped } from './run-until-stopped.js'
 
 export const serve: Command = {
   name: 'serve',
@@ -28,8 +23,8 @@ export const serve: Command = {
     )
     for (const warning of warnings) logger.warn({}, warning)
     // Loaded here alone: the other commands start faster without it.
-    const { startServer } = (await import(new URL('../server.js', import.meta.url).href)) as Server
-    return runUntilStopped(() => startServer(config, { logger }), logger)
+    const { startServer } = await import('../server.js')
+    return runUntilStopped((onFault) => startServer(config, { logger, onFault }), logger)
   },
 }
 

@@ -9,7 +9,7 @@ import { runUntilStopped } from './run-until-stopped.js'
  */
 const [behaviour = '', mark = ''] = process.argv.slice(2)
 
-async function start() {
+async function start(onFault: (error: Error) => void) {
   if (behaviour === 'fails to start') throw new Error('the port is taken')
   const alive = setInterval(() => undefined, 1_000)
   if (behaviour === 'throws later') {
@@ -19,6 +19,7 @@ async function start() {
   }
   if (behaviour === 'rejects later')
     setTimeout(() => void Promise.reject(new Error('a fault in some promise')), 20)
+  if (behaviour === 'reports a fault') setTimeout(() => onFault(new Error('the disk failed')), 20)
   return {
     addresses: {},
     async close() {

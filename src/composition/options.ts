@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Config } from '../config/schema.js'
 import type { RateLimits } from '../http/rate-limit.js'
+import type { AttemptOptions } from '../services/accounts/attempts.js'
 import type { TransportOptions } from '../services/federation/transport.js'
 import type { NodeInfoOptions } from '../services/node-info.js'
 import { VERSION } from '../version.js'
@@ -44,9 +45,25 @@ export function transportOptions({ federation, old_signing_keys: oldKeys }: Conf
     ...(federation.denied_ip_ranges === null ? {} : { deniedIpRanges: federation.denied_ip_ranges }),
     allowedIpRanges: federation.allowed_ip_ranges,
     extraCa: federation.ca_files.map((path) => readFileSync(path, 'utf8')),
+    caByServer: new Map(
+      Object.entries(federation.server_ca_files).map(([server, paths]) => [
+        server,
+        paths.map((path) => readFileSync(path, 'utf8')),
+      ]),
+    ),
+    pinnedKeys: new Map(
+      Object.entries(federation.pinned_keys).map(([server, keys]) => [server, new Map(Object.entries(keys))]),
+    ),
     verifyTls: federation.verify_tls,
     connectTimeoutMs: federation.timeouts.connect,
   }
+}
+
+/** How many wrong passwords are answered; undefined: any number. */
+export function attemptOptions({ passwords }: Config): AttemptOptions | undefined {
+  const { wrong_attempts: limits } = passwords
+  if (limits === false) return undefined
+  return { perAddress: limits.per_address, perAccount: limits.per_account, windowMs: limits.window }
 }
 
 /** `false` in the file is no limit. */

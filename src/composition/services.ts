@@ -10,7 +10,7 @@ import { createNotifier, type Notifier } from '../platform/notifier.js'
 import type { Random } from '../platform/random.js'
 import { createSemaphore } from '../platform/semaphore.js'
 import { createAccountData } from '../services/account-data/account-data.js'
-import { createAccounts, DEFAULT_ATTEMPTS } from '../services/accounts/accounts.js'
+import { createAccounts } from '../services/accounts/accounts.js'
 import { createDevices } from '../services/devices/devices.js'
 import { createTokenCache } from '../services/devices/token-cache.js'
 import { createPublicRooms } from '../services/directory/public-rooms.js'
@@ -43,7 +43,7 @@ import { userById } from '../storage/tables/users.js'
 import type { Store } from '../storage/tx.js'
 import { VERSION } from '../version.js'
 import { createThumbnailPool, type ThumbnailPool } from '../workers/thumbnail-pool.js'
-import { nodeInfoOptions, transportOptions } from './options.js'
+import { attemptOptions, nodeInfoOptions, transportOptions } from './options.js'
 import { buildRooms, type RoomsParts } from './rooms.js'
 
 export interface BuildDeps {
@@ -116,7 +116,13 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
       maxUploadBytes: config.media.max_upload_bytes,
       maxImagePixels: config.media.max_image_pixels,
       thumbnailSizes: config.media.thumbnails,
-      dynamicThumbnails: true,
+      dynamicThumbnails: config.media.dynamic_thumbnails,
+      ...(config.media.remote_cache_max_bytes === null
+        ? {}
+        : { remoteCacheBytes: config.media.remote_cache_max_bytes }),
+      ...(config.media.remote_cache_lifetime === null
+        ? {}
+        : { remoteCacheMs: config.media.remote_cache_lifetime }),
       ...remoteLimits,
       legacyUnauthenticated: config.media.legacy_unauthenticated,
     },
@@ -191,6 +197,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     checkInvitable: () => Promise.resolve(),
     userExists: async (userId) => (await store.read('users.exists', () => userById(userId))) !== undefined,
   })
+  const attempts = attemptOptions(config)
   const accounts = createAccounts({
     ...base,
     devices,
@@ -218,7 +225,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
           ? {}
           : { nonRefreshableMs: config.sessions.session_lifetime }),
       },
-      ...(config.rate_limits.login === false ? {} : { attempts: DEFAULT_ATTEMPTS }),
+      ...(attempts === undefined ? {} : { attempts }),
       ...(config.registration.shared_secret === undefined
         ? {}
         : { registrationSharedSecret: config.registration.shared_secret }),

@@ -1,0 +1,61 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from '@jest/globals'
+import { asNode, type Node } from './fields.js'
+import { ConfigSchema } from './schema.js'
+
+/** Settings that do nothing yet, each with what it waits for. This list only shrinks. */
+const NOT_YET = new Map<string, string>([
+  ['presence.enabled', 'presence'],
+  ['appservices', 'application services'],
+  ['limits.staged_bytes_per_server', 'the staging of events from other servers'],
+  ['limits.staged_bytes_per_room', 'the staging of events from other servers'],
+  ['federation.timeouts.request', 'the sender and the handshakes between servers'],
+  ['federation.timeouts.join', 'the handshakes between servers'],
+  ['federation.backoff.initial', 'the sender to other servers'],
+  ['federation.backoff.max', 'the sender to other servers'],
+])
+
+const SRC = fileURLToPath(new URL('../', import.meta.url))
+const source = (path: string): string => readFileSync(`${SRC}${path}`, 'utf8')
+
+/** Where configuration becomes options of parts: nothing else reads it. */
+const readers = [
+  source('server.ts'),
+  ...['composition', 'cli'].flatMap((folder) =>
+    readdirSync(`${SRC}${folder}`)
+      // check-config looks at files, but does not use what is in them.
+      .filter((name) => !name.includes('test') && name !== 'check-config.ts')
+      .map((name) => source(`${folder}/${name}`)),
+  ),
+].join('\n')
+
+/** `federation.timeouts.join`: every setting but what stands inside lists and the budgets, which are used as a whole. */
+function settings(node: Node, path: readonly string[]): string[][] {
+  return Object.entries(node.properties ?? {}).flatMap(([key, property]) =>
+    property.properties === undefined ? [[...path, key]] : settings(property, [...path, key]),
+  )
+}
+
+/** `timeouts.join` or `{ join }`: by the name of its section, or taken out of it. */
+function isRead(path: readonly string[]): boolean {
+  const [section, key] = [path.at(-2), path.at(-1)]
+  if (section === undefined) return new RegExp(`\\b${key}\\b`).test(readers)
+  return new RegExp(`\\b${section}\\.${key}\\b|\\{[^}]*\\b${key}\\b[^}]*\\} = \\w*\\.?${section}\\b`).test(
+    readers,
+  )
+}
+
+describe('every setting', () => {
+  const unread = settings(asNode(ConfigSchema), [])
+    .filter((path) => path[0] !== 'rate_limits' && !isRead(path))
+    .map((path) => path.join('.'))
+
+  it('is read where the server is put together, or is listed as not yet done', () => {
+    expect(unread.filter((setting) => !NOT_YET.has(setting))).toEqual([])
+  })
+
+  it('that is read is not listed as undone', () => {
+    expect([...NOT_YET.keys()].filter((setting) => !unread.includes(setting))).toEqual([])
+  })
+})
