@@ -8,7 +8,7 @@ export const sendToDevice = route({
   id: 'sendToDevice',
   method: 'PUT',
   paths: v3('/sendToDevice/{eventType}/{txnId}'),
-  auth: 'user',
+  auth: 'guest',
   rateLimit: 'message',
   maxBody: 8 * 1024 * 1024,
   body: Type.Object({ messages: Type.Unknown() }),

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import type { Json, JsonObject } from '../../core/json/value.js'
+import { parseJson } from '../../core/json/parse.js'
 import { all } from '../../storage/tx.js'
 import { startNodes, type TestNode, type TestNodes } from '../e2ee/testing.js'
 import type { Requester } from '../requester.js'
@@ -165,6 +166,15 @@ describe('messages to devices', () => {
     const edu = { sender: CAROL, type: 'm.test', message_id: 'id', messages: { [BOB]: { B1: { n: 1 } } } }
     const receive = (content: JsonObject, origin = 'b.example') =>
       a.toDevice.onEdu(origin, 'm.direct_to_device', content)
+
+    it('keep numbers that a double does not hold as they were written', async () => {
+      const content = parseJson('{"n":1.50,"m":12345678901234567890}')
+      await receive({ ...edu, messages: { [BOB]: { B1: content.ok ? content.value : null } } })
+      const rows = await a.store.read('test', () =>
+        all<{ content: string }>('SELECT content FROM to_device_messages'),
+      )
+      expect(rows).toEqual([{ content: '{"m":12345678901234567890,"n":1.5}' }])
+    })
 
     it('are taken once for each message id of a server', async () => {
       await receive(edu)

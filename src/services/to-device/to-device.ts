@@ -2,6 +2,7 @@ import { MatrixError, badJson } from '../../core/errors.js'
 import { fitsId, isLegalText } from '../../core/ids/common.js'
 import { isDeviceId } from '../../core/ids/device-id.js'
 import { parseUserId } from '../../core/ids/user-id.js'
+import { tryCanonicalJson } from '../../core/json/canonical.js'
 import { isObject, ownValue, type Json, type JsonObject } from '../../core/json/value.js'
 import type { Clock } from '../../platform/clock.js'
 import type { Logger } from '../../platform/logger.js'
@@ -104,7 +105,10 @@ function readMessages(value: Json | undefined, max: number): readonly DeviceMess
       if (!isDeviceId(deviceId)) return `messages for ${userId} have a name that is no device id`
       if (!isObject(content)) return `a message for ${userId} is not an object`
       if (found.length >= max) return `more than ${max} messages`
-      found.push({ userId, deviceId, content: JSON.stringify(content) })
+      // Lenient: what is not signed by us may hold any number, as it was written.
+      const json = tryCanonicalJson(content, 'lenient')
+      if (!json.ok) return `a message for ${userId} cannot be stored: ${json.reason}`
+      found.push({ userId, deviceId, content: json.text })
     }
   }
   return found

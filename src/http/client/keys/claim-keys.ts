@@ -5,7 +5,7 @@ export const claimKeys = route({
   id: 'claimKeys',
   method: 'POST',
   paths: v3('/keys/claim'),
-  auth: 'user',
+  auth: 'guest',
   rateLimit: 'keys',
   body: 'object',
   handler: ({ body }, { e2ee }) => e2ee.claimKeys(body),

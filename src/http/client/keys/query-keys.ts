@@ -5,7 +5,7 @@ export const queryKeys = route({
   id: 'queryKeys',
   method: 'POST',
   paths: v3('/keys/query'),
-  auth: 'user',
+  auth: 'guest',
   rateLimit: 'keys',
   body: 'object',
   handler: ({ requester, body }, { e2ee }) => e2ee.queryKeys(requester.userId, body),

@@ -5,7 +5,7 @@ export const uploadKeys = route({
   id: 'uploadKeys',
   method: 'POST',
   paths: v3('/keys/upload'),
-  auth: 'user',
+  auth: 'guest',
   rateLimit: 'keys',
   // Signed objects: no number may be rounded on the way.
   body: 'object',
