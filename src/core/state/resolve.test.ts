@@ -288,6 +288,13 @@ describe('version 1', () => {
     const r = story.member(right, 'in', newcomer, 'join', { depth: 31 })
     expect(story.resolve(l, r)).toMatchObject({ join_rules: 'closed', 'member|new': 'left' })
   })
+  it('stops at the first join rules that are refused, too', () => {
+    const { story, room } = start(1)
+    const rules = (name: string, depth: number, sender: string): StateMap =>
+      story.add(room, name, 'm.room.join_rules', '', { content: { join_rule: 'invite' }, depth, sender })
+    const states = [rules('a', 20, ALICE), rules('b', 21, EVE), rules('c', 22, ALICE)]
+    expect(story.resolve(...states)).toMatchObject({ join_rules: 'a' })
+  })
   it('does not let one member’s resolution see another’s', () => {
     const { story, room } = start(1)
     // Eve kicks Bob on one side while she is kicked on the other: neither membership is settled for the other.
@@ -303,10 +310,10 @@ describe('version 1', () => {
     const b = story.add(room, 'b', 'x', '', { depth: 21, sender: EVE })
     const c = story.add(room, 'c', 'x', '', { depth: 19 })
     expect(story.resolve(a, b, c)).toMatchObject({ x: 'a' })
-    // sha1('$p') = 9c…, sha1('$q') = 5e…: see the hash order, not the order of names.
     const p = story.add(room, 'p', 'x', '', { depth: 50 })
     const q = story.add(room, 'q', 'x', '', { depth: 50 })
-    expect(story.resolve(p, q)).toEqual(story.resolve(q, p))
+    expect(story.resolve(p, q)).toMatchObject({ x: 'q' })
+    expect(story.resolve(q, p)).toMatchObject({ x: 'q' })
   })
   it('keeps the oldest of other events where none is allowed', () => {
     const { story, room } = start(1)
@@ -317,8 +324,9 @@ describe('version 1', () => {
   it('treats power levels under a state key, and members, by their own rules', () => {
     const { story, room } = start(1)
     const a = story.add(room, 'a', 'm.room.power_levels', 'key', { depth: 20 })
-    const b = story.add(room, 'b', 'm.room.power_levels', 'key', { depth: 21 })
-    expect(story.resolve(a, b)).toMatchObject({ 'power_levels|ey': 'b' })
+    const b = story.add(room, 'b', 'm.room.power_levels', 'key', { depth: 21, sender: EVE })
+    const c = story.add(room, 'c', 'm.room.power_levels', 'key', { depth: 22 })
+    expect(story.resolve(a, b, c)).toMatchObject({ 'power_levels|ey': 'c' })
   })
   it('counts depths beyond 2^53 exactly', () => {
     const { story, room } = start(1)
@@ -381,6 +389,13 @@ describe('the reverse topological power ordering', () => {
       'byBob',
       'byEve2',
     ])
+  })
+  it('puts an event after all of its auth events, not after the first of them', () => {
+    const { story, room } = start(11)
+    story.levels(room, 'a', {})
+    story.add(room, 'b', 'm.room.join_rules', '', { sender: EVE, ts: 500 })
+    story.levels(room, 'c', {}, { auth: ['create', 'a', 'b'], ts: 1 })
+    expect(story.sorted('c', 'b', 'a')).toEqual(['a', 'b', 'c'])
   })
   it('takes along the auth events of power events, and nothing else', () => {
     const { story, room } = start(11)
@@ -448,6 +463,16 @@ describe('the mainline ordering', () => {
     expect(sort('$p2')).toEqual(['off', 'onLevels', 'onP1', 'onP1a', 'onP1b', 'onSide', 'onP2'])
     expect(sort(undefined)).toEqual(['onP2', 'onP1', 'onP1a', 'onP1b', 'onSide', 'onLevels', 'off'])
   })
+  it('follows no power levels under a state key', () => {
+    const { story, room } = start(11)
+    const next = story.levels(room, 'next', { [ALICE]: 100 })
+    story.add(next, 'odd', 'm.room.power_levels', 'key', {})
+    story.add(room, 'early', 'x', 'early', { auth: ['create', 'odd', 'levels'], ts: 9 })
+    story.add(next, 'late', 'x', 'late', { ts: 1 })
+    const get = (id: string): RoomEvent | undefined => story.events.get(id)
+    const order = mainlineSort([get('$late')!, get('$early')!], get('$next'), get)
+    expect(order.map((event) => event.id)).toEqual(['$early', '$late'])
+  })
   it('ends where power levels of versions 1 and 2 name each other in a circle', () => {
     const story = new Story(2)
     story.levels(new Map(), 'a', {}, { auth: ['b'] })
@@ -475,11 +500,12 @@ describe('MSC4297', () => {
         content: { join_rule: 'invite' },
       })
       const left = story.member(closed, 'bobLeft', BOB, 'leave')
-      // The other side lost the join rules of Bob's, as after a bad join, but agrees that he left.
-      const stale = new Map([...left, [stateKey('m.room.join_rules', ''), '$rules']])
-      return story.resolve(left, stale)
+      // The other side has join rules of Alice's that Bob had not seen, and agrees that he left.
+      story.add(room, 'alices', 'm.room.join_rules', '', { content: { join_rule: 'public' } })
+      const other = new Map([...left, [stateKey('m.room.join_rules', ''), '$alices']])
+      return story.resolve(left, other)
     }
-    expect(outcome(11)['join_rules']).toBe('rules')
+    expect(outcome(11)['join_rules']).toBe('alices')
     expect(outcome(12)['join_rules']).toBe('closed')
   })
 
@@ -529,6 +555,27 @@ describe('resolve', () => {
     const result = resolve({ ...context, conflicted, authDifference: ['$levels', '$bob', '$nowhere'] })
     expect([...result]).toEqual([[key, '$topic2']])
     expect(resolve({ ...context, conflicted: new Map(), authDifference: ['$levels'] }).size).toBe(0)
+  })
+})
+
+describe('what is replayed', () => {
+  it('stands before the undisputed state while the conflict is resolved', () => {
+    const { story, room } = start(11)
+    const demoted = story.levels(room, 'demoted', { [ALICE]: 100 })
+    story.add(room, 'byAlice', 'm.room.topic', '', { ts: 50 })
+    story.add(room, 'byBob', 'm.room.topic', '', { sender: BOB, ts: 60 })
+    const winner = (authDifference: readonly string[]): string | undefined =>
+      resolve({
+        rules: story.rules,
+        conflicted: new Map([[stateKey('m.room.topic', ''), ['$byAlice', '$byBob']]]),
+        unconflicted: (key) => demoted.get(key),
+        authDifference,
+        event: (id) => story.events.get(id),
+        isRejected: () => false,
+        verifySignature: () => false,
+      }).get(stateKey('m.room.topic', ''))
+    expect(winner([])).toBe('$byAlice')
+    expect(winner(['$levels'])).toBe('$byBob')
   })
 })
 
