@@ -18,6 +18,8 @@ export interface EventStore {
   remember(events: Iterable<StoredEvent>): void
   forget(nids: Iterable<number>): void
   meta(roomNid: number): Promise<RoomMeta>
+  /** To be called when a room turned out to be of another version. */
+  forgetMeta(roomNid: number): void
 }
 
 export interface RoomMeta {
@@ -114,6 +116,7 @@ export function createEventStore(store: Store): EventStore {
       epoch++
       for (const nid of list) events.delete(nid)
     },
+    forgetMeta: (roomNid) => void metas.delete(roomNid),
     async meta(roomNid) {
       await loadMetas([roomNid])
       const meta = metas.get(roomNid)

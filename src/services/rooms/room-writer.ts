@@ -142,6 +142,7 @@ export function createRoomWriter(deps: RoomWriterDeps): RoomWriter {
         } catch (error) {
           deps.loader.forget(roomId)
           deps.rosters.forget(base.nid)
+          deps.readers.states.disown([...room.newKeys.values()])
           if (!(error instanceof StaleRoom) || attempt >= MAX_ATTEMPTS) throw error
           deps.logger.debug({ roomId, attempt }, 'the room changed meanwhile; its events are judged again')
           continue

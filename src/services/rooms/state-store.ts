@@ -22,6 +22,10 @@ export interface StateStore {
   nidsOf(keys: readonly StateKey[]): Promise<(number | undefined)[]>
   /** The nid of a key, given one now if it is new; `fresh` until a transaction has stored it. */
   intern(key: StateKey): Promise<{ readonly nid: number; readonly fresh: boolean }>
+  /** The same for many keys at once. */
+  internMany(keys: readonly StateKey[]): Promise<{ readonly nid: number; readonly fresh: boolean }[]>
+  /** To be called when a transaction found one of these keys stored under another nid, by another process. */
+  disown(rows: readonly StateKeyRow[]): void
   /** To be called when a transaction has stored these keys. */
   stored(rows: readonly StateKeyRow[]): void
   keysOf(nids: readonly number[]): Promise<Map<number, StateKey>>
@@ -144,6 +148,28 @@ export function createStateStore(deps: { store: Store; nids: Nids }): StateStore
       }
       const nid = await running
       return { nid, fresh: fresh.has(name) }
+    },
+    async internMany(keys) {
+      const known = await nidsOf(keys)
+      const lacking = known.filter((nid) => nid === undefined).length
+      let next = lacking === 0 ? 0 : await deps.nids.take('state-key', lacking)
+      return keys.map((key) => {
+        const name = mapKey(key)
+        const nid = keyNids.get(name) ?? fresh.get(name)
+        if (nid !== undefined) return { nid, fresh: fresh.has(name) }
+        const own = next++
+        fresh.set(name, own)
+        keyNames.set(own, key)
+        return { nid: own, fresh: true }
+      })
+    },
+    disown(rows) {
+      for (const row of rows) {
+        const name = mapKey({ type: row.type, stateKey: row.state_key })
+        if (fresh.get(name) !== row.nid) continue
+        fresh.delete(name)
+        keyNames.delete(row.nid)
+      }
     },
     stored(rows) {
       for (const row of rows) {
