@@ -39,6 +39,7 @@ import { createToDevice } from '../services/to-device/to-device.js'
 import { createTypingNotices } from '../services/typing/typing-notices.js'
 import { createTyping } from '../services/typing/typing.js'
 import { deleteClientTransactionsOf } from '../storage/tables/client-transactions.js'
+import { isCrossSigningKey } from '../storage/tables/cross-signing.js'
 import { userById } from '../storage/tables/users.js'
 import type { Store } from '../storage/tx.js'
 import { VERSION } from '../version.js'
@@ -143,15 +144,10 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     clock,
     random,
     tokenCache,
-    onDeleted: [
-      e2ee.onDevicesDeleted,
-      toDevice.onDevicesDeleted,
-      function* (userId, deviceIds) {
-        for (const deviceId of deviceIds) yield* deleteClientTransactionsOf(userId, deviceId)
-      },
-    ],
+    onDeleted: [e2ee.onDevicesDeleted, toDevice.onDevicesDeleted, deleteClientTransactionsOf],
     onRenamed: [e2ee.onDevicesChanged],
     afterChange: (userId) => {
+      notifier.notify([userId])
       void e2ee.afterDevicesChanged(userId).catch((error: unknown) => {
         logger.warn({ err: error, userId }, 'cannot tell of changed devices')
       })
@@ -202,6 +198,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     ...base,
     devices,
     tokenCache,
+    isCrossSigningKey,
     onDeactivated: (userId) => profileRooms.leaveAll(userId, memberships),
     options: {
       passwords: {

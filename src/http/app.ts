@@ -9,7 +9,7 @@ import type { Logger } from '../platform/logger.js'
 import type { Requester } from '../services/requester.js'
 import type { Services } from '../services/services.js'
 import { accessToken } from './auth/token.js'
-import { decodeJson, jsonObject, readBody } from './body.js'
+import { decodeJson, jsonObject, plain, readBody } from './body.js'
 import { clientAddress } from './client-address.js'
 import { dispatcher } from './dispatch.js'
 import { errorAnswer } from './error-body.js'
@@ -155,7 +155,7 @@ function pipeline(route: Route, deps: HttpDeps): Middleware {
         route.maxBody ?? DEFAULT_MAX_BODY,
       )
       const signed = route.auth === 'server'
-      content = signed && bytes.byteLength === 0 ? undefined : decodeJson(bytes, route.numbers ?? 'plain')
+      content = signed && bytes.byteLength === 0 ? undefined : decodeJson(bytes)
     }
     let origin = ''
     if (route.auth === 'server') {
@@ -164,6 +164,8 @@ function pipeline(route: Route, deps: HttpDeps): Middleware {
       if (route.rateLimit !== undefined) deps.rateLimiter.take(route.rateLimit, origin)
       if (readsJson) content ??= {}
     }
+    // A signature covers the exact numbers; only now may they become ordinary ones.
+    if (readsJson && route.numbers !== 'exact') content = plain(content!)
     if (readsJson && route.body !== 'json') jsonObject(content!)
     if (body !== undefined) body(content)
 

@@ -15,7 +15,8 @@ export async function readBody(
   if (declaredLength !== undefined && Number(declaredLength) > limit) throw tooLarge(limit)
   const chunks: Uint8Array[] = []
   let size = 0
-  for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+  // The connection must outlive a refusal: the answer still goes over it.
+  for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
     size += chunk.byteLength
     if (size > limit) throw tooLarge(limit)
     chunks.push(chunk)
@@ -24,7 +25,7 @@ export async function readBody(
 }
 
 /** Replaces exact numbers by doubles, for routes whose JSON is never hashed. */
-function plain(value: Json): Json {
+export function plain(value: Json): Json {
   if (value instanceof RawNumber) return Number(value.text)
   if (Array.isArray(value)) return value.map(plain)
   if (typeof value === 'object' && value !== null) {
@@ -43,11 +44,11 @@ function plain(value: Json): Json {
 }
 
 /** An empty body counts as `{}`, as clients that start interactive authentication expect. */
-export function decodeJson(bytes: Uint8Array, numbers: 'exact' | 'plain'): Json {
+export function decodeJson(bytes: Uint8Array): Json {
   if (bytes.byteLength === 0) return {}
   const parsed = parseJson(bytes)
   if (!parsed.ok) throw new MatrixError('M_NOT_JSON', `The body is not valid JSON: ${parsed.reason}`)
-  return numbers === 'exact' ? parsed.value : plain(parsed.value)
+  return parsed.value
 }
 
 export function jsonObject(value: Json): Json & object {

@@ -18,6 +18,7 @@ export function periodicJobs(services: Services): readonly Job[] {
       atStart: true,
       run: () => accounts.credentials.resumeDeactivations(),
     },
+    { name: 'accounts.prune', every: HOUR, run: () => accounts.sessions.prune() },
     { name: 'e2ee.cleanUp', every: HOUR, run: () => e2ee.cleanUp() },
     { name: 'toDevice.cleanUp', every: HOUR, run: () => toDevice.cleanUp() },
     { name: 'media.announced', every: HOUR, run: () => media.expireAnnounced() },

@@ -37,7 +37,7 @@ export function* deleteClientTransactionsBefore(ts: number): Tx<number> {
   return yield* run('DELETE FROM client_transactions WHERE ts < ?', ts)
 }
 
-/** With a deleted device go its transactions. */
-export function* deleteClientTransactionsOf(userId: string, deviceId: string): Tx<void> {
-  yield* run('DELETE FROM client_transactions WHERE user_id = ? AND device_id = ?', userId, deviceId)
+/** With deleted devices go their transactions. */
+export function* deleteClientTransactionsOf(userId: string, deviceIds: readonly string[]): Tx<void> {
+  yield* run('DELETE FROM client_transactions WHERE user_id = ? AND device_id IN (??)', userId, deviceIds)
 }

@@ -29,6 +29,12 @@ export function* crossSigningKeysOf(userIds: readonly string[]): Tx<readonly Cro
 }
 
 /** Post: gives how many are new or other than before. */
+/** Whether a user has a cross-signing key of this id (its public key). */
+export function* isCrossSigningKey(userId: string, publicKey: string): Tx<boolean> {
+  const keys = yield* crossSigningKeysOf([userId])
+  return keys.some((row) => row.public_key === publicKey)
+}
+
 export function* upsertCrossSigningKeys(rows: readonly CrossSigningKeyRow[]): Tx<number> {
   return yield* many(
     `INSERT INTO cross_signing_keys (user_id, usage, public_key, json) VALUES (?, ?, ?, ?)

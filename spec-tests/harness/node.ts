@@ -1,0 +1,172 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { createWriteStream, existsSync } from 'node:fs'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { createAuthority, createServerCertificate, type Certificate } from '../../src/platform/certificate.js'
+import { generateSigningKey, writeKeyFile } from '../../src/platform/ed25519.js'
+import { systemRandom } from '../../src/platform/random.js'
+import { freePort } from './ports.js'
+
+const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
+const YEAR = 365 * 24 * 3_600_000
+
+/** A node of ours, as a process of its own with everything in a folder of its own. */
+export interface Node {
+  /** Of the client API. */
+  readonly url: string
+  readonly serverName: string
+  readonly folder: string
+  readonly pid: number | undefined
+  /** Asks it to stop, and waits. */
+  stop(): Promise<void>
+  /** `kill -9`. */
+  kill(): Promise<void>
+  /** Starts it again on the same ports and data. */
+  start(): Promise<void>
+  /** Stops it and removes its folder. */
+  dispose(): Promise<void>
+}
+
+export interface NodeOptions {
+  /** Merged over the test's configuration, section by section. */
+  readonly config?: Readonly<Record<string, object | string>>
+  /** Signs the node's certificate; nodes of one authority trust each other. Without one there is no federation listener. */
+  readonly authority?: Certificate
+  readonly env?: Readonly<Record<string, string>>
+  readonly nodeArguments?: readonly string[]
+}
+
+export const testAuthority = (): Certificate =>
+  createAuthority({
+    name: 'Test authority',
+    validity: { from: Date.now() - YEAR, until: Date.now() + YEAR },
+    random: systemRandom,
+  })
+
+const OFF = Object.fromEntries(
+  [
+    'login',
+    'registration',
+    'message',
+    'join',
+    'invite',
+    'create_room',
+    'read',
+    'keys',
+    'media',
+    'federation',
+  ].map((name) => [name, false]),
+)
+
+export async function startNode(options: NodeOptions = {}): Promise<Node> {
+  if (!existsSync(MAIN)) throw new Error('the program is not built: run npm run build first')
+  const folder = await mkdtemp(join(tmpdir(), 'chancery-node-'))
+  const clientPort = await freePort()
+  const federationPort = await freePort()
+  const { authority } = options
+  const serverName = authority === undefined ? 'localhost' : `localhost:${federationPort}`
+  const listeners: object[] = [
+    {
+      address: '127.0.0.1',
+      port: clientPort,
+      resources: ['client', 'media', 'metrics', 'health', 'federation'],
+    },
+  ]
+  if (authority !== undefined) {
+    const own = createServerCertificate({
+      hosts: ['localhost'],
+      validity: { from: Date.now() - YEAR, until: Date.now() + YEAR },
+      authority,
+      random: systemRandom,
+    })
+    await writeFile(join(folder, 'tls.crt'), own.certificate)
+    await writeFile(join(folder, 'tls.key'), own.privateKey)
+    await writeFile(join(folder, 'ca.crt'), authority.certificate)
+    listeners.push({
+      address: '127.0.0.1',
+      port: federationPort,
+      tls: { certificate: 'tls.crt', key: 'tls.key' },
+      resources: ['federation', 'media'],
+    })
+  }
+  await writeFile(join(folder, 'signing.key'), writeKeyFile(generateSigningKey(systemRandom)))
+  await mkdir(join(folder, 'media'), { recursive: true })
+  const config: Record<string, object | string> = {
+    server_name: serverName,
+    public_baseurl: `http://127.0.0.1:${clientPort}`,
+    registration: { enabled: true, flow: 'dummy' },
+    passwords: { min_length: 1, memory_kib: 1024, iterations: 1 },
+    rate_limits: OFF,
+    metrics: { enabled: true },
+    federation: {
+      ca_files: authority === undefined ? [] : ['ca.crt'],
+      allowed_ip_ranges: ['127.0.0.0/8', '::1/128'],
+      backoff: { initial: '200ms', max: '1s' },
+    },
+  }
+  for (const [section, value] of Object.entries(options.config ?? {})) {
+    const known = config[section]
+    config[section] = typeof value === 'object' && typeof known === 'object' ? { ...known, ...value } : value
+  }
+  // JSON is YAML.
+  await writeFile(join(folder, 'homeserver.yaml'), JSON.stringify({ ...config, listeners }))
+
+  const url = `http://127.0.0.1:${clientPort}`
+  let child: ChildProcess | undefined
+
+  async function start(): Promise<void> {
+    const log = createWriteStream(join(folder, 'log.txt'), { flags: 'a' })
+    const own = spawn(
+      process.execPath,
+      [...(options.nodeArguments ?? []), MAIN, 'serve', '-c', join(folder, 'homeserver.yaml')],
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: { ...process.env, NODE_OPTIONS: '', ...options.env },
+      },
+    )
+    child = own
+    own.stdout!.pipe(log)
+    own.stderr!.pipe(log)
+    const deadline = Date.now() + 30_000
+    for (;;) {
+      if (own.exitCode !== null)
+        throw new Error(`the node ended with ${own.exitCode}: see ${join(folder, 'log.txt')}`)
+      try {
+        if ((await fetch(`${url}/_matrix/client/versions`)).ok) return
+      } catch {
+        // Not yet.
+      }
+      if (Date.now() > deadline) throw new Error(`the node did not start: see ${join(folder, 'log.txt')}`)
+      await new Promise((resolve) => setTimeout(resolve, 30))
+    }
+  }
+
+  async function end(signal: NodeJS.Signals): Promise<void> {
+    const own = child
+    child = undefined
+    if (own === undefined || own.exitCode !== null) return
+    const ended = new Promise((resolve) => own.once('exit', resolve))
+    own.kill(signal)
+    await ended
+  }
+
+  const node: Node = {
+    url,
+    serverName,
+    folder,
+    get pid() {
+      return child?.pid
+    },
+    start,
+    stop: () => end('SIGTERM'),
+    kill: () => end('SIGKILL'),
+    async dispose() {
+      await end('SIGTERM')
+      if (process.env['CHANCERY_KEEP'] === undefined) await rm(folder, { recursive: true, force: true })
+    },
+  }
+  await start()
+  return node
+}
