@@ -1,9 +1,7 @@
 import { MatrixError, badJson } from '../../core/errors.js'
 import { fitsId, isLegalText } from '../../core/ids/common.js'
-import { isDeviceId } from '../../core/ids/device-id.js'
 import { parseUserId } from '../../core/ids/user-id.js'
-import { tryCanonicalJson } from '../../core/json/canonical.js'
-import { isObject, ownValue, type Json, type JsonObject } from '../../core/json/value.js'
+import { ownValue, type Json, type JsonObject } from '../../core/json/value.js'
 import type { Clock } from '../../platform/clock.js'
 import type { Logger } from '../../platform/logger.js'
 import type { Notifier } from '../../platform/notifier.js'
@@ -15,6 +13,7 @@ import * as rows from '../../storage/tables/to-device.js'
 import type { Store, Tx } from '../../storage/tx.js'
 import type { Requester } from '../requester.js'
 import { boundQueues, type DroppedMessages, type QueueLimits } from './bound-queues.js'
+import { readMessages } from './read-messages.js'
 import { fitsEdu, splitIntoEdus, type DeviceMessage } from './split-edus.js'
 
 export interface ToDeviceDeps {
@@ -91,28 +90,6 @@ export interface ToDevice {
 const RECEIVED_KEPT = 30 * 24 * 3_600_000
 const CLEAN_BATCH = 1_000
 const DEFAULT_LIMIT = 100
-
-/** Reads `messages`: user → device or `*` → content. A reason for what is malformed. */
-function readMessages(value: Json | undefined, max: number): readonly DeviceMessage[] | string {
-  if (!isObject(value)) return 'messages is not an object'
-  const found: DeviceMessage[] = []
-  for (const userId of Object.keys(value)) {
-    const devices = value[userId]
-    if (parseUserId(userId) === undefined) return 'messages has a member that is not named by a user id'
-    if (!isObject(devices)) return `messages for ${userId} are not an object`
-    for (const deviceId of Object.keys(devices)) {
-      const content = devices[deviceId]
-      if (!isDeviceId(deviceId)) return `messages for ${userId} have a name that is no device id`
-      if (!isObject(content)) return `a message for ${userId} is not an object`
-      if (found.length >= max) return `more than ${max} messages`
-      // Lenient: what is not signed by us may hold any number, as it was written.
-      const json = tryCanonicalJson(content, 'lenient')
-      if (!json.ok) return `a message for ${userId} cannot be stored: ${json.reason}`
-      found.push({ userId, deviceId, content: json.text })
-    }
-  }
-  return found
-}
 
 export function createToDevice(deps: ToDeviceDeps): ToDevice {
   const { store, clock, random, logger, notifier } = deps
