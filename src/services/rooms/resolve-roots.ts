@@ -1,12 +1,13 @@
 import { authStateKeys } from '../../core/auth/auth-event-keys.js'
 import type { VerifySignature } from '../../core/auth/state-lookup.js'
 import { authDifference } from '../../core/state/auth-difference.js'
+import { splitStateKey } from '../../core/state/state-key.js'
 import { resolve } from '../../core/state/resolve.js'
 import { conflictedSubgraph } from '../../core/state/subgraph.js'
 import type { NodeName } from '../../core/state-trie/node.js'
 import { mapKey, type StateKey } from './state-store.js'
 import type { StoredEvent } from './stored-event.js'
-import { eventsByNids, type RoomReaders, type WorkingRoom } from './working-room.js'
+import { eventsByNids, internKey, type RoomReaders, type WorkingRoom } from './working-room.js'
 
 /** Auth edges read so far in one resolution: event nid → nids of its auth events. */
 type Edges = Map<number, readonly number[]>
@@ -94,9 +95,13 @@ export async function resolveRoots(
     isRejected: (id) => loaded.get(id)?.rejected !== undefined,
     verifySignature,
   })
-  for (const key of conflictedNids.keys()) {
-    const id = resolved.get(mapKey(names.get(key)!))
-    changes.set(key, id === undefined ? undefined : loaded.get(id)?.nid)
+  const nidOf = new Map([...names].map(([nid, key]) => [mapKey(key), nid]))
+  for (const key of conflictedNids.keys()) changes.set(key, undefined)
+  for (const [name, id] of resolved) {
+    const stored = loaded.get(id)
+    // An event of the auth difference may decide a key that no state has.
+    const key = nidOf.get(name) ?? (await internKey(room, splitStateKey(name), readers))
+    if (stored !== undefined) changes.set(key, stored.nid)
   }
   const updated = await readers.states.update(roomNid, first, changes, room.nodes)
   for (const [name, node] of updated.created) room.nodes.set(name, node)

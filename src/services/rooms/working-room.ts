@@ -159,17 +159,23 @@ export async function stateEvents(
   return out
 }
 
+/** The nid of a state key; one that is new is stored with the room's next transaction. */
+export async function internKey(room: WorkingRoom, key: StateKey, { states }: RoomReaders): Promise<number> {
+  const { nid, fresh } = await states.intern(key)
+  if (fresh) room.newKeys.set(nid, { nid, type: key.type, state_key: key.stateKey })
+  return nid
+}
+
 /** The root of a state after one of its keys was set to an event. */
 export async function setState(
   room: WorkingRoom,
   root: NodeName | undefined,
   key: StateKey,
   eventNid: number,
-  { states }: RoomReaders,
+  readers: RoomReaders,
 ): Promise<NodeName> {
-  const { nid, fresh } = await states.intern(key)
-  if (fresh) room.newKeys.set(nid, { nid, type: key.type, state_key: key.stateKey })
-  const updated = await states.update(room.base.nid, root, new Map([[nid, eventNid]]), room.nodes)
+  const nid = await internKey(room, key, readers)
+  const updated = await readers.states.update(room.base.nid, root, new Map([[nid, eventNid]]), room.nodes)
   for (const [name, node] of updated.created) room.nodes.set(name, node)
   return updated.root
 }
