@@ -22,6 +22,8 @@ const source = (path: string): string => readFileSync(`${SRC}${path}`, 'utf8')
 /** Where configuration becomes options of parts: nothing else reads it. */
 const readers = [
   source('server.ts'),
+  // Resolves the paths under data_dir.
+  source('config/load.ts'),
   ...['composition', 'cli'].flatMap((folder) =>
     readdirSync(`${SRC}${folder}`)
       // check-config looks at files, but does not use what is in them.
