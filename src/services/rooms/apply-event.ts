@@ -34,6 +34,11 @@ export interface ApplyOptions {
   /** Where it stands among events of its depth, for backfill. */
   readonly ord?: number
   readonly clientTxn?: ClientTxn
+  /**
+   * The room begins anew with `stateBefore`, because nobody was here to follow it: older heads count no more. The
+   * changes that this brings, beside the event's own, for whoever follows them.
+   */
+  readonly adopt?: readonly StateChange[]
 }
 
 /** A predecessor is missing, so the state before the event cannot be known. Fetch, or ask a peer for the state. */
@@ -72,6 +77,10 @@ export async function applyEvent(
   if (known !== undefined && !known.outlier) return known
 
   const stateBefore = options.stateBefore ?? (await stateBeforeOf(room, event, deps))
+  if (options.adopt !== undefined) {
+    room.root = stateBefore
+    room.heads = []
+  }
   const nid = known?.nid ?? (await deps.nids.take('event'))
   const keys = authStateKeys(event, room.rules)
   const judgeBy = async (root: NodeName | undefined): Promise<Verdict> =>
@@ -124,7 +133,7 @@ export async function applyEvent(
       stored,
       json: canonicalJson(stored.event.pdu, room.rules.strictCanonicalJson ? 'strict' : 'lenient'),
       live,
-      stateChanges: changes,
+      stateChanges: [...(options.adopt ?? []), ...changes],
       destinations:
         options.relay === true && shown
           ? destinationsOf(room, event, readers.serverName).filter((server) => server !== options.origin)
