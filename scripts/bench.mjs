@@ -1,0 +1,127 @@
+/**
+ * npm run bench [-- OPTIONS]: measures one node through its client API. `--help` lists the options.
+ *
+ * The node is a process of its own with its own database, the load comes from this one; both share the machine. Every event
+ * is on disk before it is acknowledged. CPU times are the node's own, as its metrics tell them.
+ */
+import { cpus, loadavg } from 'node:os'
+import { join, resolve } from 'node:path'
+import { createClient } from './bench/client.mjs'
+import { growth, postgresDatabase, postgresTables, sqliteTables } from './bench/disk.mjs'
+import { measureFanOut } from './bench/fan-out.mjs'
+import { readGauges, spent } from './bench/gauges.mjs'
+import { measureInitialSync } from './bench/initial-sync.mjs'
+import { startNode } from './bench/node.mjs'
+import { readOptions, USAGE } from './bench/options.mjs'
+import { report } from './bench/report.mjs'
+import { measureSends } from './bench/send.mjs'
+import { createRooms, joinMembers, registerUsers, userWithRooms } from './bench/world.mjs'
+import { giveUp, prepare, ROOT } from './prepare.mjs'
+
+/** Memory is read when the node has settled. */
+const IDLE_MS = 2_000
+
+function options() {
+  try {
+    return readOptions(process.argv.slice(2))
+  } catch (error) {
+    return giveUp(`${error.message}\n\n${USAGE}`, 2)
+  }
+}
+
+const say = (text) => process.stderr.write(`bench: ${text}\n`)
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+
+async function measure(node, settings, tables) {
+  const client = createClient(node.url, 64)
+  try {
+    await pause(IDLE_MS)
+    const idle = await readGauges(client)
+    say('users and rooms')
+    const registered = await spent(client, () => registerUsers(client, settings.users))
+    const users = registered.result
+    const rooms = await createRooms(client, users, settings.rooms)
+    const beforeJoins = await tables()
+    const joined = await spent(client, () => joinMembers(client, users, rooms, settings.members))
+    const afterJoins = await tables()
+    const world = { users, rooms, members: settings.members }
+
+    const sends = []
+    const beforeSends = await tables()
+    for (const [senders, count] of [
+      [settings.senders, settings.rooms],
+      [settings.senders, 1],
+      [1, 1],
+    ]) {
+      say(`${senders} senders, ${count} rooms`)
+      sends.push(await measureSends(client, world, { senders, rooms: count, seconds: settings.seconds }))
+    }
+    const afterSends = await tables()
+    const events = afterSends.get('events').rows - beforeSends.get('events').rows
+    say('fan-out')
+    const fanOut = await measureFanOut(node.url, client, world, settings.seconds)
+    say('initial sync')
+    const initialSyncs = [await measureInitialSync(client, users.slice(0, 20))]
+    if (settings.syncRooms > 0) {
+      const user = await userWithRooms(client, settings.syncRooms)
+      initialSyncs.push(await measureInitialSync(client, [user, user, user, user, user]))
+    }
+    await pause(IDLE_MS)
+    const after = await readGauges(client)
+    return {
+      startUpMs: node.startUpMs,
+      idleRssBytes: idle.rssBytes,
+      rssBytes: after.rssBytes,
+      cpuMsPerUser: registered.cpuMs / users.length,
+      cpuMsPerJoin: joined.cpuMs / joined.result,
+      sends,
+      fanOut,
+      initialSyncs,
+      diskPerSend: growth(beforeSends, afterSends, events),
+      diskPerJoin: growth(beforeJoins, afterJoins, joined.result),
+    }
+  } finally {
+    client.close()
+  }
+}
+
+async function main() {
+  const settings = options()
+  if (settings.help) {
+    console.log(USAGE)
+    return
+  }
+  if (settings.dist === undefined) prepare()
+  const load = loadavg()[0].toFixed(1)
+  const database = settings.postgres === undefined ? undefined : await postgresDatabase(settings.postgres)
+  let node
+  try {
+    node = await startNode({
+      main: join(resolve(settings.dist ?? join(ROOT, 'dist')), 'main.js'),
+      database: database === undefined ? undefined : { driver: 'postgres', url: database.url },
+      profile: settings.profile === undefined ? undefined : resolve(settings.profile),
+    })
+    const { databasePath } = node
+    const tables = async () =>
+      database === undefined ? sqliteTables(databasePath) : await postgresTables(database.url)
+    const result = {
+      machine: {
+        node: process.version,
+        cpus: cpus().length,
+        cpu: cpus()[0]?.model ?? 'unknown',
+        database: database === undefined ? 'SQLite' : 'PostgreSQL',
+        load,
+      },
+      options: { ...settings, postgres: undefined },
+      ...(await measure(node, settings, tables)),
+    }
+    console.log(settings.json ? JSON.stringify(result, undefined, 2) : report(result))
+  } finally {
+    await node?.stop()
+    if (settings.keep && node !== undefined) say(`kept: ${node.folder}`)
+    else node?.remove()
+    await database?.drop()
+  }
+}
+
+await main()

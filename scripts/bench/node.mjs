@@ -1,0 +1,103 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { createWriteStream, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const RATE_LIMITS = [
+  'login',
+  'registration',
+  'message',
+  'join',
+  'invite',
+  'create_room',
+  'read',
+  'keys',
+  'media',
+  'federation',
+]
+const START_MS = 30_000
+const STOP_MS = 15_000
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address()
+      server.close(() => resolve(port))
+    })
+  })
+}
+
+/**
+ * Starts a node of its own, with everything in a folder of its own: rate limits off, passwords cheap, all else as a
+ * ministry would run it, the access log included. `database` is the section of the configuration, or undefined for SQLite.
+ */
+export async function startNode({ main, database, profile }) {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'chancery-bench-')))
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  const configPath = join(folder, 'homeserver.yaml')
+  // JSON is YAML.
+  writeFileSync(
+    configPath,
+    JSON.stringify({
+      server_name: 'localhost',
+      public_baseurl: url,
+      listeners: [{ address: '127.0.0.1', port, resources: ['client', 'media', 'metrics', 'health'] }],
+      data_dir: folder,
+      registration: { enabled: true, flow: 'dummy' },
+      passwords: { min_length: 1, memory_kib: 1024, iterations: 1 },
+      rate_limits: Object.fromEntries(RATE_LIMITS.map((name) => [name, false])),
+      metrics: { enabled: true },
+      ...(database === undefined ? {} : { database }),
+    }),
+  )
+  const made = spawnSync(process.execPath, [main, 'generate-key', '--config', configPath], {
+    encoding: 'utf8',
+  })
+  if (made.status !== 0) throw new Error(`generate-key failed: ${made.stderr}`)
+
+  const flags = profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profile]
+  const started = performance.now()
+  const child = spawn(process.execPath, [...flags, main, 'serve', '--config', configPath], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, NODE_OPTIONS: '', NODE_ENV: 'production' },
+  })
+  const log = createWriteStream(join(folder, 'log.txt'))
+  child.stdout.pipe(log)
+  child.stderr.pipe(log)
+  const failed = () => new Error(`the node ended with ${child.exitCode}; its log: ${join(folder, 'log.txt')}`)
+  for (;;) {
+    if (child.exitCode !== null) throw failed()
+    try {
+      if ((await fetch(`${url}/_matrix/client/versions`)).ok) break
+    } catch {
+      // Not yet.
+    }
+    if (performance.now() - started > START_MS) {
+      child.kill('SIGKILL')
+      throw new Error(`the node did not start within ${START_MS} ms; its log: ${join(folder, 'log.txt')}`)
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  const startUpMs = performance.now() - started
+
+  return {
+    url,
+    folder,
+    startUpMs,
+    databasePath: join(folder, 'homeserver.db'),
+    /** Asks it to end, and waits; ends it by force after a while. */
+    async stop() {
+      if (child.exitCode !== null || child.signalCode !== null) return
+      const ended = new Promise((resolve) => child.once('exit', resolve))
+      child.kill('SIGTERM')
+      const force = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
+      await ended
+      clearTimeout(force)
+    },
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  }
+}

@@ -1,0 +1,65 @@
+import { parseArgs } from 'node:util'
+
+export const USAGE = `npm run bench -- [OPTIONS]
+  --seconds N      of each send measurement, after one second that is not counted (5)
+  --senders N      how many send at once in the busy measurements (32)
+  --rooms N        rooms (20)
+  --members N      local members of each room (20)
+  --users N        users (twice --members)
+  --sync-rooms N   rooms of one more user whose initial sync is measured; 0 leaves it out (100)
+  --postgres URL   of a server on which databases may be made; the bench makes one and drops it. Default: SQLite
+  --dist DIR       a build other than dist, used as it is
+  --profile DIR    write a CPU profile of the node there
+  --keep           keep the node's folder
+  --json           print JSON instead of a table`
+
+const COUNT = {
+  seconds: '5',
+  senders: '32',
+  rooms: '20',
+  members: '20',
+  users: undefined,
+  'sync-rooms': '100',
+}
+const LARGEST = {
+  seconds: 600,
+  senders: 1_000,
+  rooms: 1_000,
+  members: 1_000,
+  users: 2_000,
+  'sync-rooms': 2_000,
+}
+
+/** The options as a plain object. Throws with words for a person. */
+export function readOptions(argv) {
+  const options = Object.fromEntries(Object.keys(COUNT).map((name) => [name, { type: 'string' }]))
+  for (const name of ['postgres', 'dist', 'profile']) options[name] = { type: 'string' }
+  for (const name of ['json', 'keep', 'help']) options[name] = { type: 'boolean', default: false }
+  const { values } = parseArgs({ args: argv, options })
+  const counts = {}
+  for (const [name, otherwise] of Object.entries(COUNT)) {
+    const text = values[name] ?? otherwise
+    if (text === undefined) continue
+    const least = name === 'sync-rooms' ? 0 : 1
+    const value = Number(text)
+    if (!Number.isInteger(value) || value < least || value > LARGEST[name])
+      throw new Error(`--${name} takes a whole number from ${least} to ${LARGEST[name]}`)
+    counts[name] = value
+  }
+  const users = counts.users ?? 2 * counts.members
+  if (users < counts.members) throw new Error('--users must be at least --members')
+  return {
+    seconds: counts.seconds,
+    senders: counts.senders,
+    rooms: counts.rooms,
+    members: counts.members,
+    users,
+    syncRooms: counts['sync-rooms'],
+    postgres: values.postgres,
+    dist: values.dist,
+    profile: values.profile,
+    keep: values.keep,
+    json: values.json,
+    help: values.help,
+  }
+}

@@ -1,0 +1,70 @@
+const whole = (value) => Math.round(value).toLocaleString('en')
+const ms = (value) => (value < 10 ? value.toFixed(2) : value.toFixed(1))
+const mib = (bytes) => (bytes / 2 ** 20).toFixed(0)
+
+const row = (...cells) => `| ${cells.join(' | ')} |`
+const table = (head, rows) => [
+  row(...head),
+  row(...head.map(() => '---')),
+  ...rows.map((cells) => row(...cells)),
+]
+
+/** The results for people, as Markdown. */
+export function report(result) {
+  const { machine, options, sends, fanOut, initialSyncs } = result
+  const lines = [
+    `Node ${machine.node}, ${machine.cpus} × ${machine.cpu}, ${machine.database}; load tool on the same machine.`,
+    `${options.users} users, ${options.rooms} rooms of ${options.members} members, ${options.seconds} s each. Load average ${machine.load}.`,
+    '',
+    ...table(
+      ['sends', 'a second', 'p50 ms', 'p95 ms', 'p99 ms', 'CPU ms a send', 'loop delay p99 / max ms'],
+      sends.map((item) => [
+        `${item.senders} senders, ${item.rooms} rooms`,
+        whole(item.perSecond),
+        ms(item.p50),
+        ms(item.p95),
+        ms(item.p99),
+        item.cpuMsPerSend.toFixed(3),
+        `${ms(item.loopP99Ms)} / ${ms(item.loopMaxMs)}`,
+      ]),
+    ),
+    '',
+    ...table(
+      ['measure', 'value'],
+      [
+        ['start-up, until it answers', `${whole(result.startUpMs)} ms`],
+        ['memory (RSS) idle / after', `${mib(result.idleRssBytes)} MiB / ${mib(result.rssBytes)} MiB`],
+        [
+          `fan-out to ${fanOut.readers} long polls, p50 / p95 / p99`,
+          `${ms(fanOut.p50)} / ${ms(fanOut.p95)} / ${ms(fanOut.p99)} ms`,
+        ],
+        [`CPU of a message with its ${fanOut.readers} answers`, `${ms(fanOut.cpuMsPerMessage)} ms`],
+        ...(fanOut.missing > 0 ? [['messages that members did not get', whole(fanOut.missing)]] : []),
+        ...initialSyncs.map((item) => [
+          `initial sync, ${item.rooms} rooms, p50 / p99`,
+          `${ms(item.p50)} / ${ms(item.p99)} ms, ${ms(item.cpuMsPerSync)} ms CPU, ${whole(item.bytes / 1024)} KiB`,
+        ]),
+        [
+          'CPU of a registration / of a join',
+          `${ms(result.cpuMsPerUser)} ms / ${ms(result.cpuMsPerJoin)} ms`,
+        ],
+      ],
+    ),
+  ]
+  for (const [name, disk] of [
+    ['sent event', result.diskPerSend],
+    ['join', result.diskPerJoin],
+  ]) {
+    lines.push(
+      '',
+      ...table(
+        [`on disk for each ${name}`, 'rows', 'bytes'],
+        [
+          ...disk.tables.map((item) => [item.name, item.rows.toFixed(2), whole(item.bytes)]),
+          ['sum', disk.rows.toFixed(2), whole(disk.bytes)],
+        ],
+      ),
+    )
+  }
+  return lines.join('\n')
+}
