@@ -202,6 +202,20 @@ function requestSignal(res: ServerResponse, stopping: AbortSignal): AbortSignal 
   return gone.signal
 }
 
+/** How long a client whose request was refused may go on sending it. */
+const LINGER_MS = 5_000
+
+/**
+ * Reads what is left of a refused body and throws it away: a client that is still sending would otherwise see its
+ * connection break and never the answer. Who does not come to an end is cut off.
+ */
+function discardRest(req: IncomingMessage): void {
+  req.resume()
+  const timer = setTimeout(() => req.socket.destroy(), LINGER_MS)
+  timer.unref()
+  req.once('close', () => clearTimeout(timer))
+}
+
 export function createApp(deps: HttpDeps): Koa {
   const app = new Koa()
   app.silent = true
@@ -223,11 +237,7 @@ export function createApp(deps: HttpDeps): Koa {
       }
     } catch (error) {
       const answer = errorAnswer(error)
-      // What remains of an unread body would be taken for the next request.
-      if (!ctx.req.readableEnded && ctx.req.headers['content-length'] !== '0' && ctx.method !== 'GET') {
-        ctx.set('Connection', 'close')
-        ctx.req.resume()
-      }
+      if (!ctx.req.complete) discardRest(ctx.req)
       ctx.status = answer.status
       ctx.set(answer.headers)
       ctx.type = 'application/json'
