@@ -1,13 +1,7 @@
-import { canonicalMode } from '../../core/event/hash.js'
-import { readPdu } from '../../core/event/format.js'
-import { signaturesOf } from '../../core/event/sign.js'
-import { without } from '../../core/event/hash.js'
-import { addSignature } from '../../core/event/sign.js'
 import type { RoomEvent } from '../../core/event/types.js'
 import { checkAuth } from '../../core/auth/check.js'
 import { MatrixError } from '../../core/errors.js'
 import { serverNameOf } from '../../core/ids/server-name-of.js'
-import { tryCanonicalJson } from '../../core/json/canonical.js'
 import { isObject, ownValue, type Json, type JsonObject } from '../../core/json/value.js'
 import { createKeyedQueue, QueueFullError } from '../../platform/keyed-queue.js'
 import { createSemaphore, SemaphoreFullError } from '../../platform/semaphore.js'
@@ -21,6 +15,7 @@ import { storeOutliers, storeRemoteMembers, storeState } from './import-state.js
 import { readListAnswer } from './peer-answer.js'
 import { badAnswer } from './peer-failure.js'
 import { accepted } from './pdu-intake.js'
+import { withSignaturesOf } from './same-event.js'
 import { eventFromTemplate, requestTemplate } from './template.js'
 
 export type JoinRemote = (
@@ -106,26 +101,11 @@ async function readJoinAnswer(deps: HandshakeDeps, server: string, event: RoomEv
   return { event: signed, checked }
 }
 
-/** Our event with the signature that the authorising user's server has added, if it is the same event otherwise. */
+/** Our event with the signature that the authorising user's server has added, where the join needs one. */
 function cosigned(event: RoomEvent, json: Json | undefined): RoomEvent {
   const authoriser = event.content['join_authorised_via_users_server']
-  if (typeof authoriser !== 'string' || json === undefined) return event
-  const read = readPdu(json, event.rules, { roomId: event.roomId })
-  if (!read.ok) throw badAnswer('the signed join is malformed')
-  const bare = (one: RoomEvent): string | undefined => {
-    const text = tryCanonicalJson(without(one.pdu, ['signatures']), canonicalMode(one.rules))
-    return text.ok ? text.text : undefined
-  }
-  if (bare(read.event) === undefined || bare(read.event) !== bare(event)) {
-    throw badAnswer('the signed join is another event than ours')
-  }
-  let { pdu } = event
-  const signer = serverNameOf(authoriser) ?? ''
-  // More than a few would be junk; the ones that count are verified later.
-  for (const [keyId, signature] of [...signaturesOf(read.event.pdu, signer)].slice(0, 4)) {
-    pdu = addSignature(pdu, signer, keyId, signature)
-  }
-  return { ...event, pdu }
+  const signer = typeof authoriser === 'string' ? serverNameOf(authoriser) : undefined
+  return signer === undefined || json === undefined ? event : withSignaturesOf(event, signer, json)
 }
 
 async function knownEvents(
