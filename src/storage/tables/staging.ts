@@ -17,11 +17,15 @@ export interface StagedRow extends StagedPdu {
   readonly attempts: number
 }
 
-/** Post: each of the events is staged; those that were already are left as they are. Gives the number of new rows. */
+/**
+ * Post: each of the events is staged. One that was staged already is left as it is, unless its key was lacking and this
+ * copy is verified: junk signatures cannot keep the real event out. Gives the number of rows written.
+ */
 export function* stagePdus(rows: readonly StagedPdu[]): Tx<number> {
   return yield* many(
     `INSERT INTO staged_pdus (origin, room_id, event_id, received, json, verified) VALUES (?, ?, ?, ?, ?, ?)
-     ON CONFLICT (room_id, event_id) DO NOTHING`,
+     ON CONFLICT (room_id, event_id) DO UPDATE SET origin = excluded.origin, json = excluded.json, verified = 1,
+       attempts = 0, retry_at = 0 WHERE staged_pdus.verified = 0 AND excluded.verified = 1`,
     rows.map((row) => [row.origin, row.room_id, row.event_id, row.received, row.json, row.verified]),
   )
 }

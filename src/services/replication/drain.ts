@@ -1,0 +1,350 @@
+import type { RoomEvent } from '../../core/event/types.js'
+import { backoffDelay } from '../../platform/backoff.js'
+import { createLru } from '../../platform/lru.js'
+import { createSemaphore } from '../../platform/semaphore.js'
+import {
+  deleteStaged,
+  dueStaged,
+  markStagedVerified,
+  nextStagedAt,
+  postponeStaged,
+  roomsWithStaged,
+  stagedByNids,
+  type StagedRow,
+} from '../../storage/tables/staging.js'
+import type { RoomsContext } from '../rooms/context.js'
+import type { RoomSnapshot } from '../rooms/working-room.js'
+import { applyEvents, type Applied, type ToApply } from './apply-events.js'
+import type { GapFill } from './gap-fill.js'
+import type { PduIntake } from './pdu-intake.js'
+import { storedByIds } from './missing-auth.js'
+import { isResident } from './room-access.js'
+import { reviveStaged, sortOut, verifyStaged, type Staged } from './staged-events.js'
+import type { StagingQuota } from './staging-quota.js'
+
+/**
+ * Applies staged PDUs, room by room. What is ready is applied at once; what waits for keys, for predecessors or for auth
+ * events is fetched for aside, while what comes after it goes on. What fails is tried again ever more rarely and
+ * finally dropped, so nothing holds up a room, and no room holds up another.
+ */
+export interface Drain {
+  /** Something was staged for this room. */
+  wake(roomId: string): void
+  /** At start: goes on with everything that is staged. */
+  resume(): Promise<void>
+  /** Resolves when nothing is being worked on; what waits for its next attempt does not count. */
+  idle(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface DrainOptions {
+  /** Pauses between attempts for one PDU, in milliseconds. Default 5 seconds to 30 minutes. */
+  readonly retry?: { readonly initialMs: number; readonly maxMs: number }
+  /** After so many failed attempts a PDU is dropped. Default 10. */
+  readonly maxAttempts?: number
+}
+
+export interface DrainDeps {
+  readonly context: RoomsContext
+  readonly intake: PduIntake
+  readonly gapFill: GapFill
+  readonly quota: StagingQuota
+  readonly options?: DrainOptions
+}
+
+interface RoomDrain {
+  readonly roomId: string
+  running: boolean
+  again: boolean
+  /** Parked rows are to be looked at again. */
+  rescan: boolean
+  /** Rows that wait for something that is not here. */
+  readonly parked: Set<number>
+  /** Event ids that parked rows wait for. */
+  readonly lacking: Set<string>
+  filling: boolean
+  timer: NodeJS.Timeout | undefined
+}
+
+const BATCH = 64
+/** Rows fetched for at once. */
+const FILL_BATCH = 50
+const MAX_PAUSE = 60_000
+
+export function createDrain(deps: DrainDeps): Drain {
+  const { context, quota, gapFill, options = {} } = deps
+  const { store, clock, random, logger } = context
+  const { retry = { initialMs: 5_000, maxMs: 30 * 60_000 }, maxAttempts = 10 } = options
+  const rooms = new Map<string, RoomDrain>()
+  /** Local work and work that waits for others are bounded apart: slow servers must not stop rooms that need none. */
+  const applying = createSemaphore({ permits: 16 })
+  const fetching = createSemaphore({ permits: 16 })
+  /** Origins whose gaps could not be filled, by room: they are not asked about again at once. */
+  const cooling = createLru<string, { readonly until: number; readonly failures: number }>({ max: 10_000 })
+  const closing = new AbortController()
+  const tasks = new Set<Promise<void>>()
+
+  function wake(roomId: string, rescan = false): void {
+    if (closing.signal.aborted) return
+    let room = rooms.get(roomId)
+    if (room === undefined) {
+      room = { roomId, running: false, again: false, rescan: false, parked: new Set(), lacking: new Set(), filling: false, timer: undefined } // prettier-ignore
+      rooms.set(roomId, room)
+    }
+    room.rescan ||= rescan
+    if (room.running) room.again = true
+    else start(room)
+  }
+
+  function start(room: RoomDrain): void {
+    room.running = true
+    track(
+      run(room).catch((error: unknown) => troubled(room, error)),
+      () => {
+        room.running = false
+        if (room.again) start(room)
+        else if (!room.filling && room.timer === undefined) rooms.delete(room.roomId)
+      },
+    )
+  }
+
+  function track(work: Promise<void>, done: () => void): void {
+    const task = work.finally(() => {
+      tasks.delete(task)
+      if (!closing.signal.aborted) done()
+    })
+    tasks.add(task)
+  }
+
+  function troubled(room: RoomDrain, error: unknown): void {
+    if (closing.signal.aborted) return
+    logger.error({ err: error, roomId: room.roomId }, 'staged events of a room could not be processed')
+    schedule(room, retry.initialMs)
+  }
+
+  function schedule(room: RoomDrain, ms: number): void {
+    clearTimeout(room.timer)
+    room.timer = setTimeout(
+      () => {
+        room.timer = undefined
+        wake(room.roomId, true)
+      },
+      Math.max(1, Math.min(ms, MAX_PAUSE)),
+    )
+    room.timer.unref()
+  }
+
+  /** One look at everything that is due. */
+  async function run(room: RoomDrain): Promise<void> {
+    room.again = false
+    if (room.rescan && !room.filling) {
+      room.rescan = false
+      room.parked.clear()
+      room.lacking.clear()
+    }
+    const due = await store.read('drain.due', () => dueStaged(room.roomId, clock.now()))
+    const nids = due.filter((nid) => !room.parked.has(nid))
+    for (let i = 0; i < nids.length && !closing.signal.aborted; i += BATCH) {
+      const rows = await store.read('drain.rows', () => stagedByNids(nids.slice(i, i + BATCH)))
+      await applying.run(() => process(room, rows), closing.signal)
+    }
+    if (room.parked.size > 0 && !room.filling) startFilling(room)
+    if (due.length === 0) {
+      const next = await store.read('drain.next', () => nextStagedAt(room.roomId))
+      if (next !== undefined) schedule(room, next - clock.now())
+    }
+  }
+
+  async function residentRoom(roomId: string): Promise<RoomSnapshot | undefined> {
+    const snapshot = await context.loader.load(roomId)
+    return snapshot !== undefined && (await isResident(context, snapshot)) ? snapshot : undefined
+  }
+
+  async function process(room: RoomDrain, rows: readonly StagedRow[]): Promise<void> {
+    const snapshot = await residentRoom(room.roomId)
+    if (snapshot === undefined) return drop(rows, 'this server has left the room')
+    const { events, damaged } = reviveStaged(rows, snapshot.rules)
+    if (damaged.length > 0) await drop(damaged, 'it cannot be read')
+    const sorted = await sortOut(context, snapshot, events)
+    await drop(sorted.known.map(({ row }) => row))
+    for (const { row } of sorted.waiting) room.parked.add(row.nid)
+    for (const id of sorted.lacking) room.lacking.add(id)
+    const applied = await applyEvents(context, room.roomId, sorted.ready.map(toApply))
+    await finish(applied, events)
+    if (applied.some(({ item, ok }) => ok && room.lacking.has(item.event.id))) {
+      room.rescan = true
+      room.again = true
+    }
+  }
+
+  const toApply = ({ event, row }: Staged): ToApply => ({
+    event,
+    origin: row.origin,
+    stagedNid: row.nid,
+    peerState: undefined,
+  })
+
+  /** Settles what was applied, and counts what failed. */
+  async function finish(applied: readonly Applied[], staged: readonly Staged[]): Promise<void> {
+    const rowOf = new Map(staged.map(({ row }) => [row.nid, row]))
+    const left: StagedRow[] = []
+    const failed: StagedRow[] = []
+    let reason: unknown
+    for (const result of applied) {
+      const row = result.item.stagedNid === undefined ? undefined : rowOf.get(result.item.stagedNid)
+      if (row === undefined) continue
+      if (!result.ok) {
+        failed.push(row)
+        reason = result.error
+      } else if (result.rowGone) release([row])
+      else left.push(row)
+    }
+    await drop(left)
+    await fail(failed, reason)
+  }
+
+  const release = (rows: readonly StagedRow[]): void =>
+    quota.release(rows.map((row) => ({ origin: row.origin, roomId: row.room_id, size: row.json.length })))
+
+  /** Removes rows; with a reason, which is logged, the events are lost. */
+  async function drop(rows: readonly StagedRow[], reason?: string): Promise<void> {
+    if (rows.length === 0) return
+    await store.write('drain.drop', () => deleteStaged(rows.map((row) => row.nid)))
+    release(rows)
+    if (reason !== undefined) {
+      logger.warn(
+        { roomId: rows[0]!.room_id, origin: rows[0]!.origin, events: rows.slice(0, 10).map((row) => row.event_id), count: rows.length, reason },
+        'events of another server were dropped',
+      ) // prettier-ignore
+    }
+  }
+
+  async function fail(rows: readonly StagedRow[], error: unknown): Promise<void> {
+    if (rows.length === 0 || closing.signal.aborted) return
+    const last = rows.filter((row) => row.attempts + 1 >= maxAttempts)
+    await drop(last, error instanceof Error ? error.message : 'it failed again and again')
+    const now = clock.now()
+    await store.write('drain.postpone', () =>
+      postponeStaged(
+        rows
+          .filter((row) => !last.includes(row))
+          .map((row) => ({
+            nid: row.nid,
+            attempts: row.attempts + 1,
+            retryAt: now + backoffDelay(retry, row.attempts + 1, random),
+          })),
+      ),
+    )
+    logger.debug({ err: error, roomId: rows[0]!.room_id, count: rows.length }, 'staged events must wait')
+  }
+
+  function startFilling(room: RoomDrain): void {
+    room.filling = true
+    const nids = [...room.parked].toSorted((a, b) => a - b).slice(0, FILL_BATCH)
+    track(
+      fetching.run(() => fill(room, nids), closing.signal).catch((error: unknown) => troubled(room, error)),
+      () => {
+        room.filling = false
+        for (const nid of nids) room.parked.delete(nid)
+        wake(room.roomId, true)
+      },
+    )
+  }
+
+  /** Fetches what the oldest parked rows of one origin wait for, and applies them. */
+  async function fill(room: RoomDrain, nids: readonly number[]): Promise<void> {
+    const snapshot = await residentRoom(room.roomId)
+    const rows = await store.read('drain.parked', () => stagedByNids(nids))
+    const origin = rows[0]?.origin
+    if (snapshot === undefined || origin === undefined) return
+    const own = rows.filter((row) => row.origin === origin)
+    const verdicts = await verifyStaged(deps.intake, snapshot, own)
+    await drop(verdicts.refused, 'its signatures are not valid')
+    await fail(verdicts.unsure, new Error('a key of its server cannot be had'))
+    await store.write('drain.verified', () =>
+      markStagedVerified(verdicts.fresh.map(({ row, json }) => ({ nid: row.nid, json }))),
+    )
+    const staged = verdicts.events
+    const { waiting, lacking } = await sortOut(context, snapshot, staged)
+    if (waiting.length === 0 && lacking.size === 0) {
+      await finish(await applyEvents(context, room.roomId, staged.map(toApply)), staged)
+      return
+    }
+    const place = `${room.roomId} ${origin}`
+    const rest = cooling.get(place)
+    if (rest !== undefined && rest.until > clock.monotonic()) {
+      return postpone(waiting, rest.until - clock.monotonic())
+    }
+    const filled = await gapFill.fill(
+      snapshot,
+      staged.map(({ event }) => event),
+      origin,
+      closing.signal,
+    )
+    if (closing.signal.aborted) return
+    const rowOf = new Map(staged.map(({ event, row }) => [event.id, row]))
+    const results: Applied[] = []
+    const applicable = await withKnownAuth(filled.events)
+    for (let i = 0; i < applicable.length; i += BATCH) {
+      const items = applicable.slice(i, i + BATCH).map((event) => ({
+        event,
+        origin,
+        stagedNid: rowOf.get(event.id)?.nid,
+        peerState: filled.stateBefore.get(event.id),
+      }))
+      results.push(...(await applyEvents(context, room.roomId, items)))
+    }
+    await finish(results, staged)
+    const tried = new Set(results.map(({ item }) => item.event.id))
+    const untried = staged.filter(({ event }) => !tried.has(event.id))
+    await fail(
+      untried.map(({ row }) => row),
+      new Error('its auth events cannot be had'),
+    )
+    const helped = untried.length === 0 && results.every(({ ok }) => ok)
+    if (helped) cooling.delete(place)
+    else {
+      const failures = (rest?.failures ?? 0) + 1
+      const pause = backoffDelay({ initialMs: 1_000, maxMs: MAX_PAUSE }, failures, random)
+      cooling.set(place, { until: clock.monotonic() + pause, failures })
+    }
+  }
+
+  /** What lacks auth events must not be judged: it would be rejected for ever. Nor what stands on such an event. */
+  async function withKnownAuth(events: readonly RoomEvent[]): Promise<RoomEvent[]> {
+    const stored = await storedByIds(
+      context,
+      events.flatMap((event) => event.authEvents),
+    )
+    const fine = new Set<string>()
+    return events.filter((event) => {
+      if (!event.authEvents.every((id) => stored.has(id) || fine.has(id))) return false
+      fine.add(event.id)
+      return true
+    })
+  }
+
+  /** Not due for a while, without counting as an attempt. */
+  async function postpone(staged: readonly Staged[], ms: number): Promise<void> {
+    const retryAt = clock.now() + Math.ceil(ms)
+    await store.write('drain.postpone', () =>
+      postponeStaged(staged.map(({ row }) => ({ nid: row.nid, attempts: row.attempts, retryAt }))),
+    )
+  }
+
+  return {
+    wake: (roomId) => wake(roomId),
+    async resume() {
+      for (const roomId of await store.read('drain.rooms', () => roomsWithStaged())) wake(roomId)
+    },
+    async idle() {
+      while (tasks.size > 0) await Promise.allSettled(tasks)
+    },
+    async close() {
+      closing.abort()
+      for (const room of rooms.values()) clearTimeout(room.timer)
+      await Promise.allSettled(tasks)
+      rooms.clear()
+    },
+  }
+}

@@ -1,0 +1,91 @@
+import type { FederationClient } from '../federation/client.js'
+import type { RoomsContext } from '../rooms/context.js'
+import { createBackfill, type Backfill, type BackfillOptions } from './backfill.js'
+import { createDrain, type Drain, type DrainOptions } from './drain.js'
+import { createEduDispatch, type EduHandler } from './edu-dispatch.js'
+import { createGapFill, type GapFill, type GapFillOptions } from './gap-fill.js'
+import { createInbound, type Inbound } from './inbound.js'
+import type { PduIntake } from './pdu-intake.js'
+import { createPeerReads, type PeerReads } from './peer-reads.js'
+import type { Sender } from './sender.js'
+import { createStagingQuota, type StagingLimits } from './staging-quota.js'
+
+/** The flow of events to and from other servers. */
+export interface Replication {
+  readonly sender: Sender
+  readonly inbound: Inbound
+  readonly drain: Drain
+  readonly gapFill: GapFill
+  readonly peers: PeerReads
+  readonly backfill: Backfill
+  /** At start, once other servers can reach this one: goes on with what was staged, and with what waits to be sent. */
+  resume(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface ReplicationDeps {
+  readonly context: RoomsContext
+  readonly client: Pick<FederationClient, 'request' | 'requestStream'>
+  readonly intake: PduIntake
+  readonly eduHandlers: readonly EduHandler[]
+  readonly sender: Sender
+  readonly options?: {
+    readonly staging?: StagingLimits
+    readonly drain?: DrainOptions
+    readonly gapFill?: GapFillOptions
+    readonly backfill?: BackfillOptions
+  }
+}
+
+/** Builds all of it but the sender, which rooms wake and which therefore exists before them. */
+export function createReplication(deps: ReplicationDeps): Replication {
+  const { context, client, intake, sender, options = {} } = deps
+  const peers = createPeerReads({ client, intake })
+  const gapFill = createGapFill({
+    context,
+    peers,
+    ...(options.gapFill === undefined ? {} : { options: options.gapFill }),
+  })
+  const quota = createStagingQuota({
+    store: context.store,
+    ...(options.staging === undefined ? {} : { limits: options.staging }),
+  })
+  const drain = createDrain({
+    context,
+    intake,
+    gapFill,
+    quota,
+    ...(options.drain === undefined ? {} : { options: options.drain }),
+  })
+  const edus = createEduDispatch({ context, handlers: deps.eduHandlers, logger: context.logger })
+  const inbound = createInbound({
+    context,
+    intake,
+    edus,
+    quota,
+    drain,
+    onContact: (server) => sender.onContact(server),
+  })
+  const backfill = createBackfill({
+    context,
+    peers,
+    ...(options.backfill === undefined ? {} : { options: options.backfill }),
+  })
+  return {
+    sender,
+    inbound,
+    drain,
+    gapFill,
+    peers,
+    backfill,
+    async resume() {
+      await quota.load()
+      await drain.resume()
+      await sender.resume()
+    },
+    async close() {
+      await sender.close()
+      await drain.close()
+    },
+  }
+}
