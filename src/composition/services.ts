@@ -1,4 +1,3 @@
-import { MatrixError } from '../core/errors.js'
 import type { JsonObject } from '../core/json/value.js'
 import type { Signer as EventSigner } from '../core/event/sign.js'
 import type { Config } from '../config/schema.js'
@@ -24,6 +23,12 @@ import { createNodeInfo } from '../services/node-info.js'
 import { createProfile } from '../services/profile/profile.js'
 import { createReceipts } from '../services/receipts/receipts.js'
 import { isolatedMemberships } from '../services/replication/isolated.js'
+import { createPduIntake } from '../services/replication/pdu-intake.js'
+import { fetchRemoteProfile, fetchRemotePublicRooms } from '../services/replication/queries.js'
+import { createRemoteMemberships } from '../services/replication/remote-memberships.js'
+import { createInviteServing } from '../services/replication/serve-invite.js'
+import { createMembershipServing } from '../services/replication/serve-membership.js'
+import { createFederationReads } from '../services/replication/serve-reads.js'
 import { createAliases } from '../services/rooms/aliases.js'
 import { createRoomCreation } from '../services/rooms/create-room.js'
 import { createMemberships } from '../services/rooms/membership.js'
@@ -172,7 +177,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     store,
     logger,
     serverName,
-    fetchRemoteProfile: () => Promise.reject(new MatrixError('M_NOT_FOUND', 'The profile is not known here')),
+    fetchRemoteProfile: (userId, field) => fetchRemoteProfile(transport.client, userId, field),
     onProfileChanged: (userId, field) => profileRooms.propagate(userId, field, () => memberProfile(userId)),
   })
   const memberProfile = async (userId: string): Promise<JsonObject> => ({
@@ -181,7 +186,22 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   const accountData = createAccountData({ store, notifier })
   const filters = createFilters({ store })
 
-  const remote = isolatedMemberships
+  const intake = createPduIntake({ keys: transport.keys, logger })
+  const remote = config.federation.enabled
+    ? createRemoteMemberships({
+        context,
+        client: transport.client,
+        keys: transport.keys,
+        intake,
+        outside: rooms.outside,
+        options: {
+          requestTimeoutMs: config.federation.timeouts.request,
+          joinTimeoutMs: config.federation.timeouts.join,
+        },
+      })
+    : isolatedMemberships
+  // TODO: `m.invite_permission_config` of v1.18, with the client-server API.
+  const checkInvitable = (): Promise<void> => Promise.resolve()
   const aliases = createAliases(context, remote)
   const memberships = createMemberships({
     context,
@@ -189,8 +209,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     remote,
     outside: rooms.outside,
     memberProfile,
-    // TODO: `m.invite_permission_config` of v1.18, with the client-server API.
-    checkInvitable: () => Promise.resolve(),
+    checkInvitable,
     userExists: async (userId) => (await store.read('users.exists', () => userById(userId))) !== undefined,
   })
   const attempts = attemptOptions(config)
@@ -253,7 +272,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     typingNotices,
     publicRooms: createPublicRooms({
       context,
-      fetchRemote: () => Promise.reject(new MatrixError('M_NOT_FOUND', 'That server is not known here')),
+      fetchRemote: (server, query) => fetchRemotePublicRooms(transport.client, server, query),
     }),
     userDirectory: createUserDirectory({ store }),
     history: createHistory({ context, views, backfill: () => Promise.resolve(false) }),
@@ -268,6 +287,19 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
       gate: createSemaphore({ permits: config.limits.concurrent_syncs }),
       maxTimeoutMs: config.limits.max_sync_timeout,
     }),
+    membershipServing: createMembershipServing({ context, keys: transport.keys }),
+    inviteServing: createInviteServing({
+      context,
+      keys: transport.keys,
+      intake,
+      outside: rooms.outside,
+      checkInvitable,
+      isActiveUser: async (userId) =>
+        (await store.read('users.active', () => userById(userId)))?.deactivated === 0,
+    }),
+    federationReads: createFederationReads(context),
+    serverKeys: transport.keys,
+    notary: transport.notary,
   }
   return { services, rooms, transport, notifier, thumbnails }
 }

@@ -19,6 +19,11 @@ import type { History } from './timeline/history.js'
 import type { Sync } from './sync/sync.js'
 import type { TypingNotices } from './typing/typing-notices.js'
 import type { NodeInfo } from './node-info.js'
+import type { Keys } from './federation/keys.js'
+import type { NotaryService } from './federation/notary.js'
+import type { InviteServing } from './replication/serve-invite.js'
+import type { MembershipServing } from './replication/serve-membership.js'
+import type { FederationReads } from './replication/serve-reads.js'
 
 /** Everything that an endpoint may call. Built in `server.ts`, in this order. */
 export interface Services {
@@ -43,4 +48,9 @@ export interface Services {
   readonly userDirectory: UserDirectory
   readonly history: History
   readonly sync: Sync
+  readonly membershipServing: MembershipServing
+  readonly inviteServing: InviteServing
+  readonly federationReads: FederationReads
+  readonly serverKeys: Pick<Keys, 'ownDocument'>
+  readonly notary: NotaryService
 }

@@ -27,6 +27,8 @@ export function newAlias(localpart: string, serverName: string): string {
 export interface Aliases {
   /** The room behind an alias and servers that are in it. Errors: M_INVALID_PARAM, M_NOT_FOUND. */
   resolve(alias: string): Promise<{ readonly room_id: string; readonly servers: readonly string[] }>
+  /** The same for an alias of this server alone: what other servers may ask. */
+  resolveLocal(alias: string): Promise<{ readonly room_id: string; readonly servers: readonly string[] }>
   /** Errors: M_UNKNOWN when taken (409), M_FORBIDDEN, M_INVALID_PARAM. */
   set(requester: Requester, alias: string, roomId: string): Promise<void>
   remove(requester: Requester, alias: string): Promise<void>
@@ -68,13 +70,21 @@ export function createAliases(
     return levels.user(requester.userId) >= levels.event('m.room.canonical_alias', true)
   }
 
+  async function resolveLocal(alias: string): Promise<{ room_id: string; servers: string[] }> {
+    const { domain } = parse(alias)
+    const row =
+      domain === context.serverName
+        ? await context.store.read('aliases.resolve', () => aliasByName(alias))
+        : undefined
+    if (row === undefined) throw notFound(`Room alias ${alias} not found`)
+    return { room_id: row.room_id, servers: await serversOf(row.room_id) }
+  }
+
   return {
+    resolveLocal,
     async resolve(alias) {
       const { domain } = parse(alias)
-      if (domain !== context.serverName) return remote.resolveAlias(alias)
-      const row = await context.store.read('aliases.resolve', () => aliasByName(alias))
-      if (row === undefined) throw notFound(`Room alias ${alias} not found`)
-      return { room_id: row.room_id, servers: await serversOf(row.room_id) }
+      return domain === context.serverName ? resolveLocal(alias) : remote.resolveAlias(alias)
     },
 
     async set(requester, alias, roomId) {

@@ -1,0 +1,11 @@
+import { VERSION } from '../../version.js'
+import { route } from '../route.js'
+
+/** SPEC: https://spec.matrix.org/v1.19/server-server-api/#get_matrixfederationv1version */
+export const getVersion = route({
+  id: 'getVersion',
+  method: 'GET',
+  paths: ['/_matrix/federation/v1/version'],
+  auth: 'none',
+  handler: () => Promise.resolve({ server: { name: 'Chancery', version: VERSION } }),
+})

@@ -1,0 +1,60 @@
+import type { Route } from '../route.js'
+import { backfillRoom } from './backfill-room.js'
+import { bulkPerspectivesKeyQuery } from './bulk-perspectives-key-query.js'
+import { getEvent } from './get-event.js'
+import { getEventAuth } from './get-event-auth.js'
+import { getMissingPreviousEvents } from './get-missing-previous-events.js'
+import { getPublicRooms } from './get-public-rooms.js'
+import { getRoomState } from './get-room-state.js'
+import { getRoomStateIds } from './get-room-state-ids.js'
+import { getServerKey } from './get-server-key.js'
+import { getVersion } from './get-version.js'
+import { makeJoin } from './make-join.js'
+import { makeKnock } from './make-knock.js'
+import { makeLeave } from './make-leave.js'
+import { perspectivesKeyQuery } from './perspectives-key-query.js'
+import { queryProfile } from './query-profile.js'
+import { queryPublicRooms } from './query-public-rooms.js'
+import { queryRoomDirectory } from './query-room-directory.js'
+import { sendInviteV1 } from './send-invite-v1.js'
+import { sendInviteV2 } from './send-invite-v2.js'
+import { sendJoinV1 } from './send-join-v1.js'
+import { sendJoinV2 } from './send-join-v2.js'
+import { sendKnock } from './send-knock.js'
+import { sendLeaveV1 } from './send-leave-v1.js'
+import { sendLeaveV2 } from './send-leave-v2.js'
+import { e2eeFederationRoutes } from './e2ee-routes.js'
+
+/**
+ * The API for servers, without transactions and media. SPEC: https://spec.matrix.org/v1.19/server-server-api/
+ *
+ * TODO: `exchange_third_party_invite` and `3pid/onbind` (with identity servers), `hierarchy` (with spaces), `timestamp_to_event`,
+ * `openid/userinfo` (with the tokens that clients are given).
+ */
+export const federationRoutes: readonly Route[] = [
+  makeJoin,
+  makeLeave,
+  makeKnock,
+  sendJoinV2,
+  sendJoinV1,
+  sendLeaveV2,
+  sendLeaveV1,
+  sendKnock,
+  sendInviteV2,
+  sendInviteV1,
+  getEvent,
+  getRoomState,
+  getRoomStateIds,
+  getEventAuth,
+  backfillRoom,
+  getMissingPreviousEvents,
+  queryRoomDirectory,
+  queryProfile,
+  getPublicRooms,
+  queryPublicRooms,
+  getServerKey,
+  perspectivesKeyQuery,
+  bulkPerspectivesKeyQuery,
+  getVersion,
+  ...e2eeFederationRoutes,
+]
