@@ -18,6 +18,7 @@ import type { UserDirectory } from './directory/user-directory.js'
 import type { History } from './timeline/history.js'
 import type { Sync } from './sync/sync.js'
 import type { TypingNotices } from './typing/typing-notices.js'
+import type { Inbound } from './replication/inbound.js'
 import type { NodeInfo } from './node-info.js'
 import type { Keys } from './federation/keys.js'
 import type { NotaryService } from './federation/notary.js'
@@ -48,6 +49,7 @@ export interface Services {
   readonly userDirectory: UserDirectory
   readonly history: History
   readonly sync: Sync
+  readonly inbound: Inbound
   readonly membershipServing: MembershipServing
   readonly inviteServing: InviteServing
   readonly federationReads: FederationReads

@@ -18,7 +18,7 @@ import { applyEvents, type Applied, type ToApply } from './apply-events.js'
 import type { GapFill } from './gap-fill.js'
 import type { PduIntake } from './pdu-intake.js'
 import { storedByIds } from './missing-auth.js'
-import { isResident } from './room-access.js'
+import { isResident } from '../rooms/join-authoriser.js'
 import { reviveStaged, sortOut, verifyStaged, type Staged } from './staged-events.js'
 import type { StagingQuota } from './staging-quota.js'
 
