@@ -18,7 +18,12 @@ const HISTORY = { type: 'm.room.history_visibility', stateKey: '' }
 /** The alias with this localpart on this server; throws M_INVALID_PARAM. */
 export function newAlias(localpart: string, serverName: string): string {
   const alias = `#${localpart}:${serverName}`
-  if (localpart === '' || /[:\s\u0000]/.test(localpart) || parseRoomAlias(alias) === undefined) {
+  if (
+    localpart === '' ||
+    /[:\s]/.test(localpart) ||
+    localpart.includes('\u0000') ||
+    parseRoomAlias(alias) === undefined
+  ) {
     throw invalidParam('The alias is not well formed')
   }
   return alias
