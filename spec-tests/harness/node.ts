@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { createAuthority, createServerCertificate, type Certificate } from '../../src/platform/certificate.js'
 import { generateSigningKey, writeKeyFile } from '../../src/platform/ed25519.js'
 import { systemRandom } from '../../src/platform/random.js'
+import { testDatabase } from './database.js'
 import { freePort } from './ports.js'
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
@@ -25,7 +26,7 @@ export interface Node {
   kill(): Promise<void>
   /** Starts it again on the same ports and data. */
   start(): Promise<void>
-  /** Stops it and removes its folder. */
+  /** Stops it and removes its folder and its database. */
   dispose(): Promise<void>
 }
 
@@ -93,8 +94,10 @@ export async function startNode(options: NodeOptions = {}): Promise<Node> {
   }
   await writeFile(join(folder, 'signing.key'), writeKeyFile(generateSigningKey(systemRandom)))
   await mkdir(join(folder, 'media'), { recursive: true })
+  const database = await testDatabase()
   const config: Record<string, object | string> = {
     server_name: serverName,
+    ...(database && { database: database.config }),
     public_baseurl: `http://127.0.0.1:${clientPort}`,
     registration: { enabled: true, flow: 'dummy' },
     passwords: { min_length: 1, memory_kib: 1024, iterations: 1 },
@@ -164,7 +167,9 @@ export async function startNode(options: NodeOptions = {}): Promise<Node> {
     kill: () => end('SIGKILL'),
     async dispose() {
       await end('SIGTERM')
-      if (process.env['CHANCERY_KEEP'] === undefined) await rm(folder, { recursive: true, force: true })
+      if (process.env['CHANCERY_KEEP'] !== undefined) return
+      await database?.drop()
+      await rm(folder, { recursive: true, force: true })
     },
   }
   await start()
