@@ -110,7 +110,8 @@ export function createInbound(deps: InboundDeps): Inbound {
           answer.set(event.id, {})
         } else if (!result.ok) {
           const id = claimedId(list[i]!, room)
-          if (id !== undefined) answer.set(id, { error: result.reason.slice(0, 200) })
+          // A good copy in the same batch may have this id too.
+          if (id !== undefined && !answer.has(id)) answer.set(id, { error: result.reason.slice(0, 200) })
         }
       }
     }
@@ -129,7 +130,8 @@ export function createInbound(deps: InboundDeps): Inbound {
     const now = clock.now()
     const fresh = new Map<string, StagedPdu>()
     for (const { event, verified } of passed) {
-      if (known.get(event.id)?.outlier === false || fresh.has(event.id)) continue
+      if (known.get(event.id)?.outlier === false || fresh.get(event.id)?.verified === 1) continue
+      if (fresh.has(event.id) && !verified) continue
       fresh.set(event.id, {
         origin,
         room_id: event.roomId,
