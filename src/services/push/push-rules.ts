@@ -8,7 +8,7 @@ import {
   type StoredRules,
 } from '../../core/push-rules/rules.js'
 import { isObject, type Json, type JsonObject } from '../../core/json/value.js'
-import { createLru } from '../../platform/lru.js'
+import { createLoadingCache } from '../../platform/loading-cache.js'
 import { accountData } from '../../storage/tables/account-data.js'
 import type { Store } from '../../storage/tx.js'
 
@@ -28,18 +28,17 @@ export interface PushRules {
 const CACHED = 20_000
 
 export function createPushRules(deps: { readonly store: Store }): PushRules {
-  const cache = createLru<string, UserRules>({ max: CACHED })
-  return {
-    async of(userId) {
-      const known = cache.get(userId)
-      if (known !== undefined) return known
+  const cache = createLoadingCache<string, UserRules>({
+    max: CACHED,
+    async load(userId) {
       const text = await deps.store.read('pushRules.of', () => accountData(userId, '', 'm.push_rules'))
       const stored = text === undefined ? NO_STORED_RULES : readStored(userId, JSON.parse(text) as Json)
-      const found = { rules: rulesOf(userId, stored), isDefault: text === undefined }
-      cache.set(userId, found)
-      return found
+      return { rules: rulesOf(userId, stored), isDefault: text === undefined }
     },
-    forget: (userId) => void cache.delete(userId),
+  })
+  return {
+    of: async (userId) => (await cache.get(userId))!,
+    forget: (userId) => cache.forget(userId),
   }
 }
 

@@ -1,6 +1,6 @@
 import { roomVersion } from '../../core/room-version/versions.js'
 import type { RoomVersionRules } from '../../core/room-version/rules.js'
-import { createLru } from '../../platform/lru.js'
+import { createLoadingCache } from '../../platform/loading-cache.js'
 import { roomById, type RoomRow } from '../../storage/tables/rooms.js'
 import type { Store } from '../../storage/tx.js'
 import type { EventStore } from './event-store.js'
@@ -18,7 +18,13 @@ export interface RoomLoader {
 }
 
 export function createRoomLoader(deps: { store: Store; events: EventStore; nids: Nids }): RoomLoader {
-  const snapshots = createLru<string, RoomSnapshot>({ max: 10_000 })
+  const snapshots = createLoadingCache<string, RoomSnapshot>({
+    max: 10_000,
+    async load(roomId) {
+      const row = await deps.store.read('rooms.load', () => roomById(roomId))
+      return row === undefined ? undefined : fromRow(row)
+    },
+  })
 
   async function fromRow(row: RoomRow): Promise<RoomSnapshot | undefined> {
     const rules = roomVersion(row.version)
@@ -40,17 +46,7 @@ export function createRoomLoader(deps: { store: Store; events: EventStore; nids:
   }
 
   return {
-    async load(roomId) {
-      const known = snapshots.get(roomId)
-      if (known !== undefined) return known
-      const row = await deps.store.read('rooms.load', () => roomById(roomId))
-      const snapshot = row === undefined ? undefined : await fromRow(row)
-      // A writer may have committed a newer one meanwhile.
-      const newer = snapshots.get(roomId)
-      if (newer !== undefined) return newer
-      if (snapshot !== undefined) snapshots.set(roomId, snapshot)
-      return snapshot
-    },
+    load: (roomId) => snapshots.get(roomId),
     async fresh(roomId, rules) {
       return {
         nid: await deps.nids.take('room'),
@@ -63,6 +59,6 @@ export function createRoomLoader(deps: { store: Store; events: EventStore; nids:
       }
     },
     remember: (snapshot) => snapshots.set(snapshot.roomId, snapshot),
-    forget: (roomId) => void snapshots.delete(roomId),
+    forget: (roomId) => snapshots.forget(roomId),
   }
 }

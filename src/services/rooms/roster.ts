@@ -1,5 +1,5 @@
-import { createLru } from '../../platform/lru.js'
-import { all, type Store } from '../../storage/tx.js'
+import { createLoadingCache } from '../../platform/loading-cache.js'
+import { all, type Store, type Tx } from '../../storage/tx.js'
 import { serverNameOf } from '../../core/ids/server-name-of.js'
 
 /** Who has joined a room: local users to notify, other servers (with their number of joined users) to send to. */
@@ -46,29 +46,28 @@ export function applyMemberChanges(
 }
 
 export function createRosters(store: Store): Rosters {
-  const rosters = createLru<number, Roster>({ max: 5_000 })
+  const rosters = createLoadingCache<number, Roster>({
+    max: 5_000,
+    load: (roomNid) => store.read('rooms.roster', () => readRoster(roomNid)),
+  })
   return {
-    async of(roomNid) {
-      const known = rosters.get(roomNid)
-      if (known !== undefined) return known
-      const roster = await store.read('rooms.roster', function* () {
-        const local = yield* all<{ user_id: string }>(
-          `SELECT user_id FROM memberships WHERE room_nid = ? AND local = 1 AND membership = 'join'`,
-          roomNid,
-        )
-        const servers = yield* all<{ server: string; users: number }>(
-          `SELECT server, COUNT(*) AS users FROM memberships WHERE room_nid = ? AND local = 0 AND membership = 'join' GROUP BY server`,
-          roomNid,
-        )
-        return {
-          local: new Set(local.map((row) => row.user_id)),
-          servers: new Map(servers.map((row) => [row.server, Number(row.users)])),
-        }
-      })
-      rosters.set(roomNid, roster)
-      return roster
-    },
+    of: async (roomNid) => (await rosters.get(roomNid))!,
     set: (roomNid, roster) => rosters.set(roomNid, roster),
-    forget: (roomNid) => void rosters.delete(roomNid),
+    forget: (roomNid) => rosters.forget(roomNid),
+  }
+}
+
+function* readRoster(roomNid: number): Tx<Roster> {
+  const local = yield* all<{ user_id: string }>(
+    `SELECT user_id FROM memberships WHERE room_nid = ? AND local = 1 AND membership = 'join'`,
+    roomNid,
+  )
+  const servers = yield* all<{ server: string; users: number }>(
+    `SELECT server, COUNT(*) AS users FROM memberships WHERE room_nid = ? AND local = 0 AND membership = 'join' GROUP BY server`,
+    roomNid,
+  )
+  return {
+    local: new Set(local.map((row) => row.user_id)),
+    servers: new Map(servers.map((row) => [row.server, row.users])),
   }
 }
