@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { RoomEvent } from '../../core/event/types.js'
 import { backoffDelay } from '../../platform/backoff.js'
 import { createLru } from '../../platform/lru.js'
@@ -82,6 +83,8 @@ export function createDrain(deps: DrainDeps): Drain {
   /** Origins whose gaps could not be filled, by room: they are not asked about again at once. */
   const cooling = createLru<string, { readonly until: number; readonly failures: number }>({ max: 10_000 })
   const closing = new AbortController()
+  // Everything under way listens to it.
+  setMaxListeners(0, closing.signal)
   const tasks = new Set<Promise<void>>()
 
   function wake(roomId: string, rescan = false): void {
@@ -305,7 +308,11 @@ export function createDrain(deps: DrainDeps): Drain {
     if (helped) cooling.delete(place)
     else {
       const failures = (rest?.failures ?? 0) + 1
-      const pause = backoffDelay({ initialMs: 1_000, maxMs: MAX_PAUSE }, failures, random)
+      const pause = backoffDelay(
+        { initialMs: retry.initialMs, maxMs: Math.min(MAX_PAUSE, retry.maxMs) },
+        failures,
+        random,
+      )
       cooling.set(place, { until: clock.monotonic() + pause, failures })
     }
   }

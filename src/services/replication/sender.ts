@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Clock } from '../../platform/clock.js'
 import type { Logger } from '../../platform/logger.js'
 import type { Random } from '../../platform/random.js'
@@ -90,6 +91,8 @@ export function createSender(deps: SenderDeps): Sender {
   const healthy = createSemaphore({ permits: options.maxParallel ?? 64 })
   const retries = createSemaphore({ permits: options.maxRetriesParallel ?? 16 })
   const closing = new AbortController()
+  // Everything under way listens to it.
+  setMaxListeners(0, closing.signal)
   const loops = new Set<Promise<void>>()
 
   function stateOf(name: string): Destination {
