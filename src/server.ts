@@ -12,7 +12,8 @@ import { roomRoutes } from './http/client/room-routes.js'
 import { federationMediaRoutes, mediaRoutes } from './http/media/routes.js'
 import { createRateLimiter } from './http/rate-limit.js'
 import type { Route } from './http/route.js'
-import { e2eeFederationRoutes } from './http/server-server/e2ee-routes.js'
+import { federationRoutes } from './http/server-server/routes.js'
+import { sendTransaction } from './http/server-server/send-transaction.js'
 import { nodeRoutes } from './http/well-known/routes.js'
 import { periodicJobs } from './jobs/jobs.js'
 import { startJobs } from './jobs/schedule.js'
@@ -47,7 +48,7 @@ type Resource = Config['listeners'][number]['resources'][number]
 const ROUTES: Readonly<Record<Resource, readonly Route[]>> = {
   client: [...roomRoutes, ...e2eeRoutes, ...accountRoutes, ...nodeRoutes.client],
   media: mediaRoutes,
-  federation: [...e2eeFederationRoutes, ...federationMediaRoutes, ...nodeRoutes.federation],
+  federation: [sendTransaction, ...federationRoutes, ...federationMediaRoutes, ...nodeRoutes.federation],
   metrics: nodeRoutes.metrics,
   health: nodeRoutes.health,
 }
@@ -71,6 +72,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     stopping.abort()
     await Promise.all(servers.map(closeListener))
     await jobs?.stop()
+    await built?.drain.close()
+    await built?.sender.close()
     await built?.services.accounts.lastSeen.flush()
     await built?.thumbnails.close()
     await built?.transport.close()
@@ -93,6 +96,10 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       const server = createListener(config, listener, built, logger, stopping.signal, nodeMetrics)
       addresses[`listener ${i}`] = await listen(server, listener)
       servers.push(server)
+    }
+    if (config.federation.enabled) {
+      await built.drain.resume()
+      await built.sender.resume()
     }
     jobs = startJobs(periodicJobs(services), { clock: systemClock, logger })
     return { addresses, services, close }
@@ -128,7 +135,7 @@ function createListener(
   stopping: AbortSignal,
   nodeMetrics: NodeMetrics | undefined,
 ): Server {
-  const { services, transport } = built
+  const { services, transport, sender } = built
   const app = createApp({
     routes: listener.resources.flatMap((resource) => ROUTES[resource]),
     services,
@@ -138,7 +145,11 @@ function createListener(
     trustedProxies: config.trusted_proxies,
     stopping,
     authenticate: services.accounts.authenticate,
-    authenticateServer: (request) => transport.requestAuth.verify(request),
+    authenticateServer: async (request) => {
+      const origin = await transport.requestAuth.verify(request)
+      sender.onContact(origin)
+      return origin
+    },
     admitServer: (authorization) => transport.requestAuth.admit(authorization),
     ...(nodeMetrics === undefined ? {} : { onAnswer: nodeMetrics.onAnswer }),
   })

@@ -22,6 +22,8 @@ import { createMedia } from '../services/media/media.js'
 import { createNodeInfo } from '../services/node-info.js'
 import { createProfile } from '../services/profile/profile.js'
 import { createReceipts } from '../services/receipts/receipts.js'
+import type { Drain } from '../services/replication/drain.js'
+import { createSender, type Sender } from '../services/replication/sender.js'
 import { isolatedMemberships } from '../services/replication/isolated.js'
 import { createPduIntake } from '../services/replication/pdu-intake.js'
 import { fetchRemoteProfile, fetchRemotePublicRooms } from '../services/replication/queries.js'
@@ -50,6 +52,7 @@ import type { Store } from '../storage/tx.js'
 import { VERSION } from '../version.js'
 import { createThumbnailPool, type ThumbnailPool } from '../workers/thumbnail-pool.js'
 import { attemptOptions, nodeInfoOptions, transportOptions } from './options.js'
+import { buildReplication } from './replication.js'
 import { buildRooms, type RoomsParts } from './rooms.js'
 
 export interface BuildDeps {
@@ -66,6 +69,8 @@ export interface Built {
   readonly services: Services
   readonly rooms: RoomsParts
   readonly transport: Transport
+  readonly sender: Sender
+  readonly drain: Drain
   readonly notifier: Notifier
   readonly thumbnails: ThumbnailPool
 }
@@ -83,7 +88,13 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     userAgent: `Chancery/${VERSION}`,
     options: transportOptions(config),
   })
-  const wakeSender = (_destinations: readonly string[]): void => undefined
+  const { backoff } = config.federation
+  const sender = createSender({
+    ...base,
+    client: transport.client,
+    options: { backoff: { initialMs: backoff.initial, maxMs: backoff.max } },
+  })
+  const wakeSender = (destinations: readonly string[]): void => sender.wake(destinations)
 
   const nodeInfo = createNodeInfo({
     store,
@@ -249,9 +260,25 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   })
 
   const typing = createTyping(clock)
-  const typingNotices = createTypingNotices({ context, typing, notifier, sendEphemeral: () => undefined })
+  const typingNotices = createTypingNotices({
+    context,
+    typing,
+    notifier,
+    sendEphemeral: sender.sendEphemeral,
+  })
   const receipts = createReceipts({ context, notifier, accountData, unread: rooms.unread, wakeSender })
   const views = createClientViews({ events: context.events, clock })
+  const replication = buildReplication({
+    config,
+    context,
+    transport,
+    intake,
+    sender,
+    e2ee,
+    toDevice,
+    receipts,
+    typingNotices,
+  })
   const services: Services = {
     nodeInfo,
     media,
@@ -275,7 +302,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
       fetchRemote: (server, query) => fetchRemotePublicRooms(transport.client, server, query),
     }),
     userDirectory: createUserDirectory({ store }),
-    history: createHistory({ context, views, backfill: () => Promise.resolve(false) }),
+    history: createHistory({ context, views, backfill: replication.backfill.backfill }),
     sync: createSync({
       context,
       views,
@@ -287,6 +314,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
       gate: createSemaphore({ permits: config.limits.concurrent_syncs }),
       maxTimeoutMs: config.limits.max_sync_timeout,
     }),
+    inbound: replication.inbound,
     membershipServing: createMembershipServing({ context, keys: transport.keys }),
     inviteServing: createInviteServing({
       context,
@@ -301,5 +329,5 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     serverKeys: transport.keys,
     notary: transport.notary,
   }
-  return { services, rooms, transport, notifier, thumbnails }
+  return { services, rooms, transport, sender, drain: replication.drain, notifier, thumbnails }
 }

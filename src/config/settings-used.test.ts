@@ -8,12 +8,6 @@ import { ConfigSchema } from './schema.js'
 const NOT_YET = new Map<string, string>([
   ['presence.enabled', 'presence'],
   ['appservices', 'application services'],
-  ['limits.staged_bytes_per_server', 'the staging of events from other servers'],
-  ['limits.staged_bytes_per_room', 'the staging of events from other servers'],
-  ['federation.timeouts.request', 'the sender and the handshakes between servers'],
-  ['federation.timeouts.join', 'the handshakes between servers'],
-  ['federation.backoff.initial', 'the sender to other servers'],
-  ['federation.backoff.max', 'the sender to other servers'],
 ])
 
 const SRC = fileURLToPath(new URL('../', import.meta.url))

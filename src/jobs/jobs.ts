@@ -24,6 +24,7 @@ export function periodicJobs(services: Services): readonly Job[] {
     { name: 'media.announced', every: HOUR, run: () => media.expireAnnounced() },
     { name: 'media.remote', every: HOUR, run: () => media.evictRemote() },
     { name: 'media.sweep', every: 24 * HOUR, atStart: true, run: () => media.sweep() },
+    { name: 'inbound.cleanUp', every: HOUR, run: () => services.inbound.cleanUp() },
     { name: 'sending.forgetTransactions', every: HOUR, run: () => services.sending.forgetOldTransactions() },
   ]
 }

@@ -1,0 +1,73 @@
+import type { Config } from '../config/schema.js'
+import type { E2ee } from '../services/e2ee/e2ee.js'
+import type { Transport } from '../services/federation/transport.js'
+import type { Receipts } from '../services/receipts/receipts.js'
+import { createBackfill, type Backfill } from '../services/replication/backfill.js'
+import { createDrain, type Drain } from '../services/replication/drain.js'
+import { createEduDispatch } from '../services/replication/edu-dispatch.js'
+import { createGapFill } from '../services/replication/gap-fill.js'
+import { createInbound, type Inbound } from '../services/replication/inbound.js'
+import type { PduIntake } from '../services/replication/pdu-intake.js'
+import { createPeerReads } from '../services/replication/peer-reads.js'
+import type { Sender } from '../services/replication/sender.js'
+import { createStagingQuota, STAGING_LIMITS } from '../services/replication/staging-quota.js'
+import type { RoomsContext } from '../services/rooms/context.js'
+import type { ToDevice } from '../services/to-device/to-device.js'
+import type { TypingNotices } from '../services/typing/typing-notices.js'
+
+export interface Replication {
+  readonly inbound: Inbound
+  readonly drain: Drain
+  readonly backfill: Backfill
+}
+
+/** What flows in from other servers: transactions, and the history and state that they lack. */
+export function buildReplication(deps: {
+  readonly config: Config
+  readonly context: RoomsContext
+  readonly transport: Transport
+  readonly intake: PduIntake
+  readonly sender: Sender
+  readonly e2ee: E2ee
+  readonly toDevice: ToDevice
+  readonly receipts: Receipts
+  readonly typingNotices: TypingNotices
+}): Replication {
+  const { config, context, intake } = deps
+  const peers = createPeerReads({ client: deps.transport.client, intake })
+  const quota = createStagingQuota({
+    store: context.store,
+    limits: {
+      perOrigin: { ...STAGING_LIMITS.perOrigin, size: config.limits.staged_bytes_per_server },
+      perRoom: { ...STAGING_LIMITS.perRoom, size: config.limits.staged_bytes_per_room },
+    },
+  })
+  const drain = createDrain({ context, intake, quota, gapFill: createGapFill({ context, peers }) })
+  const edus = createEduDispatch({
+    context,
+    logger: context.logger,
+    handlers: [
+      async (origin, type, content) => {
+        if (type !== 'm.typing') return false
+        await deps.typingNotices.onEdu(origin, content)
+        return true
+      },
+      async (origin, type, content) => {
+        if (type !== 'm.receipt') return false
+        await deps.receipts.onEdu(origin, content)
+        return true
+      },
+      (origin, type, content) => deps.toDevice.onEdu(origin, type, content),
+      (origin, type, content) => deps.e2ee.onEdu(origin, type, content),
+    ],
+  })
+  const inbound = createInbound({
+    context,
+    intake,
+    edus,
+    quota,
+    drain,
+    onContact: (name) => deps.sender.onContact(name),
+  })
+  return { inbound, drain, backfill: createBackfill({ context, peers }) }
+}
