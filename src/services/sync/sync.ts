@@ -14,6 +14,7 @@ import type { Typing } from '../typing/typing.js'
 import { accountDataEvent } from './account-data-event.js'
 import { compileSyncFilter, type SyncFilter } from './filter.js'
 import type { Frame, SyncInput } from './frame.js'
+import { createParkedSubscriptions } from './parked-subscriptions.js'
 import { createRoomsPart } from './rooms-part.js'
 
 export interface Sync {
@@ -40,6 +41,9 @@ const MAX_WAITING_PER_USER = 50
 interface Answer {
   readonly json: Record<string, Json>
   readonly hasNews: boolean
+  readonly nextBatch: string
+  /** Nothing that is there was held back for a later answer. */
+  readonly complete: boolean
 }
 
 export function createSync(deps: SyncDeps): Sync {
@@ -47,6 +51,7 @@ export function createSync(deps: SyncDeps): Sync {
   const roomsPart = createRoomsPart(deps)
   const filters = createLru<string, SyncFilter>({ max: 500 })
   const waitingOf = new Map<string, Set<AbortController>>()
+  const parked = createParkedSubscriptions()
 
   function compiled(json: JsonObject): SyncFilter {
     const key = JSON.stringify(json)
@@ -81,14 +86,20 @@ export function createSync(deps: SyncDeps): Sync {
       (row) => row.room_id === '' && frame.filter.accountData.admits({ type: row.type, content: {} }),
     )
     const e2ee = await e2eePart(frame)
+    const nextBatch = syncToken({ pos: upTo, ephemeral: ephemeralNow, toDevice: e2ee.toDeviceUpTo })
     const json: Record<string, Json> = {
-      next_batch: syncToken({ pos: upTo, ephemeral: ephemeralNow, toDevice: e2ee.toDeviceUpTo }),
+      next_batch: nextBatch,
       rooms: rooms.json,
       account_data: { events: [...global.map(accountDataEvent), ...(await defaultRules(frame, data))] },
       presence: { events: [] },
       ...e2ee.json,
     }
-    return { json, hasNews: rooms.hasNews || global.length > 0 || e2ee.hasNews || since === undefined }
+    return {
+      json,
+      hasNews: rooms.hasNews || global.length > 0 || e2ee.hasNews || since === undefined,
+      nextBatch,
+      complete: e2ee.toDeviceUpTo >= upTo,
+    }
   }
 
   /** Users who never changed their push rules have none stored; clients want the event all the same. */
@@ -159,18 +170,26 @@ export function createSync(deps: SyncDeps): Sync {
         await deps.toDevice.acknowledge(requester.userId, requester.deviceId, since.toDevice)
       }
       const deadline = clock.monotonic() + Math.min(Math.max(0, input.timeoutMs), deps.maxTimeoutMs)
-      const subscription = deps.notifier.subscribe([requester.userId])
+      const viewer = { userId: requester.userId, deviceId: requester.deviceId }
+      const kept = input.since === undefined ? undefined : parked.take(viewer, input.since)
+      const subscription = kept ?? deps.notifier.subscribe([requester.userId])
       const place = enter(requester.userId, input.signal)
+      let answered: Answer | undefined
       try {
+        let left = deadline - clock.monotonic()
+        // All that the token covers was computed under this subscription: only what has woken it since is news.
+        if (kept !== undefined && !input.fullState && left > 0) await subscription.wait(left, place.signal)
         for (;;) {
           const answer = await deps.gate.run(() => compute(requester, input))
-          const left = deadline - clock.monotonic()
+          answered = answer
+          left = deadline - clock.monotonic()
           if (answer.hasNews || input.fullState || left <= 0 || place.signal.aborted) return answer.json
           const woken = await subscription.wait(left, place.signal)
           if (!woken) return answer.json
         }
       } finally {
-        subscription.close()
+        if (answered?.complete === true) parked.park(viewer, answered.nextBatch, subscription)
+        else subscription.close()
         place.leave()
       }
     },

@@ -91,6 +91,23 @@ export function* liveEvents(
   )
 }
 
+/** The same without the events themselves. */
+export function* liveEventNids(
+  roomNid: number,
+  from: number,
+  to: number,
+  limit: number,
+): Tx<readonly { readonly nid: number; readonly pos: number }[]> {
+  return yield* all(
+    `SELECT nid, pos FROM events WHERE room_nid = ? AND pos > ? AND pos <= ? AND soft_failed = 0
+     ORDER BY pos DESC LIMIT ?`,
+    roomNid,
+    from,
+    to,
+    limit,
+  )
+}
+
 /** One page of a room in topological order, strictly before (depth, ord). */
 export function* eventsBefore(
   roomNid: number,
