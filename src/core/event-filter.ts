@@ -14,6 +14,8 @@ export interface EventFilter {
   readonly limit: number | undefined
   readonly lazyLoadMembers: boolean
   readonly unreadThreadNotifications: boolean
+  /** True when types, senders and content do not matter. */
+  readonly admitsAll: boolean
   /** True for a filter that nothing can pass, so nothing need be read. */
   readonly nothing: boolean
   admitsRoom(roomId: string): boolean
@@ -75,6 +77,12 @@ export function compileEventFilter(json: Json | undefined): EventFilter {
     unreadThreadNotifications: filter['unread_thread_notifications'] === true,
     nothing:
       stringList(filter['types'])?.length === 0 || senders?.size === 0 || rooms?.size === 0 || limit === 0,
+    admitsAll:
+      types === undefined &&
+      notTypes === undefined &&
+      senders === undefined &&
+      notSenders === undefined &&
+      typeof containsUrl !== 'boolean',
     admitsRoom,
     admits(event) {
       if (types?.(event.type) === false || notTypes?.(event.type) === true) return false

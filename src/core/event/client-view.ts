@@ -29,6 +29,11 @@ export function clientEvent(event: RoomEvent, options: ClientViewOptions = {}): 
   return out
 }
 
+/** An event as servers exchange it, for clients that ask for `event_format: federation`; with its id, which its hash gives. */
+export function federationFormatEvent(event: RoomEvent, unsigned: JsonObject | undefined): JsonObject {
+  return { ...event.pdu, event_id: event.id, ...(unsigned === undefined ? {} : { unsigned }) }
+}
+
 /**
  * The four fields of a state event that outsiders see, in invites and knocks.
  * SPEC: https://spec.matrix.org/v1.19/client-server-api/#stripped-state

@@ -1,3 +1,4 @@
+import { compileEventFields } from '../../core/event-fields.js'
 import { compileEventFilter, type EventFilter } from '../../core/event-filter.js'
 import { isObject, type JsonObject } from '../../core/json/value.js'
 
@@ -11,7 +12,8 @@ export interface SyncFilter {
   readonly roomAccountData: EventFilter
   readonly accountData: EventFilter
   readonly presence: EventFilter
-  readonly eventFields: readonly string[] | undefined
+  /** Leaves of a room's event what the client asked for. */
+  readonly shape: ((event: JsonObject) => JsonObject) | undefined
   readonly format: 'client' | 'federation'
 }
 
@@ -28,7 +30,7 @@ export function compileSyncFilter(json: JsonObject): SyncFilter {
     roomAccountData: compileEventFilter(room['account_data']),
     accountData: compileEventFilter(json['account_data']),
     presence: compileEventFilter(json['presence']),
-    eventFields: Array.isArray(fields) ? (fields as readonly string[]) : undefined,
+    shape: Array.isArray(fields) ? compileEventFields(fields as readonly string[]) : undefined,
     format: json['event_format'] === 'federation' ? 'federation' : 'client',
   }
 }

@@ -1,27 +1,42 @@
 import type { Json, JsonObject } from '../../core/json/value.js'
-import { liveEvents } from '../../storage/tables/events.js'
+import { liveEventNids, liveEvents } from '../../storage/tables/events.js'
+import type { MembershipRow } from '../../storage/tables/memberships.js'
 import { stateDeltas } from '../../storage/tables/state.js'
 import type { RoomsContext } from '../rooms/context.js'
 import { readState, readStateEvent, readWholeState } from '../rooms/context.js'
 import { mapKey } from '../rooms/state-store.js'
 import type { StoredEvent } from '../rooms/stored-event.js'
 import type { RoomSnapshot } from '../rooms/working-room.js'
-import type { ClientViews, Viewer } from '../timeline/client-view.js'
+import type { ClientViews, ViewOptions, Viewer } from '../timeline/client-view.js'
 import { syncToken, topologicalToken } from '../timeline/tokens.js'
 import { readerOf, type Reader } from '../timeline/visibility.js'
 import type { SyncFilter } from './filter.js'
-import { memberSummary } from './room-changes.js'
+import { heroesOf, memberCounts } from './room-changes.js'
+
+/** Changes of these are told in the summary. */
+const SUMMARISED: ReadonlySet<string> = new Set(['m.room.member', 'm.room.name', 'm.room.canonical_alias'])
 
 const DEFAULT_LIMIT = 10
 const MAX_LIMIT = 500
+/** With a filter that leaves much out, fewer and larger pages are read. */
+const MIN_FILTERED_PAGE = 100
+/** Events looked at for one timeline, however few of them the filter admits; the client is told of the gap. */
+const MAX_SCANNED = 2_000
 
 export interface BlockInput {
   readonly room: RoomSnapshot
   readonly viewer: Viewer
+  /** The viewer's row in this room. */
+  readonly membership: MembershipRow
   readonly filter: SyncFilter
   /** Everything after this position is new to the client; 0 for a room that is new to it. */
   readonly since: number
   readonly upTo: number
+  /** The client knows other rooms already: this one it joined, or joined again, since then. */
+  readonly isNewlyJoined: boolean
+  /** The user may have been out of the room for a part of (since, upTo], so each event is checked. */
+  readonly checkVisibility: boolean
+  readonly withSummary: boolean
   readonly fullState: boolean
   /** Which of two meanings the `state` has: that at the timeline's start, or (`state_after`) that at its end. */
   readonly stateAfter: 'no' | 'state_after' | 'org.matrix.msc4222.state_after'
@@ -32,13 +47,14 @@ export interface Block {
   readonly json: Record<string, Json>
   /** Whether there is a timeline or state to show. */
   readonly hasNews: boolean
-  readonly membersChanged: boolean
 }
 
 interface Timeline {
   /** Oldest first. */
   readonly events: readonly StoredEvent[]
   readonly limited: boolean
+  /** Where `/messages` goes on backwards. */
+  readonly prevBatch: string
 }
 
 export interface BlockDeps {
@@ -49,27 +65,72 @@ export interface BlockDeps {
 /** The latest events of (since, upTo] that the filter and the history visibility let through. */
 async function readTimeline(input: BlockInput, reader: Reader, context: RoomsContext): Promise<Timeline> {
   const { filter, room, since, upTo } = input
-  if (filter.timeline.nothing || !filter.timeline.admitsRoom(room.roomId)) {
-    return { events: [], limited: false }
-  }
+  const prevBatch = syncToken({ pos: upTo, ephemeral: 0, toDevice: 0 })
   const limit = Math.min(filter.timeline.limit ?? DEFAULT_LIMIT, MAX_LIMIT)
+  if (filter.timeline.nothing || !filter.timeline.admitsRoom(room.roomId)) {
+    const skipped =
+      limit > 0
+        ? []
+        : await context.store.read('sync.timeline', () => liveEventNids(room.nid, since, upTo, 1))
+    return { events: [], limited: skipped.length > 0, prevBatch }
+  }
   const found: StoredEvent[] = []
+  const size = Math.max(limit + 1, filter.timeline.admitsAll ? 0 : MIN_FILTERED_PAGE)
   let before = upTo
-  for (;;) {
-    const rows = await context.store.read('sync.timeline', () =>
-      liveEvents(room.nid, since, before, limit + 1),
-    )
-    for (const event of await context.events.revive(rows)) {
-      before = event.pos! - 1
+  let oldest: StoredEvent | undefined
+  const end = async (limited: boolean, omitted?: StoredEvent): Promise<Timeline> => ({
+    events: found.toReversed(),
+    limited: limited || input.isNewlyJoined,
+    prevBatch: found.length === 0 ? prevBatch : await placeBefore(found.at(-1)!, omitted, context),
+  })
+  for (let scanned = 0; scanned < MAX_SCANNED;) {
+    const rows = await context.store.read('sync.timeline', () => liveEventNids(room.nid, since, before, size))
+    scanned += rows.length
+    const events = await context.events.byNids(rows.map((row) => row.nid))
+    for (const { nid, pos } of rows) {
+      const event = events.get(nid)
+      if (event === undefined) continue
+      oldest = event
+      before = pos - 1
       const { event: pdu } = event
       if (!filter.timeline.admits(pdu)) continue
       if (pdu.stateKey === undefined && input.ignored.has(pdu.sender)) continue
-      if (since === 0 && !(await reader.mayRead(event))) continue
-      if (found.length === limit) return { events: found.toReversed(), limited: true }
+      if (input.checkVisibility && !(await reader.mayRead(event))) continue
+      if (found.length === limit) return end(true, event)
       found.push(event)
     }
-    if (rows.length <= limit) return { events: found.toReversed(), limited: false }
+    // Before the first event that came live there may be history to fetch from other servers.
+    if (rows.length < size) return end(since === 0 && oldest?.event.type !== 'm.room.create')
   }
+  return end(true)
+}
+
+/**
+ * The token of everything before a timeline's first event. Pages go by depth and the timeline by arrival: where an event that is left out
+ * is as deep as the first one, paging starts after the deepest of those left out, so that none is lost.
+ */
+async function placeBefore(
+  first: StoredEvent,
+  omitted: StoredEvent | undefined,
+  context: RoomsContext,
+): Promise<string> {
+  const place = { depth: first.event.depth, ord: first.ord! }
+  if (omitted === undefined || omitted.event.depth < place.depth) return topologicalToken(place)
+  const rows = await context.store.read('sync.omitted', () =>
+    liveEvents(first.roomNid, 0, first.pos! - 1, MAX_LIMIT),
+  )
+  let last = place
+  for (const { depth, ord } of rows) {
+    if (ord === null || depth < last.depth || (depth === last.depth && ord < last.ord)) continue
+    last = { depth, ord: ord + 1 }
+  }
+  return topologicalToken(last)
+}
+
+interface StateBlock {
+  readonly events: StoredEvent[]
+  /** Members, name or alias may have changed. */
+  readonly summaryChanged: boolean
 }
 
 /** Which state events go with a timeline. */
@@ -77,18 +138,15 @@ async function readStateBlock(
   input: BlockInput,
   timeline: Timeline,
   context: RoomsContext,
-): Promise<{ readonly events: StoredEvent[]; readonly membersChanged: boolean }> {
-  const { room, since, upTo } = input
-  const first = timeline.events[0]
-  const atEnd = input.stateAfter !== 'no'
-  if (since === 0 || input.fullState) {
-    const root = atEnd || first === undefined ? room.root : (first.stateBefore ?? undefined)
-    const events = root === undefined ? [] : await readWholeState(context, room, root)
-    return { events, membersChanged: true }
+): Promise<StateBlock> {
+  if (input.since === 0 || input.fullState) {
+    return { events: await wholeState(input, timeline, context), summaryChanged: true }
   }
+  const { room, since, upTo } = input
+  const atEnd = input.stateAfter !== 'no'
   const deltas = await context.store.read('sync.deltas', () => stateDeltas(room.nid, since, upTo))
   const inTimeline = new Set(timeline.events.map((item) => item.nid))
-  const start = first?.pos ?? upTo + 1
+  const start = timeline.events[0]?.pos ?? upTo + 1
   const inTimelineKeys = new Set(
     timeline.events.flatMap(({ event: { type, stateKey } }) =>
       stateKey === undefined ? [] : mapKey({ type, stateKey }),
@@ -105,88 +163,116 @@ async function readStateBlock(
   const events = await context.events.byNids([...latest.values()])
   return {
     events: [...events.values()],
-    membersChanged: deltas.some((delta) => delta.type === 'm.room.member'),
+    summaryChanged: deltas.some((delta) => SUMMARISED.has(delta.type)),
   }
 }
 
-/** With lazily loaded members: those who speak, the user, and those who changed. */
+/** The state at the timeline's end, or that at its start with what changes later and is not in the timeline itself. */
+async function wholeState(
+  input: BlockInput,
+  timeline: Timeline,
+  context: RoomsContext,
+): Promise<StoredEvent[]> {
+  const { room } = input
+  if (room.root === undefined) return []
+  const start = timeline.events[0]?.stateBefore
+  if (input.stateAfter !== 'no' || timeline.events.length === 0)
+    return readWholeState(context, room, room.root)
+  const state = start === undefined ? new Map<number, number>() : await context.states.all(room.nid, start)
+  const inTimeline = new Set(timeline.events.map((item) => item.nid))
+  for (const [key, [, now]] of await context.states.diff(room.nid, start, room.root)) {
+    if (now !== undefined && !inTimeline.has(now)) state.set(key, now)
+  }
+  return [...(await context.events.byNids([...state.values()])).values()]
+}
+
+/** With lazily loaded members: those who speak, the user, those who name the room, and those who changed. */
 async function lazyMembers(
   input: BlockInput,
   timeline: Timeline,
   state: readonly StoredEvent[],
+  heroes: readonly string[],
   context: RoomsContext,
 ): Promise<StoredEvent[]> {
-  const { room, viewer, since } = input
-  const wanted = new Set(timeline.events.map((item) => item.event.sender))
-  if (since === 0 || input.fullState) wanted.add(viewer.userId)
-  const others = state.filter((item) => item.event.type !== 'm.room.member')
-  const present = new Map(
-    state.filter((item) => item.event.type === 'm.room.member').map((item) => [item.event.stateKey!, item]),
-  )
-  // In the timeline a client finds the membership of those who join there.
-  for (const item of timeline.events) {
-    if (item.event.type === 'm.room.member' && input.stateAfter === 'no') wanted.delete(item.event.stateKey!)
+  const { room, viewer } = input
+  const isWhole = input.since === 0 || input.fullState
+  const wanted = new Set(heroes)
+  if (isWhole) wanted.add(viewer.userId)
+  const introduced = new Set<string>()
+  for (const { event } of timeline.events) {
+    // Whose membership begins in the timeline before they speak needs no other introduction.
+    if (input.stateAfter !== 'no' || !introduced.has(event.sender)) wanted.add(event.sender)
+    if (event.type === 'm.room.member' && event.stateKey !== undefined) introduced.add(event.stateKey)
   }
-  const missing = [...wanted].filter((userId) => !present.has(userId))
+  const isMember = (item: StoredEvent): boolean => item.event.type === 'm.room.member'
+  const present = new Map(state.filter(isMember).map((item) => [item.event.stateKey!, item]))
+  const missing = isWhole ? [] : [...wanted].filter((userId) => !present.has(userId))
   const root = input.stateAfter === 'no' ? (timeline.events[0]?.stateBefore ?? room.root) : room.root
   const keys = missing.map((stateKey) => ({ type: 'm.room.member', stateKey }))
   const found =
     root === undefined || keys.length === 0
       ? new Map<string, StoredEvent>()
       : await readState(context, room, keys, root)
-  const kept = [...present.values()].filter((item) => wanted.has(item.event.stateKey!) || since > 0)
-  return [...others, ...kept, ...found.values()]
+  const kept = [...present.values()].filter((item) => !isWhole || wanted.has(item.event.stateKey!))
+  return [...state.filter((item) => !isMember(item)), ...kept, ...found.values()]
 }
 
 /** The part of `/sync` about one room that the user is in or has left. Receipts, typing and counts are added by others. */
 export async function roomBlock(input: BlockInput, deps: BlockDeps): Promise<Block> {
   const { context, views } = deps
   const { room, viewer, filter } = input
-  const reader = await readerOf(context, room, viewer.userId)
+  const reader = await readerOf(context, room, viewer.userId, input.membership)
   const timeline = await readTimeline(input, reader, context)
   const stateBlock = await readStateBlock(input, timeline, context)
+  const summary =
+    input.withSummary && stateBlock.summaryChanged
+      ? await roomSummary(room, viewer.userId, context)
+      : undefined
   let state = stateBlock.events
-  if (filter.state.lazyLoadMembers) state = await lazyMembers(input, timeline, state, context)
+  if (filter.state.lazyLoadMembers)
+    state = await lazyMembers(input, timeline, state, summary?.heroes ?? [], context)
   state = state.filter((item) => filter.state.admits(item.event))
-  const first = timeline.events[0]
-  const prevBatch =
-    first === undefined
-      ? syncToken({ pos: input.upTo, ephemeral: 0, toDevice: 0 })
-      : topologicalToken({ depth: first.event.depth, ord: first.ord! })
-  const name = input.stateAfter === 'no' ? 'state' : input.stateAfter
+  const shown = async (events: readonly StoredEvent[], options: ViewOptions): Promise<JsonObject[]> => {
+    const list = await views.view(events, viewer, { ...options, omitRoomId: true, format: filter.format })
+    return filter.shape === undefined ? list : list.map(filter.shape)
+  }
   const json: Record<string, Json> = {
     timeline: {
-      events: await views.view(timeline.events, viewer, { omitRoomId: true, reader }),
+      events: await shown(timeline.events, { reader }),
       limited: timeline.limited,
-      prev_batch: prevBatch,
+      prev_batch: timeline.prevBatch,
     },
-    [name]: { events: await views.view(state, viewer, { omitRoomId: true }) },
+    [input.stateAfter === 'no' ? 'state' : input.stateAfter]: { events: await shown(state, {}) },
+    ...(input.withSummary ? { summary: summary?.json ?? {} } : {}),
   }
-  return {
-    json,
-    hasNews: timeline.events.length > 0 || state.length > 0,
-    membersChanged: stateBlock.membersChanged,
-  }
+  return { json, hasNews: timeline.events.length > 0 || timeline.limited || state.length > 0 }
 }
 
+const nonEmpty = (value: Json | undefined): boolean => typeof value === 'string' && value !== ''
+
 /** SPEC: https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync (RoomSummary) */
-export async function roomSummary(
+async function roomSummary(
   room: RoomSnapshot,
   userId: string,
   context: RoomsContext,
-): Promise<JsonObject> {
-  const { joined, invited, heroes } = await context.store.read('sync.summary', () =>
-    memberSummary(room.nid, userId),
-  )
+): Promise<{ readonly json: JsonObject; readonly heroes: readonly string[] }> {
   const [name, alias] = await Promise.all([
     readStateEvent(context, room, 'm.room.name', ''),
     readStateEvent(context, room, 'm.room.canonical_alias', ''),
   ])
-  const isNamed =
-    typeof name?.event.content['name'] === 'string' || typeof alias?.event.content['alias'] === 'string'
+  const isNamed = nonEmpty(name?.event.content['name']) || nonEmpty(alias?.event.content['alias'])
+  const { joined, invited, heroes } = await context.store.read('sync.summary', function* () {
+    return {
+      ...(yield* memberCounts(room.nid)),
+      heroes: isNamed ? [] : yield* heroesOf(room.nid, userId),
+    }
+  })
   return {
-    'm.joined_member_count': joined,
-    'm.invited_member_count': invited,
-    ...(isNamed ? {} : { 'm.heroes': heroes }),
+    json: {
+      'm.joined_member_count': joined,
+      'm.invited_member_count': invited,
+      ...(isNamed ? {} : { 'm.heroes': heroes }),
+    },
+    heroes,
   }
 }

@@ -1,12 +1,15 @@
 import { isObject, type Json, type JsonObject } from '../../core/json/value.js'
+import { StorageError } from '../../storage/errors.js'
 import {
   accountData as accountDataOf,
-  accountDataBetween,
+  accountDataOfRooms,
   type AccountDataRow,
 } from '../../storage/tables/account-data.js'
 import { receiptsBetween, roomsWithReceipts, type ReceiptRow } from '../../storage/tables/receipts.js'
 import { unreadOf, type UnreadRow } from '../../storage/tables/unread.js'
 import type { RoomsContext } from '../rooms/context.js'
+import { lastDeparture, membershipAt } from '../rooms/member-history.js'
+import type { StoredEvent } from '../rooms/stored-event.js'
 import { strippedStateFor } from '../rooms/stripped-state.js'
 import type { ClientViews } from '../timeline/client-view.js'
 import { syncToken } from '../timeline/tokens.js'
@@ -14,8 +17,8 @@ import type { Typing } from '../typing/typing.js'
 import { accountDataEvent } from './account-data-event.js'
 import type { Frame } from './frame.js'
 import { receiptEvent } from './receipt-event.js'
-import { roomBlock, roomSummary } from './room-block.js'
-import { memberEventAt, ownRooms, type OwnRoom } from './room-changes.js'
+import { roomBlock } from './room-block.js'
+import { ownRooms, ownRoomsWithNews, type OwnRoom } from './room-changes.js'
 
 /** The `rooms` of an answer. */
 export interface RoomsPart {
@@ -25,6 +28,8 @@ export interface RoomsPart {
     data: readonly AccountDataRow[],
   ): Promise<{ readonly json: JsonObject; readonly hasNews: boolean }>
 }
+
+type Section = 'join' | 'leave' | 'invite' | 'knock'
 
 export function createRoomsPart(deps: {
   readonly context: RoomsContext
@@ -38,14 +43,7 @@ export function createRoomsPart(deps: {
     data: readonly AccountDataRow[],
   ): Promise<{ json: JsonObject; hasNews: boolean }> {
     const { viewer, from, upTo, filter } = frame
-    const { own, withReceipts, ignoredJson } = await context.store.read('sync.rooms', function* () {
-      return {
-        own: yield* ownRooms(viewer.userId, from),
-        withReceipts: from === 0 ? [] : yield* roomsWithReceipts(from, upTo),
-        ignoredJson: yield* accountDataOf(viewer.userId, '', 'm.ignored_user_list'),
-      }
-    })
-    const ignored = ignoredUsers(ignoredJson)
+    const typingNews = new Set(frame.since === undefined ? [] : typing.roomsChangedSince(frame.typingFrom))
     const dataByRoom = new Map<string, AccountDataRow[]>()
     for (const row of data) {
       if (row.room_id === '') continue
@@ -53,15 +51,26 @@ export function createRoomsPart(deps: {
       if (list === undefined) dataByRoom.set(row.room_id, [row])
       else list.push(row)
     }
+    const everyRoom = from === 0 || frame.input.fullState || dataByRoom.size > 0
+    const { own, withReceipts, ignoredJson } = await context.store.read('sync.rooms', function* () {
+      const withReceipts = from === 0 ? [] : yield* roomsWithReceipts(viewer.userId, from, upTo)
+      return {
+        // Most rooms of most answers have no news: the database leaves them out.
+        own: everyRoom
+          ? yield* ownRooms(viewer.userId, from)
+          : yield* ownRoomsWithNews(viewer.userId, from, [...new Set([...withReceipts, ...typingNews])]),
+        withReceipts,
+        ignoredJson: yield* accountDataOf(viewer.userId, '', 'm.ignored_user_list'),
+      }
+    })
+    const ignored = ignoredUsers(ignoredJson)
     const receiptNews = new Set(withReceipts)
-    const typingNews = new Set(frame.since === undefined ? [] : typing.roomsChangedSince(frame.typingFrom))
-    const sections = {
-      join: new Map<string, Json>(),
-      leave: new Map<string, Json>(),
-      invite: new Map<string, Json>(),
-      knock: new Map<string, Json>(),
+    const sections: Record<Section, Map<string, Json>> = {
+      join: new Map(),
+      leave: new Map(),
+      invite: new Map(),
+      knock: new Map(),
     }
-
     for (const row of own) {
       if (!filter.admitsRoom(row.room_id)) continue
       const mayHaveNews =
@@ -73,24 +82,13 @@ export function createRoomsPart(deps: {
         typingNews.has(row.room_nid) ||
         dataByRoom.has(row.room_id)
       if (!mayHaveNews) continue
-      switch (row.membership) {
-        case 'join': {
-          const block = await joinedRoom(row, frame, ignored, dataByRoom.get(row.room_id) ?? [])
-          if (block !== undefined) sections.join.set(row.room_id, block)
-          break
-        }
-        case 'invite':
-        case 'knock': {
-          if (row.pos <= from && !frame.input.fullState) break
-          if (row.membership === 'invite' && ignored.has(row.sender)) break
-          const name = row.membership === 'invite' ? 'invite_state' : 'knock_state'
-          sections[row.membership].set(row.room_id, { [name]: { events: await strippedState(row) } })
-          break
-        }
-        default: {
-          const block = await leftRoom(row, frame, ignored)
-          if (block !== undefined) sections.leave.set(row.room_id, block)
-        }
+      try {
+        const [section, block] = await roomOf(row, frame, ignored, dataByRoom.get(row.room_id) ?? [])
+        if (block !== undefined) sections[section].set(row.room_id, block)
+      } catch (error) {
+        // One damaged room must not keep the others from the user; a store that fails concerns them all.
+        if (error instanceof StorageError) throw error
+        context.logger.error({ err: error, roomId: row.room_id }, 'a room is left out of an answer to /sync')
       }
     }
     const json: Record<string, Json> = {}
@@ -99,17 +97,28 @@ export function createRoomsPart(deps: {
     return { json, hasNews: Object.keys(json).length > 0 }
   }
 
-  /** The user's membership when the client last synced; undefined for none. */
-  async function membershipThen(row: OwnRoom, from: number): Promise<string | undefined> {
-    if (from === 0) return undefined
-    const change = await context.store.read('sync.membership', () =>
-      memberEventAt(row.room_nid, row.user_id, from),
-    )
-    if (change === undefined) return row.pos > from ? undefined : row.membership
-    if (change.prev_nid === null) return undefined
-    const then = (await context.events.byNids([change.prev_nid])).get(change.prev_nid)
-    const membership = then?.event.content['membership']
-    return typeof membership === 'string' ? membership : undefined
+  async function roomOf(
+    row: OwnRoom,
+    frame: Frame,
+    ignored: ReadonlySet<string>,
+    data: readonly AccountDataRow[],
+  ): Promise<readonly [Section, Json | undefined]> {
+    // What changed after the answer's last position belongs to the next answer.
+    const membership = await membershipAt(context, row, frame.upTo)
+    switch (membership) {
+      case 'join':
+        return ['join', await joinedRoom(row, frame, ignored, data)]
+      case 'invite':
+      case 'knock': {
+        const isOld = row.pos <= frame.from && !frame.input.fullState
+        const isUnwanted = membership === 'invite' && ignored.has(row.sender)
+        if (isOld || isUnwanted || row.pos > frame.upTo) return [membership, undefined]
+        const name = membership === 'invite' ? 'invite_state' : 'knock_state'
+        return [membership, { [name]: { events: await strippedState(row) } }]
+      }
+      default:
+        return ['leave', row.pos > frame.upTo ? undefined : await leftRoom(row, frame, ignored)]
+    }
   }
 
   async function joinedRoom(
@@ -120,17 +129,20 @@ export function createRoomsPart(deps: {
   ): Promise<Json | undefined> {
     const room = await context.loader.load(row.room_id)
     if (room === undefined) return undefined
-    const { viewer, upTo, filter, input } = frame
-    const wasJoined =
-      frame.from > 0 && (row.pos <= frame.from || (await membershipThen(row, frame.from)) === 'join')
-    const since = wasJoined ? frame.from : 0
+    const { viewer, upTo, filter, input, from } = frame
+    const wasJoined = from > 0 && (await membershipAt(context, row, from)) === 'join'
+    const since = wasJoined ? from : 0
     const block = await roomBlock(
       {
         room,
         viewer,
+        membership: row,
         filter,
         since,
         upTo,
+        isNewlyJoined: from > 0 && !wasJoined,
+        checkVisibility: row.pos > since,
+        withSummary: true,
         fullState: input.fullState,
         stateAfter: input.stateAfter,
         ignored,
@@ -138,58 +150,49 @@ export function createRoomsPart(deps: {
       { context, views },
     )
     // For a room that is new to the client its account data is news, however old.
-    const ownData = since === 0 && frame.from > 0 ? await allDataOf(row, upTo) : data
+    const ownData = since === 0 && from > 0 ? await allDataOf(row, upTo) : data
     const accountData = ownData.filter((item) =>
       filter.roomAccountData.admits({ type: item.type, content: {}, roomId: row.room_id }),
     )
-    const ephemeral = await ephemeralOf(row, frame, since)
-    const { unread, receiptOfOwn } = await countsOf(row, since, upTo)
+    const { receipts, unread } = await context.store.read('sync.counts', function* () {
+      return {
+        receipts: yield* receiptsBetween(row.room_nid, since, upTo),
+        unread: yield* unreadOf(row.user_id, [row.room_nid]),
+      }
+    })
+    const ephemeral = ephemeralOf(row, frame, since, receipts)
     const hasNews =
       block.hasNews ||
       accountData.length > 0 ||
       ephemeral.length > 0 ||
       since === 0 ||
       input.fullState ||
-      receiptOfOwn
+      receipts.some((receipt) => receipt.user_id === row.user_id) ||
+      // Events that the filter hides raise the counts all the same.
+      (row.last_pos > since && unread.length > 0)
     if (!hasNews) return undefined
-    const main = unread.find((item) => item.thread === '')
-    const threads = unread.filter((item) => item.thread !== '')
-    const perThread = filter.timeline.unreadThreadNotifications
-    const sum = (field: 'notify' | 'highlight'): number =>
-      perThread ? (main?.[field] ?? 0) : unread.reduce((total, item) => total + item[field], 0)
     return {
       ...block.json,
       account_data: { events: accountData.map(accountDataEvent) },
       ephemeral: { events: ephemeral },
-      unread_notifications: { notification_count: sum('notify'), highlight_count: sum('highlight') },
-      ...(perThread && threads.length > 0
-        ? {
-            unread_thread_notifications: Object.fromEntries(
-              threads.map((item) => [
-                item.thread,
-                { notification_count: item.notify, highlight_count: item.highlight },
-              ]),
-            ),
-          }
-        : {}),
-      summary: block.membersChanged ? await roomSummary(room, viewer.userId, context) : {},
+      ...countsJson(unread, filter.timeline.unreadThreadNotifications),
     }
   }
 
-  async function allDataOf(row: OwnRoom, upTo: number): Promise<readonly AccountDataRow[]> {
-    const rows = await context.store.read('sync.roomData', () => accountDataBetween(row.user_id, 0, upTo))
-    return rows.filter((item) => item.room_id === row.room_id)
-  }
+  const allDataOf = (row: OwnRoom, upTo: number): Promise<readonly AccountDataRow[]> =>
+    context.store.read('sync.roomData', () => accountDataOfRooms(row.user_id, [row.room_id], upTo))
 
-  async function ephemeralOf(row: OwnRoom, frame: Frame, since: number): Promise<Json[]> {
-    const { filter, viewer, upTo } = frame
+  function ephemeralOf(
+    row: OwnRoom,
+    frame: Frame,
+    since: number,
+    receipts: readonly ReceiptRow[],
+  ): readonly Json[] {
+    const { filter, viewer } = frame
     const events: Json[] = []
     const admits = (type: string): boolean =>
       !filter.ephemeral.nothing && filter.ephemeral.admits({ type, content: {}, roomId: row.room_id })
     if (admits('m.receipt')) {
-      const receipts = await context.store.read('sync.receipts', () =>
-        receiptsBetween(row.room_nid, since, upTo),
-      )
       const event = receiptEvent(receipts, viewer.userId)
       if (event !== undefined) events.push(event)
     }
@@ -201,55 +204,36 @@ export function createRoomsPart(deps: {
     return events
   }
 
-  async function countsOf(
-    row: OwnRoom,
-    since: number,
-    upTo: number,
-  ): Promise<{ unread: readonly UnreadRow[]; receiptOfOwn: boolean }> {
-    return context.store.read('sync.unread', function* () {
-      const receipts: readonly ReceiptRow[] =
-        since === 0 ? [] : yield* receiptsBetween(row.room_nid, since, upTo)
-      return {
-        unread: yield* unreadOf(row.user_id, [row.room_nid]),
-        receiptOfOwn: receipts.some((receipt) => receipt.user_id === row.user_id),
-      }
-    })
-  }
-
   async function leftRoom(
     row: OwnRoom,
     frame: Frame,
     ignored: ReadonlySet<string>,
   ): Promise<Json | undefined> {
-    const { viewer, filter, input } = frame
-    if (frame.from === 0 && !filter.includeLeave) return undefined
-    const then = await membershipThen(row, frame.from)
-    const empty = {
-      timeline: {
-        events: [],
-        limited: false,
-        prev_batch: syncToken({ pos: row.pos, ephemeral: 0, toDevice: 0 }),
-      },
-      state: { events: [] },
-    }
+    const { viewer, filter, input, from } = frame
+    if (from === 0 && !filter.includeLeave) return undefined
     const room = await context.loader.load(row.room_id)
-    // An invite that was rejected, or a room that this server has no state of: only that it is over.
-    if (row.event_nid === null || room?.root === undefined) return empty
-    if (frame.from > 0 && then !== 'join') {
-      if (then === undefined && !filter.includeLeave) return undefined
-      const leave = (await context.events.byNids([row.event_nid])).get(row.event_nid)
-      if (leave === undefined) return empty
-      const events = await views.view([leave], viewer, { omitRoomId: true })
-      return { ...empty, timeline: { ...empty.timeline, events } }
-    }
-    const left = (await context.events.byNids([row.event_nid])).get(row.event_nid)
+    const own =
+      row.event_nid === null ? undefined : (await context.events.byNids([row.event_nid])).get(row.event_nid)
+    const departure =
+      own === undefined || room?.root === undefined
+        ? undefined
+        : await lastDeparture(context, room.nid, viewer.userId, frame.upTo)
+    const left = departure?.event
+    const wasJoined = from > 0 && (await membershipAt(context, row, from)) === 'join'
+    // In the room since the last answer, or (in a first one) ever: up to their leaving they may see it.
+    const wasThere = departure !== undefined && (from === 0 || wasJoined || departure.pos > from)
+    if (room === undefined || left?.stateAfter === undefined || !wasThere) return onlyTheEnd(own, row, frame)
     const block = await roomBlock(
       {
-        room: left?.stateAfter === undefined ? room : { ...room, root: left.stateAfter },
+        room: { ...room, root: left.stateAfter },
         viewer,
+        membership: row,
         filter,
-        since: frame.from,
-        upTo: Math.min(frame.upTo, row.pos),
+        since: wasJoined ? from : 0,
+        upTo: departure.pos,
+        isNewlyJoined: from > 0 && !wasJoined,
+        checkVisibility: true,
+        withSummary: false,
         fullState: input.fullState,
         stateAfter: input.stateAfter,
         ignored,
@@ -259,6 +243,22 @@ export function createRoomsPart(deps: {
     return { ...block.json, account_data: { events: [] } }
   }
 
+  /** An invite or a knock that came to nothing, a ban of somebody outside: the membership event and nothing of the room. */
+  async function onlyTheEnd(own: StoredEvent | undefined, row: OwnRoom, frame: Frame): Promise<Json> {
+    const { filter, viewer, input } = frame
+    const isShown = own !== undefined && filter.timeline.admits(own.event) && !filter.timeline.nothing
+    const format = { omitRoomId: true, format: filter.format }
+    const events = isShown ? await views.view([own], viewer, format) : []
+    return {
+      timeline: {
+        events: filter.shape === undefined ? events : events.map(filter.shape),
+        limited: false,
+        prev_batch: syncToken({ pos: row.pos, ephemeral: 0, toDevice: 0 }),
+      },
+      [input.stateAfter === 'no' ? 'state' : input.stateAfter]: { events: [] },
+    }
+  }
+
   async function strippedState(row: OwnRoom): Promise<Json[]> {
     if (row.stripped_state !== null) return JSON.parse(row.stripped_state) as Json[]
     const room = await context.loader.load(row.room_id)
@@ -266,6 +266,24 @@ export function createRoomsPart(deps: {
   }
 
   return { compute }
+}
+
+/**
+ * The counts of a room; with `perThread`, threads apart.
+ * SPEC: https://spec.matrix.org/v1.19/client-server-api/#receiving-notifications
+ */
+function countsJson(unread: readonly UnreadRow[], perThread: boolean): JsonObject {
+  const counts = (rows: readonly UnreadRow[]): JsonObject => ({
+    notification_count: rows.reduce((total, row) => total + row.notify, 0),
+    highlight_count: rows.reduce((total, row) => total + row.highlight, 0),
+  })
+  if (!perThread) return { unread_notifications: counts(unread) }
+  const threads = unread.filter((row) => row.thread !== '')
+  return {
+    unread_notifications: counts(unread.filter((row) => row.thread === '')),
+    // Empty says that no thread has anything unread any more.
+    unread_thread_notifications: Object.fromEntries(threads.map((row) => [row.thread, counts([row])])),
+  }
 }
 
 function ignoredUsers(json: string | undefined): ReadonlySet<string> {

@@ -1,4 +1,4 @@
-import { clientEvent } from '../../core/event/client-view.js'
+import { clientEvent, federationFormatEvent } from '../../core/event/client-view.js'
 import type { Json, JsonObject } from '../../core/json/value.js'
 import type { Clock } from '../../platform/clock.js'
 import type { EventStore } from '../rooms/event-store.js'
@@ -10,16 +10,19 @@ export interface Viewer {
   readonly deviceId: string | undefined
 }
 
+export interface ViewOptions {
+  readonly omitRoomId?: boolean
+  /** For `unsigned.membership`. */
+  readonly reader?: Reader
+  readonly format?: 'client' | 'federation'
+}
+
 export interface ClientViews {
   /**
    * Events as one user's client is shown them, `unsigned` included: age, what a state event replaced, the client's own
    * transaction id, the redaction that emptied it, and (given a reader) the user's membership at that time.
    */
-  view(
-    events: readonly StoredEvent[],
-    viewer: Viewer,
-    options?: { readonly omitRoomId?: boolean; readonly reader?: Reader },
-  ): Promise<JsonObject[]>
+  view(events: readonly StoredEvent[], viewer: Viewer, options?: ViewOptions): Promise<JsonObject[]>
 }
 
 export function createClientViews(deps: { readonly events: EventStore; readonly clock: Clock }): ClientViews {
@@ -52,7 +55,11 @@ export function createClientViews(deps: { readonly events: EventStore; readonly 
           unsigned['redacted_because'] = clientEvent(redaction.event)
         }
         if (options.reader !== undefined) unsigned['membership'] = await options.reader.membershipAt(item)
-        views.push(clientEvent(item.event, { unsigned, omitRoomId: options.omitRoomId }))
+        views.push(
+          options.format === 'federation'
+            ? federationFormatEvent(item.event, unsigned)
+            : clientEvent(item.event, { unsigned, omitRoomId: options.omitRoomId }),
+        )
       }
       return views
     },

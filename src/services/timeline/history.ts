@@ -1,12 +1,13 @@
 import { compileEventFilter, type EventFilter } from '../../core/event-filter.js'
-import { forbidden, notFound } from '../../core/errors.js'
+import { MatrixError, forbidden, notFound } from '../../core/errors.js'
 import type { Json, JsonObject } from '../../core/json/value.js'
 import { readVisibility } from '../../core/history-visibility.js'
 import { eventsAfter, eventsBefore, liveEvents } from '../../storage/tables/events.js'
 import { membershipOf, type MembershipRow } from '../../storage/tables/memberships.js'
 import { all } from '../../storage/tx.js'
 import { notInRoom, readState, readStateEvent, readWholeState, type RoomsContext } from '../rooms/context.js'
-import { mapKey, type StateKey } from '../rooms/state-store.js'
+import { lastDeparture } from '../rooms/member-history.js'
+import type { StateKey } from '../rooms/state-store.js'
 import type { StoredEvent } from '../rooms/stored-event.js'
 import type { RoomSnapshot } from '../rooms/working-room.js'
 import type { ClientViews, Viewer } from './client-view.js'
@@ -58,6 +59,8 @@ interface Access {
   /** The state that the user may see: the current one, or that at their leaving. */
   readonly root: string
   readonly reader: Reader
+  /** For who has left: the place right after that, beyond which they see nothing. */
+  readonly end: TopologicalToken | undefined
 }
 
 export function createHistory(deps: HistoryDeps): History {
@@ -69,24 +72,21 @@ export function createHistory(deps: HistoryDeps): History {
     if (room?.root === undefined) throw notInRoom()
     const row = await context.store.read('timeline.membership', () => membershipOf(room.nid, viewer.userId))
     const reader = await readerOf(context, room, viewer.userId)
-    if (row?.membership === 'join') return { room, row, root: room.root, reader }
-    if (
-      row?.event_nid != null &&
-      row.forgotten === 0 &&
-      (row.membership === 'leave' || row.membership === 'ban')
-    ) {
-      const left = (await context.events.byNids([row.event_nid])).get(row.event_nid)
-      if (left?.stateBefore !== undefined && left.stateAfter !== undefined) {
-        const key = { type: 'm.room.member', stateKey: viewer.userId }
-        const before = (await readState(context, room, [key], left.stateBefore)).get(mapKey(key))
-        if (before?.event.content['membership'] === 'join')
-          return { room, row, root: left.stateAfter, reader }
+    if (row?.membership === 'join') return { room, row, root: room.root, reader, end: undefined }
+    const history = await readStateEvent(context, room, HISTORY.type, HISTORY.stateKey)
+    const open = readVisibility(history?.event.content['history_visibility']) === 'world_readable'
+    if (open) return { room, row, root: room.root, reader, end: undefined }
+    if (typeof row?.event_nid === 'number' && row.forgotten === 0) {
+      const left = (await lastDeparture(context, room.nid, viewer.userId))?.event
+      if (left?.stateAfter !== undefined && left.ord !== undefined) {
+        return { room, row, root: left.stateAfter, reader, end: after(left) }
       }
     }
-    const history = await readStateEvent(context, room, HISTORY.type, HISTORY.stateKey)
-    if (readVisibility(history?.event.content['history_visibility']) !== 'world_readable') throw notInRoom()
-    return { room, row, root: room.root, reader }
+    throw notInRoom()
   }
+
+  const earlierOf = (a: TopologicalToken, b: TopologicalToken | undefined): TopologicalToken =>
+    b === undefined || a.depth < b.depth || (a.depth === b.depth && a.ord < b.ord) ? a : b
 
   /** The place in topological order right after everything that a sync token covers. */
   async function placeOf(
@@ -117,7 +117,7 @@ export function createHistory(deps: HistoryDeps): History {
   }
 
   async function page(
-    { room, reader }: Access,
+    { room, reader, end }: Access,
     dir: 'f' | 'b',
     from: TopologicalToken,
     limit: number,
@@ -136,6 +136,7 @@ export function createHistory(deps: HistoryDeps): History {
       scanned += rows.length
       for (const event of await context.events.revive(rows)) {
         if (to !== undefined && isPast(event, to, dir)) return { events, next: undefined }
+        if (dir === 'f' && end !== undefined && isPast(event, end, dir)) return { events, next: undefined }
         place = dir === 'b' ? before(event) : after(event)
         if (!filter.admits(event.event) || !(await reader.mayRead(event))) continue
         events.push(event)
@@ -168,7 +169,7 @@ export function createHistory(deps: HistoryDeps): History {
       const entry = await access(viewer, input.roomId)
       const filter = compileEventFilter(input.filter)
       const limit = Math.min(Math.max(1, input.limit ?? filter.limit ?? 10), MAX_PAGE)
-      const from = await placeOf(entry.room, input.from, input.dir)
+      const from = earlierOf(await placeOf(entry.room, input.from, input.dir), entry.end)
       const to = input.to === undefined ? undefined : await placeOf(entry.room, input.to, input.dir)
       let result = await page(entry, input.dir, from, limit, filter, to)
       if (input.dir === 'b' && result.next === undefined && to === undefined) {
@@ -225,7 +226,10 @@ export function createHistory(deps: HistoryDeps): History {
     },
 
     async event(viewer, roomId, eventId) {
-      const entry = await access(viewer, roomId)
+      // Rooms that one may not read and events that are not there are told alike.
+      const entry = await access(viewer, roomId).catch((error: unknown) => {
+        throw error instanceof MatrixError ? notFound('Unknown event') : error
+      })
       const stored = await context.events.byId(eventId)
       const known = stored !== undefined && stored.roomNid === entry.room.nid && stored.rejected === undefined
       if (!known || stored.softFailed || stored.outlier || !(await entry.reader.mayRead(stored))) {
@@ -253,7 +257,7 @@ export function createHistory(deps: HistoryDeps): History {
       const entry = await access(viewer, roomId)
       let root = entry.root
       if (options.at !== undefined) {
-        const place = await placeOf(entry.room, options.at, 'b')
+        const place = earlierOf(await placeOf(entry.room, options.at, 'b'), entry.end)
         const rows = await context.store.read('timeline.at', () =>
           eventsBefore(entry.room.nid, place.depth, place.ord, 1),
         )
@@ -262,7 +266,8 @@ export function createHistory(deps: HistoryDeps): History {
           eventsBefore(entry.room.nid, Number.MAX_SAFE_INTEGER, 0, 1),
         )
         // At the newest event the current state says more than the state after that event alone.
-        if (event?.stateAfter !== undefined && newest[0]?.nid !== event.nid) root = event.stateAfter
+        const isNewest = newest[0]?.nid === event?.nid
+        if (event?.stateAfter !== undefined && (!isNewest || entry.end !== undefined)) root = event.stateAfter
       }
       const events = (await readWholeState(context, entry.room, root)).filter(({ event }) => {
         if (event.type !== 'm.room.member') return false

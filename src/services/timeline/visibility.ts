@@ -1,7 +1,8 @@
 import { mayReadEvent, readVisibility, type HistoryVisibility } from '../../core/history-visibility.js'
 import { serverNameOf } from '../../core/ids/server-name-of.js'
-import { membershipOf } from '../../storage/tables/memberships.js'
+import { membershipOf, type MembershipRow } from '../../storage/tables/memberships.js'
 import { readState, type RoomsContext } from '../rooms/context.js'
+import { lastDeparture } from '../rooms/member-history.js'
 import { mapKey } from '../rooms/state-store.js'
 import type { StoredEvent } from '../rooms/stored-event.js'
 import type { RoomSnapshot } from '../rooms/working-room.js'
@@ -33,23 +34,21 @@ export interface Reader {
   membershipAt(event: StoredEvent): Promise<string>
 }
 
-/** What one user may see of one room's history. */
-export async function readerOf(context: Context, room: RoomSnapshot, userId: string): Promise<Reader> {
-  const row = await context.store.read('timeline.membership', () => membershipOf(room.nid, userId))
+/** What one user may see of one room's history. `membership` is their row in it, where the caller has it already. */
+export async function readerOf(
+  context: Context,
+  room: RoomSnapshot,
+  userId: string,
+  membership?: MembershipRow,
+): Promise<Reader> {
+  const row =
+    membership ?? (await context.store.read('timeline.membership', () => membershipOf(room.nid, userId)))
   const joinedNow = row?.membership === 'join'
-  const left =
-    !joinedNow && row?.event_nid != null
-      ? (await context.events.byNids([row.event_nid])).get(row.event_nid)
-      : undefined
-  const joinedUntil = left === undefined ? undefined : await joinedBefore(left)
+  // Someone who left may see, under `shared`, what came before they left, whatever became of their membership since.
+  const departure =
+    joinedNow || row?.event_nid == null ? undefined : await lastDeparture(context, room.nid, userId)
+  const joinedUntil = departure?.event
   const cache = new Map<string, Promise<{ visibility: HistoryVisibility; membership: string | undefined }>>()
-
-  /** Someone who left may see, under `shared`, what came before they left. */
-  async function joinedBefore(leave: StoredEvent): Promise<StoredEvent | undefined> {
-    if (leave.stateBefore === undefined) return undefined
-    const before = await readState(context, room, [member(userId)], leave.stateBefore)
-    return contentOf(before, member(userId), 'membership') === 'join' ? leave : undefined
-  }
 
   function at(root: string): Promise<{ visibility: HistoryVisibility; membership: string | undefined }> {
     let found = cache.get(root)

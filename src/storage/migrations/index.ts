@@ -7,6 +7,7 @@ import { e2ee } from './0006-e2ee.js'
 import { outbox } from './0007-outbox.js'
 import { receipts } from './0008-receipts.js'
 import { staging } from './0009-staging.js'
+import { stateLookups } from './0010-state-lookups.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -21,4 +22,5 @@ export const migrations: readonly Migration[] = [
   outbox,
   receipts,
   staging,
+  stateLookups,
 ]

@@ -43,10 +43,12 @@ export function* receiptsBetween(roomNid: number, from: number, to: number): Tx<
   )
 }
 
-/** Rooms with a receipt that changed in (from, to]. */
-export function* roomsWithReceipts(from: number, to: number): Tx<readonly number[]> {
+/** Rooms that the user has joined with a receipt that changed in (from, to]. Costs by the user's rooms, not by all receipts. */
+export function* roomsWithReceipts(userId: string, from: number, to: number): Tx<readonly number[]> {
   const rows = yield* all<{ room_nid: number }>(
-    'SELECT DISTINCT room_nid FROM receipts WHERE pos > ? AND pos <= ?',
+    `SELECT m.room_nid FROM memberships m WHERE m.user_id = ? AND m.membership = 'join'
+       AND EXISTS (SELECT 1 FROM receipts r WHERE r.room_nid = m.room_nid AND r.pos > ? AND r.pos <= ?)`,
+    userId,
     from,
     to,
   )

@@ -1,4 +1,4 @@
-import { all, many, type Tx } from '../tx.js'
+import { all, many, one, type Tx } from '../tx.js'
 
 export interface StateKeyRow {
   readonly nid: number
@@ -74,5 +74,41 @@ export function* stateDeltas(roomNid: number, from: number, to: number): Tx<read
     roomNid,
     from,
     to,
+  )
+}
+
+/** Changes of one key of a room's current state up to a position, newest first. */
+export function* stateDeltasOfKey(
+  roomNid: number,
+  type: string,
+  stateKey: string,
+  to: number,
+  limit: number,
+): Tx<readonly StateDeltaRow[]> {
+  return yield* all<StateDeltaRow>(
+    `SELECT * FROM state_deltas WHERE room_nid = ? AND type = ? AND state_key = ? AND pos <= ?
+     ORDER BY pos DESC LIMIT ?`,
+    roomNid,
+    type,
+    stateKey,
+    to,
+    limit,
+  )
+}
+
+/** The first change of one key after a position; undefined for none. */
+export function* nextStateDelta(
+  roomNid: number,
+  type: string,
+  stateKey: string,
+  after: number,
+): Tx<StateDeltaRow | undefined> {
+  return yield* one<StateDeltaRow>(
+    `SELECT * FROM state_deltas WHERE room_nid = ? AND type = ? AND state_key = ? AND pos > ?
+     ORDER BY pos LIMIT 1`,
+    roomNid,
+    type,
+    stateKey,
+    after,
   )
 }
