@@ -7,12 +7,15 @@ import { roomsByNids } from '../../storage/tables/rooms.js'
 import type { Store } from '../../storage/tx.js'
 import { fromRow, type StoredEvent } from './stored-event.js'
 
-/** Stored events, cached. An event changes only by redaction or when an outlier finds its place; `forget` follows. */
+/**
+ * Stored events, cached. An event changes only by redaction or when an outlier finds its place; `forget` or `remember` follows.
+ * A read that began before that keeps nothing, so that what was redacted does not come back into the cache.
+ */
 export interface EventStore {
   byNids(nids: readonly number[]): Promise<Map<number, StoredEvent>>
   byIds(ids: readonly string[]): Promise<Map<string, StoredEvent>>
   byId(id: string): Promise<StoredEvent | undefined>
-  /** Events from rows that some other query gave. */
+  /** Events from rows that some other query gave. They are not kept: nobody knows what has changed since that query. */
   revive(rows: readonly EventRow[]): Promise<StoredEvent[]>
   /** Remembers events that were just committed. */
   remember(events: Iterable<StoredEvent>): void
@@ -34,8 +37,9 @@ export function createEventStore(store: Store): EventStore {
   const events = createLru<number, StoredEvent>({ max: CACHED_EVENTS })
   const nids = createLru<string, number>({ max: CACHED_EVENTS })
   const metas = createLru<number, RoomMeta>({ max: CACHED_ROOMS })
-  /** Rises whenever something is forgotten, so that a read begun before cannot bring the old back. */
+  /** Rises whenever something that may be cached changes, so that a read begun before cannot bring the old back. */
   let epoch = 0
+  let metaEpoch = 0
 
   function keep(event: StoredEvent): StoredEvent {
     events.set(event.nid, event)
@@ -43,17 +47,29 @@ export function createEventStore(store: Store): EventStore {
     return event
   }
 
-  async function loadMetas(roomNids: Iterable<number>): Promise<void> {
-    const unknown = [...new Set(roomNids)].filter((nid) => metas.get(nid) === undefined)
-    if (unknown.length === 0) return
+  async function metasOf(roomNids: Iterable<number>): Promise<Map<number, RoomMeta>> {
+    const found = new Map<number, RoomMeta>()
+    const unknown: number[] = []
+    for (const nid of new Set(roomNids)) {
+      const known = metas.get(nid)
+      if (known === undefined) unknown.push(nid)
+      else found.set(nid, known)
+    }
+    if (unknown.length === 0) return found
+    const began = metaEpoch
     for (const row of await store.read('rooms.meta', () => roomsByNids(unknown))) {
       const rules = roomVersion(row.version)
-      if (rules !== undefined) metas.set(row.nid, { roomId: row.room_id, rules })
+      if (rules === undefined) continue
+      const meta = { roomId: row.room_id, rules }
+      found.set(row.nid, meta)
+      if (metaEpoch === began) metas.set(row.nid, meta)
     }
+    return found
   }
 
-  async function revive(rows: readonly EventRow[], began = epoch): Promise<StoredEvent[]> {
-    await loadMetas(rows.map((row) => row.room_nid))
+  /** `began`: the epoch when the query was sent; undefined when nobody knows. */
+  async function revive(rows: readonly EventRow[], began: number | undefined): Promise<StoredEvent[]> {
+    const rooms = await metasOf(rows.map((row) => row.room_nid))
     const out: StoredEvent[] = []
     for (const row of rows) {
       const cached = events.get(row.nid)
@@ -61,7 +77,7 @@ export function createEventStore(store: Store): EventStore {
         out.push(cached)
         continue
       }
-      const meta = metas.get(row.room_nid)
+      const meta = rooms.get(row.room_nid)
       if (meta === undefined) continue
       const event = fromRow(row, meta.roomId, meta.rules)
       out.push(epoch === began ? keep(event) : event)
@@ -105,21 +121,29 @@ export function createEventStore(store: Store): EventStore {
   return {
     byNids,
     byIds,
-    revive,
+    revive: (rows) => revive(rows, undefined),
     async byId(id) {
       return (await byIds([id])).get(id)
     },
     remember(list) {
-      for (const event of list) keep(event)
+      for (const event of list) {
+        // One that was stored before, as an outlier or unredacted.
+        if (events.get(event.nid) !== undefined) epoch++
+        keep(event)
+      }
     },
     forget(list) {
-      epoch++
-      for (const nid of list) events.delete(nid)
+      for (const nid of list) {
+        epoch++
+        events.delete(nid)
+      }
     },
-    forgetMeta: (roomNid) => void metas.delete(roomNid),
+    forgetMeta(roomNid) {
+      metaEpoch++
+      metas.delete(roomNid)
+    },
     async meta(roomNid) {
-      await loadMetas([roomNid])
-      const meta = metas.get(roomNid)
+      const meta = (await metasOf([roomNid])).get(roomNid)
       if (meta === undefined) throw new MatrixError('M_NOT_FOUND', 'Unknown room')
       return meta
     },

@@ -147,16 +147,17 @@ export function createStateStore(deps: { store: Store; nids: Nids }): StateStore
         interning.set(name, running)
       }
       const nid = await running
-      return { nid, fresh: fresh.has(name) }
+      // Whatever became of it elsewhere meanwhile: what is not known to be stored, the caller stores.
+      return { nid, fresh: keyNids.get(name) !== nid }
     },
     async internMany(keys) {
       const known = await nidsOf(keys)
       const lacking = known.filter((nid) => nid === undefined).length
       let next = lacking === 0 ? 0 : await deps.nids.take('state-key', lacking)
-      return keys.map((key) => {
+      return keys.map((key, i) => {
         const name = mapKey(key)
-        const nid = keyNids.get(name) ?? fresh.get(name)
-        if (nid !== undefined) return { nid, fresh: fresh.has(name) }
+        const nid = keyNids.get(name) ?? fresh.get(name) ?? known[i]
+        if (nid !== undefined) return { nid, fresh: keyNids.get(name) !== nid }
         const own = next++
         fresh.set(name, own)
         keyNames.set(own, key)
