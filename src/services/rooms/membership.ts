@@ -13,7 +13,7 @@ import { addLocalEvent, judgeLocalEvent, prepareLocalEvent, type Draft } from '.
 import type { OutsideMemberships } from './outside-memberships.js'
 import type { RemoteMemberships } from './remote-memberships.js'
 import { refuseSuspended } from './send.js'
-import type { RoomSnapshot } from './working-room.js'
+import { mapKey, membershipIn, stateEvents, type RoomSnapshot } from './working-room.js'
 
 export interface MemberInput {
   readonly roomId: string
@@ -72,9 +72,17 @@ export function createMemberships(deps: MembershipDeps): Memberships {
   const rowOf = (room: RoomSnapshot, userId: string): Promise<MembershipRow | undefined> =>
     context.store.read('rooms.membership', () => membershipOf(room.nid, userId))
 
-  async function change(draft: Draft & { roomId: string }): Promise<void> {
+  /** `check` is given the target's membership when the room has its turn: it may have changed since the request came. */
+  async function change(
+    draft: Draft & { roomId: string },
+    check: (current: string | undefined) => void = () => undefined,
+  ): Promise<void> {
     try {
-      await context.writer.write(draft.roomId, (room) => addLocalEvent(room, draft, context.local))
+      await context.writer.write(draft.roomId, async (room) => {
+        const key = { type: 'm.room.member', stateKey: draft.stateKey! }
+        check(membershipIn((await stateEvents(room, [key], context.local.readers)).get(mapKey(key))))
+        return addLocalEvent(room, draft, context.local)
+      })
     } catch (error) {
       if (error instanceof MatrixError && error.errcode === 'M_NOT_FOUND') throw notInRoom()
       throw error
@@ -231,13 +239,11 @@ export function createMemberships(deps: MembershipDeps): Memberships {
     async kick(requester, input) {
       refuseSuspended(requester)
       checkTarget(input.userId)
-      const room = await context.loader.load(input.roomId)
-      if (room === undefined) throw notInRoom()
-      const current = (await rowOf(room, input.userId))?.membership
-      if (current === undefined || current === 'leave' || current === 'ban') {
-        throw forbidden('That user is not in the room')
-      }
-      await change(member(requester.userId, input, withReason({ membership: 'leave' }, input.reason)))
+      const draft = member(requester.userId, input, withReason({ membership: 'leave' }, input.reason))
+      await change(draft, (current) => {
+        if (current === undefined || current === 'leave' || current === 'ban')
+          throw forbidden('That user is not in the room')
+      })
     },
 
     async ban(requester, input) {
@@ -249,10 +255,10 @@ export function createMemberships(deps: MembershipDeps): Memberships {
     async unban(requester, input) {
       refuseSuspended(requester)
       checkTarget(input.userId)
-      const room = await context.loader.load(input.roomId)
-      if (room === undefined) throw notInRoom()
-      if ((await rowOf(room, input.userId))?.membership !== 'ban') throw forbidden('That user is not banned')
-      await change(member(requester.userId, input, withReason({ membership: 'leave' }, input.reason)))
+      const draft = member(requester.userId, input, withReason({ membership: 'leave' }, input.reason))
+      await change(draft, (current) => {
+        if (current !== 'ban') throw forbidden('That user is not banned')
+      })
     },
 
     async forget(requester, roomId) {

@@ -11,6 +11,7 @@ import type { RoomsContext } from '../rooms/context.js'
 import { lastDeparture, membershipAt } from '../rooms/member-history.js'
 import type { StoredEvent } from '../rooms/stored-event.js'
 import { strippedStateFor } from '../rooms/stripped-state.js'
+import type { RoomSnapshot } from '../rooms/working-room.js'
 import type { ClientViews } from '../timeline/client-view.js'
 import { syncToken } from '../timeline/tokens.js'
 import type { Typing } from '../typing/typing.js'
@@ -121,13 +122,22 @@ export function createRoomsPart(deps: {
     }
   }
 
+  /**
+   * The room with the state that the row brought. What is cached may be older than the answer's position: between the
+   * commit of an event and the moment that this process hears of it. A client would then miss a change for ever.
+   */
+  async function roomOfRow(row: OwnRoom): Promise<RoomSnapshot | undefined> {
+    const room = await context.loader.load(row.room_id)
+    return room === undefined ? undefined : { ...room, root: row.state_root ?? undefined }
+  }
+
   async function joinedRoom(
     row: OwnRoom,
     frame: Frame,
     ignored: ReadonlySet<string>,
     data: readonly AccountDataRow[],
   ): Promise<Json | undefined> {
-    const room = await context.loader.load(row.room_id)
+    const room = await roomOfRow(row)
     if (room === undefined) return undefined
     const { viewer, upTo, filter, input, from } = frame
     const wasJoined = from > 0 && (await membershipAt(context, row, from)) === 'join'
@@ -211,7 +221,7 @@ export function createRoomsPart(deps: {
   ): Promise<Json | undefined> {
     const { viewer, filter, input, from } = frame
     if (from === 0 && !filter.includeLeave) return undefined
-    const room = await context.loader.load(row.room_id)
+    const room = await roomOfRow(row)
     const own =
       row.event_nid === null ? undefined : (await context.events.byNids([row.event_nid])).get(row.event_nid)
     const departure =
@@ -261,7 +271,7 @@ export function createRoomsPart(deps: {
 
   async function strippedState(row: OwnRoom): Promise<Json[]> {
     if (row.stripped_state !== null) return JSON.parse(row.stripped_state) as Json[]
-    const room = await context.loader.load(row.room_id)
+    const room = await roomOfRow(row)
     return room === undefined ? [] : strippedStateFor(context, room, row.user_id, row.sender)
   }
 
