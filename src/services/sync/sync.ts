@@ -3,7 +3,8 @@ import { createLru } from '../../platform/lru.js'
 import type { Notifier } from '../../platform/notifier.js'
 import type { Semaphore } from '../../platform/semaphore.js'
 import { accountDataBetween, type AccountDataRow } from '../../storage/tables/account-data.js'
-import type { E2ee } from '../e2ee/e2ee.js'
+import { deviceNews } from '../../storage/tables/device-news.js'
+import type { DeviceKeyCounts, E2ee } from '../e2ee/e2ee.js'
 import { pushRulesContent, type PushRules } from '../push/push-rules.js'
 import type { Requester } from '../requester.js'
 import type { RoomsContext } from '../rooms/context.js'
@@ -50,6 +51,8 @@ export function createSync(deps: SyncDeps): Sync {
   const { context, typing } = deps
   const roomsPart = createRoomsPart(deps)
   const filters = createLru<string, SyncFilter>({ max: 500 })
+  /** By user and device, with the position of which they are. */
+  const keyCounts = createLru<string, DeviceKeyCounts>({ max: 10_000 })
   const waitingOf = new Map<string, Set<AbortController>>()
   const parked = createParkedSubscriptions()
 
@@ -115,18 +118,29 @@ export function createSync(deps: SyncDeps): Sync {
   ): Promise<{ json: Record<string, Json>; hasNews: boolean; toDeviceUpTo: number }> {
     const { viewer, since, from, upTo } = frame
     const toDeviceFrom = since?.toDevice ?? 0
-    const { deviceId } = viewer
+    const { userId, deviceId } = viewer
     if (deviceId === undefined)
       return { json: { to_device: { events: [] } }, hasNews: false, toDeviceUpTo: upTo }
+    const device = `${userId} ${deviceId}`
     const found = await context.store.read('sync.e2ee', function* () {
-      const batch = yield* deps.toDevice.toDeviceFor(viewer.userId, deviceId, toDeviceFrom, upTo)
-      const counts = yield* deps.e2ee.otkCounts(viewer.userId, deviceId)
-      const lists =
-        since === undefined
-          ? { changed: [], left: [] }
-          : yield* deps.e2ee.deviceListsBetween(viewer.userId, from, upTo)
-      return { batch, counts, lists }
+      const news = yield* deviceNews(userId, deviceId, toDeviceFrom, from, upTo)
+      const known = keyCounts.get(device)
+      return {
+        batch:
+          news.to_device === 1
+            ? yield* deps.toDevice.toDeviceFor(userId, deviceId, toDeviceFrom, upTo)
+            : { events: [], upTo },
+        counts:
+          known !== undefined && (known.pos ?? null) === news.counts_pos
+            ? known
+            : yield* deps.e2ee.otkCounts(userId, deviceId),
+        lists:
+          since === undefined || news.lists === 0
+            ? { changed: [], left: [] }
+            : yield* deps.e2ee.deviceListsBetween(userId, from, upTo),
+      }
     })
+    keyCounts.set(device, found.counts)
     const { batch, counts, lists } = found
     const countsChanged = counts.pos !== undefined && counts.pos > from
     return {
