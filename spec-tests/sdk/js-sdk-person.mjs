@@ -164,8 +164,18 @@ export async function createPerson({ url, user, password, deviceName = 'test' })
       })
     },
 
+    async waitForGone(roomId, userId) {
+      const room = await roomOf(roomId)
+      await until(`${userId} gone from ${roomId}`, () => room.getMember(userId)?.membership !== 'join')
+    },
+
     async sendText(roomId, body) {
       return (await client.sendMessage(roomId, { msgtype: 'm.text', body })).event_id
+    },
+
+    /** The next message starts a new session, whose key every device must be sent first. */
+    async renewKeys(roomId) {
+      await crypto.forceDiscardSession(roomId)
     },
 
     /** Waits for a decrypted text message; its event. */

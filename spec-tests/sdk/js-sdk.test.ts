@@ -92,6 +92,7 @@ describe('matrix-js-sdk with Rust crypto on one node', () => {
 
   it('delivers the keys of messages that were sent while a device was off, across a restart and kill -9 of the node', async () => {
     await bob.do('goOffline')
+    await alice.do('renewKeys', roomId)
     await alice.do('sendText', roomId, 'while bob is off')
     await node.stop()
     await node.start()
@@ -114,6 +115,7 @@ describe('matrix-js-sdk with Rust crypto on one node', () => {
     await carol.do('join', roomId)
     await alice.do('waitForMember', roomId, carol.userId)
     await carol.do('goOffline')
+    await alice.do('renewKeys', roomId)
     await alice.do('sendText', roomId, 'welcome carol')
     await carol.do('goOnline')
     await carol.do('waitForText', roomId, 'welcome carol')
