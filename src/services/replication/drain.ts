@@ -13,6 +13,7 @@ import {
   stagedByNids,
   type StagedRow,
 } from '../../storage/tables/staging.js'
+import { MissingPredecessors } from '../rooms/apply-event.js'
 import type { RoomsContext } from '../rooms/context.js'
 import type { RoomSnapshot } from '../rooms/working-room.js'
 import { applyEvents, type Applied, type ToApply } from './apply-events.js'
@@ -70,7 +71,10 @@ interface RoomDrain {
 const BATCH = 64
 /** Rows fetched for at once. */
 const FILL_BATCH = 50
+const MIN_PAUSE = 5
 const MAX_PAUSE = 60_000
+/** An event that failed so often is one to do without. */
+const BROKEN = 2
 
 export function createDrain(deps: DrainDeps): Drain {
   const { context, quota, gapFill, options = {} } = deps
@@ -82,6 +86,8 @@ export function createDrain(deps: DrainDeps): Drain {
   const fetching = createSemaphore({ permits: 16 })
   /** Origins whose gaps could not be filled, by room: they are not asked about again at once. */
   const cooling = createLru<string, { readonly until: number; readonly failures: number }>({ max: 10_000 })
+  /** How often events could not be applied for reasons of their own. */
+  const broken = createLru<string, number>({ max: 10_000 })
   const closing = new AbortController()
   // Everything under way listens to it.
   setMaxListeners(0, closing.signal)
@@ -132,7 +138,7 @@ export function createDrain(deps: DrainDeps): Drain {
         room.timer = undefined
         wake(room.roomId, true)
       },
-      Math.max(1, Math.min(ms, MAX_PAUSE)),
+      Math.max(MIN_PAUSE, Math.min(ms, MAX_PAUSE)),
     )
     room.timer.unref()
   }
@@ -152,7 +158,8 @@ export function createDrain(deps: DrainDeps): Drain {
       await applying.run(() => process(room, rows), closing.signal)
     }
     if (room.parked.size > 0 && !room.filling) startFilling(room)
-    if (due.length === 0) {
+    // The end of the filling is followed by another look.
+    if (!room.filling) {
       const next = await store.read('drain.next', () => nextStagedAt(room.roomId))
       if (next !== undefined) schedule(room, next - clock.now())
     }
@@ -194,6 +201,9 @@ export function createDrain(deps: DrainDeps): Drain {
     const failed: StagedRow[] = []
     let reason: unknown
     for (const result of applied) {
+      const { id } = result.item.event
+      if (result.ok) broken.delete(id)
+      else if (!(result.error instanceof MissingPredecessors)) broken.set(id, (broken.get(id) ?? 0) + 1)
       const row = result.item.stagedNid === undefined ? undefined : rowOf.get(result.item.stagedNid)
       if (row === undefined) continue
       if (!result.ok) {
@@ -282,7 +292,7 @@ export function createDrain(deps: DrainDeps): Drain {
       snapshot,
       staged.map(({ event }) => event),
       origin,
-      closing.signal,
+      { signal: closing.signal, avoid: (id) => (broken.get(id) ?? 0) >= BROKEN },
     )
     if (closing.signal.aborted) return
     const rowOf = new Map(staged.map(({ event, row }) => [event.id, row]))

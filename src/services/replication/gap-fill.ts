@@ -27,7 +27,11 @@ export interface GapFill {
     room: RoomSnapshot,
     events: readonly RoomEvent[],
     origin: string,
-    signal?: AbortSignal,
+    options?: {
+      readonly signal?: AbortSignal
+      /** Events that cannot be applied here: what stands on them gets a state instead. */
+      readonly avoid?: (eventId: string) => boolean
+    },
   ): Promise<Filled>
 }
 
@@ -88,6 +92,7 @@ export function createGapFill(deps: {
     pool: Map<string, RoomEvent>,
     servers: readonly string[],
     signal: AbortSignal,
+    avoid: (eventId: string) => boolean,
   ): Promise<void> {
     const earliest = room.heads
       .toSorted((a, b) => b.depth - a.depth)
@@ -116,7 +121,7 @@ export function createGapFill(deps: {
           context,
           got.map((event) => event.id),
         )
-        const fresh = got.filter((event) => !pool.has(event.id) && !isPlaced(room, stored.get(event.id)))
+        const fresh = got.filter(({ id }) => !pool.has(id) && !avoid(id) && !isPlaced(room, stored.get(id)))
         // Only what leads on: a peer might otherwise fill the pool with anything.
         const wanted = reachable(lacking, fresh)
         if (wanted.length === 0) break
@@ -142,12 +147,12 @@ export function createGapFill(deps: {
   }
 
   return {
-    async fill(room, events, origin, signal) {
+    async fill(room, events, origin, { signal, avoid = () => false } = {}) {
       const deadline = startDeadline(timeoutMs, signal)
       const pool = new Map(events.map((event) => [event.id, event]))
       try {
         const servers = await serversToAsk(context, room, [origin], MAX_OTHERS + 1)
-        await fetchPrevs(room, pool, servers, deadline.signal)
+        await fetchPrevs(room, pool, servers, deadline.signal, avoid)
         await fetchMissingAuth(deps, room, pool.values(), servers, deadline.signal)
         const stateBefore = await fetchStates(room, pool, servers, deadline.signal)
         return { events: causalOrder(pool.values()), stateBefore }

@@ -198,7 +198,7 @@ describe('history from before the join', () => {
     const rows = await b.store.read('test', () => eventsBefore(room.nid, Number.MAX_SAFE_INTEGER, 0, 1_000))
     const events = await b.context.events.revive(rows)
     return events.flatMap(({ event }) =>
-      event.type === 'm.room.message' ? [String(event.content['body'])] : [],
+      event.type === 'm.room.message' ? [event.content['body'] as string] : [],
     )
   }
 

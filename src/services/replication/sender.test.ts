@@ -270,12 +270,11 @@ describe('a sender', () => {
       )
     await receipt(1)
     const got: unknown[] = []
-    let one: Sender | undefined
-    one = sender(async (request) => {
+    const one: Sender = sender(async (request) => {
       got.push(...edusOf(request).map((edu) => (edu['content'] as JsonObject)['n']))
       if (got.length === 1) {
         await receipt(2)
-        one!.wake(['b.example'])
+        one.wake(['b.example'])
       }
       return {}
     })

@@ -74,6 +74,8 @@ export interface NodeOptions {
   readonly signer?: Signer
   readonly clock?: Clock
   readonly logger?: Logger
+  /** Public keys that are known from the start, by server name. */
+  readonly pinned?: ReadonlyMap<string, ReadonlyMap<string, string>>
   readonly sender?: Partial<SenderOptions>
   readonly replication?: ReplicationDeps['options']
   /** Takes EDUs before they are recorded. */
@@ -167,6 +169,7 @@ export async function addNode(network: Network, name: string, options: NodeOptio
   const keys = createKeys({
     serverName: name,
     signer,
+    ...(options.pinned === undefined ? {} : { pinned: options.pinned }),
     known: {
       of: (server) => Promise.resolve({ keys: learnt.get(server) ?? new Map(), document: undefined }),
       learn: () => Promise.reject(new Error('not used')),
@@ -256,12 +259,11 @@ export async function addNode(network: Network, name: string, options: NodeOptio
     async stateOf(roomId) {
       const room = await context.loader.load(roomId)
       const events = await readWholeState(context, room!, room!.root!)
-      return new Map(
-        events.map(({ event }) => [`${event.type}|${event.stateKey}`, event.id]).sort() as [string, string][],
-      )
+      const names = events.map(({ event }) => `${event.type}|${event.stateKey}\n${event.id}`).toSorted()
+      return new Map(names.map((name) => name.split('\n') as [string, string]))
     },
     async heads(roomId) {
-      return (await context.loader.load(roomId))!.heads.map((head) => head.id).sort()
+      return (await context.loader.load(roomId))!.heads.map((head) => head.id).toSorted()
     },
     serve: (origin, request) => serveRequest(origin, request),
     async stop() {
@@ -329,12 +331,12 @@ export async function bodiesOf(node: TestNode, roomId: string): Promise<string[]
   return events
     .map(({ event }) => event)
     .filter((event: RoomEvent) => event.type === 'm.room.message')
-    .map((event) => String(event.content['body']))
+    .map((event) => event.content['body'] as string)
     .reverse()
 }
 
 export async function until(condition: () => Promise<boolean> | boolean, ms = 10_000): Promise<void> {
-  for (const end = Date.now() + ms; Date.now() < end;) {
+  for (const end = performance.now() + ms; performance.now() < end;) {
     if (await condition()) return
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
