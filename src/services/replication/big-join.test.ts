@@ -33,12 +33,14 @@ it(`joins a room of ${MEMBERS} members in time, and lets other work run meanwhil
   const delay = monitorEventLoopDelay({ resolution: 5 })
   delay.enable()
   const began = performance.now()
+  const cpu = process.cpuUsage()
   await b.memberships.join(as('@bo:b.example'), { room: room.roomId, via: ['big.example'] })
   const took = performance.now() - began
+  const { user, system } = process.cpuUsage(cpu)
   delay.disable()
   if (process.env['CHANCERY_BIG_JOIN'] !== undefined) {
     process.stderr.write(
-      `${room.authChain.length + MEMBERS} events, ${answer.length >> 20} MiB: ${Math.round(took)} ms, longest turn ${Math.round(delay.max / 1e6)} ms, RSS ${process.memoryUsage().rss >> 20} MiB\n`,
+      `${room.authChain.length + MEMBERS} events, ${answer.length >> 20} MiB: ${Math.round(took)} ms, CPU ${Math.round((user + system) / 1000)} ms, longest turn ${Math.round(delay.max / 1e6)} ms, RSS ${process.memoryUsage().rss >> 20} MiB\n`,
     )
   }
   expect((await b.state(room.roomId)).size).toBe(MEMBERS + 5)

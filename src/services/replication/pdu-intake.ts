@@ -54,13 +54,17 @@ export function createPduIntake(deps: {
 }): PduIntake {
   const { keys, logger } = deps
 
+  interface Open {
+    readonly index: number
+    readonly event: RoomEvent
+  }
   /** Verdicts by the keys that are here. */
-  async function judge(events: readonly RoomEvent[]): Promise<SignatureVerdict[]> {
-    const verdicts: SignatureVerdict[] = []
-    for (let i = 0; i < events.length; i += BATCH) {
-      verdicts.push(...(await keys.verifyEventSignatures(events.slice(i, i + BATCH), { knownOnly: true })))
-    }
-    return verdicts
+  async function judge(open: readonly Open[]): Promise<(readonly [Open, SignatureVerdict])[]> {
+    const verdicts = await keys.verifyEventSignatures(
+      open.map(({ event }) => event),
+      { knownOnly: true },
+    )
+    return open.map((item, at) => [item, verdicts[at]!] as const)
   }
 
   /** Has the keys of each of these events' signers fetched, for as long as there is time. */
@@ -78,36 +82,46 @@ export function createPduIntake(deps: {
 
   return async (pdus, rules, roomId, options) => {
     const results: IntakeResult[] = []
-    for (const [i, json] of pdus.entries()) {
-      results.push(readOne(json, rules, roomId))
-      if (i % BATCH === BATCH - 1) await nextTurn()
+    const lacking: Open[] = []
+    const unsure = new Map<string, RoomEvent>()
+    function settle(judged: readonly (readonly [Open, SignatureVerdict])[], last: boolean): void {
+      for (const [item, verdict] of judged) {
+        if (verdict.ok) continue
+        const { index, event } = item
+        const mayChange = verdict.reason === 'unknown-key' || verdict.reason === 'expired-key'
+        if (mayChange && !last) {
+          unsure.set(verdict.server, event)
+          lacking.push(item)
+          continue
+        }
+        const reason = `signature of ${verdict.server}: ${verdict.reason}`
+        results[index] =
+          verdict.reason === 'unknown-key' ? { ok: false, reason, unverified: event } : { ok: false, reason }
+      }
     }
 
-    let open = results.flatMap((result, index) => (result.ok ? [{ index, event: result.event }] : []))
-    let fetched = options.knownOnly === true
-    for (;;) {
-      const verdicts = await judge(open.map(({ event }) => event))
-      const unsure = new Map<string, RoomEvent>()
-      const again: typeof open = []
-      for (const [at, verdict] of verdicts.entries()) {
-        if (verdict.ok) continue
-        const { index, event } = open[at]!
-        const mayChange = verdict.reason === 'unknown-key' || verdict.reason === 'expired-key'
-        if (mayChange && !fetched) {
-          unsure.set(verdict.server, event)
-          again.push(open[at]!)
-        } else {
-          const reason = `signature of ${verdict.server}: ${verdict.reason}`
-          results[index] =
-            verdict.reason === 'unknown-key'
-              ? { ok: false, reason, unverified: event }
-              : { ok: false, reason }
-        }
+    const final = options.knownOnly === true
+    let verifying: Promise<void> = Promise.resolve()
+    for (let start = 0; start < pdus.length; start += BATCH) {
+      const open: Open[] = []
+      for (const [at, json] of pdus.slice(start, start + BATCH).entries()) {
+        const result = readOne(json, rules, roomId)
+        results.push(result)
+        if (result.ok) open.push({ index: start + at, event: result.event })
       }
-      if (again.length === 0) break
+      // The thread pool verifies one batch while the next is read and hashed here.
+      await verifying
+      verifying = judge(open).then((judged) => settle(judged, final))
+      // A failure is met by the await above, one turn later.
+      verifying.catch(() => undefined)
+      await nextTurn()
+    }
+    await verifying
+    if (lacking.length > 0) {
       await fetchKeys([...unsure.values()], options.keyWaitMs ?? 20_000)
-      fetched = true
-      open = again
+      for (let start = 0; start < lacking.length; start += BATCH) {
+        settle(await judge(lacking.slice(start, start + BATCH)), true)
+      }
     }
 
     const refused = results.filter((result) => !result.ok)
