@@ -1,4 +1,3 @@
-import { VERSION } from '../../version.js'
 import { route } from '../route.js'
 
 /** SPEC: https://spec.matrix.org/v1.19/server-server-api/#get_matrixfederationv1version */
@@ -7,5 +6,6 @@ export const getVersion = route({
   method: 'GET',
   paths: ['/_matrix/federation/v1/version'],
   auth: 'none',
-  handler: () => Promise.resolve({ server: { name: 'Chancery', version: VERSION } }),
+  handler: (_call, { nodeInfo }) =>
+    Promise.resolve({ server: { name: 'Chancery', version: nodeInfo.about.version } }),
 })
