@@ -28,6 +28,48 @@ const STATUS: ReadonlyMap<string, number> = new Map([
   ['M_UNKNOWN_POS', 400],
 ])
 
+/** Milliseconds; a store that is too busy, or a process that starts again, is back about then. */
+const RETRY_AFTER = 2_000
+
+/**
+ * What went wrong in the store, by its `code` (`http` knows no class of the storage layer): that a request was not carried
+ * out for want of the server, and may be repeated as it is. A client's transaction id makes the repetition safe.
+ */
+const STORE_FAULTS: ReadonlyMap<string, { readonly status: 503 | 507; readonly message: string }> = new Map([
+  [
+    'full',
+    {
+      status: 507,
+      message:
+        'The disk of this server is full: nothing was stored. It works again once its administrator has made room.',
+    },
+  ],
+  ['overloaded', { status: 503, message: 'The server has too much to write; try again soon' }],
+  ['busy', { status: 503, message: 'The database is held by something else; try again soon' }],
+  ['faulted', { status: 503, message: 'The server cannot keep what it is given, and starts again' }],
+  ['closed', { status: 503, message: 'The server is stopping' }],
+  [
+    'unknown-outcome',
+    {
+      status: 503,
+      message: 'The connection to the database broke: the request may have been carried out or not',
+    },
+  ],
+])
+
+function storeFault(error: unknown): ErrorAnswer | undefined {
+  if (!(error instanceof Error) || !error.name.startsWith('Storage') || !('code' in error)) return undefined
+  const fault = STORE_FAULTS.get(String(error.code))
+  if (fault === undefined) return undefined
+  return {
+    status: fault.status,
+    body: { errcode: 'M_UNKNOWN', error: fault.message, retry_after_ms: RETRY_AFTER },
+    headers: { 'Retry-After': String(RETRY_AFTER / 1000) },
+    // A full or broken disk is for the log; that it is busy, and that it stops, are not.
+    unexpected: ['full', 'faulted', 'unknown-outcome'].includes(String(error.code)),
+  }
+}
+
 export interface ErrorAnswer {
   readonly status: number
   readonly body: Readonly<Record<string, unknown>>
@@ -50,10 +92,12 @@ export function errorAnswer(error: unknown): ErrorAnswer {
       unexpected: status >= 500,
     }
   }
-  return {
-    status: 500,
-    body: { errcode: 'M_UNKNOWN', error: 'Internal server error' },
-    headers: {},
-    unexpected: true,
-  }
+  return (
+    storeFault(error) ?? {
+      status: 500,
+      body: { errcode: 'M_UNKNOWN', error: 'Internal server error' },
+      headers: {},
+      unexpected: true,
+    }
+  )
 }
