@@ -245,6 +245,8 @@ export function createApp(deps: HttpDeps): Koa {
       if (answer.unexpected)
         deps.logger.error({ err: error, requestId: ctx.state['requestId'], path: ctx.path }, 'request failed')
     }
+    // A server that stops waits for its connections: none should wait for a next request.
+    if (deps.stopping.aborted) ctx.set('Connection', 'close')
     const seconds = (deps.clock.monotonic() - started) / 1000
     const route = (ctx.state['route'] as string | undefined) ?? 'unrecognized'
     deps.onAnswer?.(route, ctx.method, ctx.status, seconds)
