@@ -4,6 +4,7 @@ import {
   clientTransaction,
   deleteClientTransactionsBefore,
 } from '../../storage/tables/client-transactions.js'
+import type { Tx } from '../../storage/tx.js'
 import type { Requester } from '../requester.js'
 import type { RoomsContext } from './context.js'
 import { notInRoom } from './context.js'
@@ -45,6 +46,8 @@ const TRANSACTIONS_KEPT = 24 * 3_600_000
 const isDistinctError = (error: unknown, errcode: string): boolean =>
   error instanceof MatrixError && error.errcode === errcode
 
+function* nothing(): Tx<void> {}
+
 export function createSending(context: RoomsContext): Sending {
   /** Requests under way, so that a repeated one waits for the first. */
   const underWay = new Map<string, Promise<{ event_id: string }>>()
@@ -68,7 +71,10 @@ export function createSending(context: RoomsContext): Sending {
     if (running !== undefined) return running
     const work = (async () => {
       const known = await context.store.read('transactions.find', () => clientTransaction(txn))
-      return known === undefined ? send() : (JSON.parse(known) as { event_id: string })
+      if (known === undefined) return send()
+      // A read may see what is not yet on disk. A write that does nothing resolves when all that came before it is.
+      await context.store.write('transactions.settle', nothing)
+      return JSON.parse(known) as { event_id: string }
     })()
     underWay.set(key, work)
     try {
