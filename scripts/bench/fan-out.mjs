@@ -26,7 +26,7 @@ export async function measureFanOut(url, client, world, seconds) {
   async function poll({ token }, since) {
     let position = since
     while (!stopped && left > 0) {
-      const answer = await polls.json('GET', syncPath(position, 10_000), token)
+      const answer = await polls.json('GET', syncPath(position, 1_000), token)
       const now = performance.now()
       position = answer.next_batch
       for (const event of answer.rooms?.join?.[room.roomId]?.timeline?.events ?? []) {
