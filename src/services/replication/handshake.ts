@@ -52,7 +52,9 @@ export async function withSomeServer<T>(
     try {
       return await attempt(server)
     } catch (error) {
-      if (!(error instanceof FederationError) && !(error instanceof MatrixError)) throw error
+      // What is wrong with our own event is wrong for every server.
+      const theirs = error instanceof MatrixError && error.errcode === 'M_INCOMPATIBLE_ROOM_VERSION'
+      if (!(error instanceof FederationError) && !theirs) throw error
       logger.info({ server, err: error }, 'a server did not help with a membership')
       failures.push(error)
     }

@@ -212,7 +212,7 @@ describe('an invite to another server', () => {
     const row = (await b.membership(roomId, BO))!
     expect(row).toMatchObject({ membership: 'invite', sender: ANA })
     const shown = JSON.parse(row.stripped_state!) as JsonObject[]
-    expect(shown.map((event) => event['type']).sort()).toEqual(
+    expect(shown.map((event) => event['type'])).toEqual(
       expect.arrayContaining(['m.room.create', 'm.room.join_rules', 'm.room.member', 'm.room.name']),
     )
     for (const event of shown) {
@@ -262,6 +262,15 @@ describe('an invite to another server', () => {
       stripped_state: null,
     })
     expect(await b.state(roomId)).toEqual(await a.state(roomId))
+  })
+
+  it('is sent on to the other servers in the room', async () => {
+    const roomId = await roomOf({ preset: 'public_chat' })
+    const c = await world.node('c.example')
+    await join(c, '@cid:c.example', roomId)
+    await a.memberships.invite(as(ANA), { roomId, userId: BO })
+    const { pendingDestinations } = await import('../../storage/tables/outbox.js')
+    expect(await a.store.read('test.outbox', pendingDestinations)).toEqual(['c.example'])
   })
 
   it('is believed only if the other server has signed it', async () => {

@@ -23,8 +23,8 @@ const publicRoom = async (version = '12'): Promise<string> => {
 const join = (roomId: string, userId = '@bo:b.example', via = ['a.example']) =>
   b.memberships.join(as(userId), { room: roomId, via })
 /** Changes what a.example answers to requests of this kind. */
+// oxlint-disable-next-line typescript/no-explicit-any -- what a peer answers
 function tamper(part: string, change: (answer: any) => unknown): void {
-  // oxlint-disable-line typescript/no-explicit-any
   world.intercept = async (request, answer) => {
     const text = await answer()
     return request.path.includes(`/${part}/`) ? JSON.stringify(change(JSON.parse(text))) : text
@@ -89,6 +89,17 @@ describe('joining a room through another server', () => {
     await join(roomId)
     expect(await b.state(roomId)).toEqual(await a.state(roomId))
     expect((await b.membership(roomId, '@bo:b.example'))?.membership).toBe('join')
+  })
+
+  it('tells the user at once what is wrong with their own event, and signs nobody in on their word', async () => {
+    const roomId = await publicRoom()
+    const big = { displayname: 'x'.repeat(70_000) }
+    const attempt = (content: JsonObject) =>
+      b.memberships.join(as('@bo:b.example'), { room: roomId, via: ['a.example'], content })
+    await expect(attempt(big)).rejects.toMatchObject({ errcode: 'M_TOO_LARGE' })
+    await attempt({ join_authorised_via_users_server: '@boss:c.example', note: 'mine' })
+    const id = (await b.state(roomId)).get('m.room.member|@bo:b.example')!
+    expect((await b.context.events.byId(id))!.event.content).toEqual({ membership: 'join', note: 'mine' })
   })
 
   it('lets several users join at the same time', async () => {

@@ -26,7 +26,7 @@ export type JoinRemote = (
 ) => Promise<void>
 
 /** Joins whose answers are in memory at once, and joins that may wait for that. */
-const AT_ONCE = 3
+const AT_ONCE = 6
 const MAX_WAITING = 500
 /** Joins of one room, the running one included. */
 const MAX_PER_ROOM = 50

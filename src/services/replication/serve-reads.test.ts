@@ -32,18 +32,20 @@ const say = async (roomId: string, body: string): Promise<string> =>
   ).event_id
 const join = (roomId: string) => b.memberships.join(as(BO), { room: roomId, via: ['a.example'] })
 /** What b.example, or another server, is told by a.example. */
-const get = (path: string, origin = 'b.example') =>
-  a.ask(origin, 'GET', F + path) as Promise<{ status: number; body: any }> // oxlint-disable-line typescript/no-explicit-any
+const get = (path: string, origin = 'b.example') => a.ask(origin, 'GET', F + path) as Promise<Told>
 const missing = (roomId: string, body: JsonObject, origin = 'b.example') =>
-  a.ask(origin, 'POST', `${F}/get_missing_events/${enc(roomId)}`, body) as Promise<{
-    status: number
-    body: any
-  }> // oxlint-disable-line typescript/no-explicit-any
+  a.ask(origin, 'POST', `${F}/get_missing_events/${enc(roomId)}`, body) as Promise<Told>
 const bodies = (pdus: JsonObject[]): unknown[] => pdus.map((pdu) => (pdu['content'] as JsonObject)['body'])
 const visibility = (value: string): CreateRoomInput => ({
   preset: 'public_chat',
   initial_state: [{ type: 'm.room.history_visibility', content: { history_visibility: value } }],
 })
+
+interface Told {
+  readonly status: number
+  // oxlint-disable-next-line typescript/no-explicit-any -- parsed JSON of all kinds of answers
+  readonly body: any
+}
 
 /** Every read of a room, as paths about one event. */
 const reads = (roomId: string, eventId: string): string[] => [
@@ -207,8 +209,7 @@ describe('reads of a room by other servers', () => {
     // For b.example everything but its own join is an outlier; it learns of @cid only so.
     const id = (await c.state(roomId)).get('m.room.power_levels|')!
     const own = (await b.state(roomId)).get(`m.room.member|${BO}`)!
-    const ask = (path: string) =>
-      b.ask('a.example', 'GET', F + path) as Promise<{ status: number; body: any }> // oxlint-disable-line typescript/no-explicit-any
+    const ask = (path: string) => b.ask('a.example', 'GET', F + path) as Promise<Told>
     expect(await ask(`/event/${enc(id)}`)).toMatchObject({ status: 200 })
     expect(await ask(`/state_ids/${enc(roomId)}?event_id=${enc(id)}`)).toMatchObject({ status: 404 })
     expect((await ask(`/backfill/${enc(roomId)}?v=${enc(id)}&limit=5`)).body.pdus).toEqual([])

@@ -74,18 +74,20 @@ export function createFederationReads(context: RoomsContext): FederationReads {
     return { state, chain: await authChainOf(context, room, state) }
   }
 
-  async function shown(room: RoomSnapshot, origin: string, stored: StoredEvent): Promise<JsonObject> {
-    const readable = await serverMayRead(context, room, origin, stored)
-    return (readable ? stored.event : redactedEvent(stored.event)).pdu
-  }
-
-  async function shownAll(
+  /** Events as the server may see them. Those with the same state are asked about once. */
+  async function shown(
     room: RoomSnapshot,
     origin: string,
     events: readonly StoredEvent[],
   ): Promise<JsonObject[]> {
+    const readable = new Map<string | undefined, boolean>()
     const pdus: JsonObject[] = []
-    for (const stored of events) pdus.push(await shown(room, origin, stored))
+    for (const stored of events) {
+      const root = stored.stateAfter
+      const may = readable.get(root) ?? (await serverMayRead(context, room, origin, stored))
+      readable.set(root, may)
+      pdus.push((may ? stored.event : redactedEvent(stored.event)).pdu)
+    }
     return pdus
   }
 
@@ -137,7 +139,7 @@ export function createFederationReads(context: RoomsContext): FederationReads {
       if (stored === undefined || stored.rejected !== undefined) throw unknown
       if (stored.outlier && stored.event.stateKey === undefined) throw unknown
       const room = await sharedRoom(context, stored.event.roomId, origin)
-      return transaction([await shown(room, origin, stored)])
+      return transaction(await shown(room, origin, [stored]))
     },
 
     async state(origin, roomId, eventId) {
@@ -164,7 +166,7 @@ export function createFederationReads(context: RoomsContext): FederationReads {
       const room = await sharedRoom(context, roomId, origin)
       const start = eventIds.slice(0, MAX_NAMED)
       const events = await walkBack(room, start, Math.max(0, Math.min(limit, MAX_BACKFILL)))
-      return transaction(await shownAll(room, origin, events))
+      return transaction(await shown(room, origin, events))
     },
 
     async missingEvents(origin, roomId, { latest, earliest, limit = DEFAULT_MISSING, minDepth }) {
@@ -179,7 +181,7 @@ export function createFederationReads(context: RoomsContext): FederationReads {
       const options = { skip, ...(minDepth === undefined ? {} : { minDepth }) }
       const events = await walkBack(room, [...start], Math.max(0, Math.min(limit, MAX_MISSING)), options)
       events.sort((a, b) => a.event.depth - b.event.depth)
-      return { events: await shownAll(room, origin, events) }
+      return { events: await shown(room, origin, events) }
     },
   }
 }

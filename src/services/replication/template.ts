@@ -131,15 +131,15 @@ export function eventFromTemplate(
   own: { readonly roomId: string; readonly userId: string; readonly content: JsonObject },
 ): RoomEvent {
   const { rules, authoriser } = template
+  // Who lets the user in is not the client's to say.
+  const { join_authorised_via_users_server: _client, ...content } = own.content
   return buildEvent(
     {
       type: 'm.room.member',
       sender: own.userId,
       stateKey: own.userId,
       content:
-        authoriser === undefined
-          ? own.content
-          : { ...own.content, join_authorised_via_users_server: authoriser },
+        authoriser === undefined ? content : { ...content, join_authorised_via_users_server: authoriser },
       roomId: own.roomId,
       depth: template.depth,
       originServerTs: context.clock.now(),

@@ -234,7 +234,7 @@ async function addNode(world: World, name: string): Promise<HandshakeNode> {
       const ids = [...events.values()].map(
         ({ event }) => [`${event.type}|${event.stateKey}`, event.id] as const,
       )
-      return new Map(ids.toSorted())
+      return new Map(ids)
     },
     async ask(origin, method, path, body) {
       const answer = await server.request(method, path, {

@@ -214,7 +214,7 @@ export function createMemberships(deps: MembershipDeps): Memberships {
         })
       const signed = await remote.invite(prepared.event, server)
       const verdict = await context.writer.write(input.roomId, (room) =>
-        applyEvent(room, signed, { live: true, origin: context.serverName }, context.local),
+        applyEvent(room, signed, { live: true, origin: context.serverName, relay: true }, context.local),
       )
       if (verdict.softFailed || verdict.rejected !== undefined) {
         throw forbidden('The room changed while the other server considered the invite')
