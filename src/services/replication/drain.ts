@@ -32,7 +32,7 @@ import type { StagingQuota } from './staging-quota.js'
 export interface Drain {
   /** Something was staged for this room. */
   wake(roomId: string): void
-  /** At start: goes on with everything that is staged. */
+  /** At start: counts what is staged, and goes on with it. */
   resume(): Promise<void>
   /** Resolves when nothing is being worked on; what waits for its next attempt does not count. */
   idle(): Promise<void>
@@ -352,6 +352,7 @@ export function createDrain(deps: DrainDeps): Drain {
   return {
     wake: (roomId) => wake(roomId),
     async resume() {
+      await quota.load()
       for (const roomId of await store.read('drain.rooms', () => roomsWithStaged())) wake(roomId)
     },
     async idle() {

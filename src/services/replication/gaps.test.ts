@@ -257,3 +257,34 @@ describe('history from before the join', () => {
     expect(await history(roomId)).toEqual([])
   })
 })
+
+describe('an event that names an event of another room as its predecessor', () => {
+  it('is not placed on the state of that room', async () => {
+    const roomId = await roomOfBoth()
+    const other = await a.createRoom(ALICE)
+    await b.join(BOB, other, 'a.example')
+    await network.settle()
+    const [head] = await b.heads(other)
+    const own = (await a.context.events.byId(await a.send(ALICE, roomId, 'x')))!.event
+    const { buildEvent } = await import('../../core/event/build.js')
+    const forged = buildEvent(
+      {
+        type: 'm.room.message',
+        sender: ALICE,
+        content: { body: 'from elsewhere' },
+        roomId,
+        depth: 9,
+        originServerTs: 1,
+        prevEvents: [head!],
+        authEvents: own.authEvents,
+      },
+      own.rules,
+      { serverName: 'a.example', keyId: a.signer.keyId, sign: a.signer.sign },
+    )
+    await hand(forged.pdu as JsonObject)
+    await until(async () => (await staged()).length === 0)
+    expect(await b.context.events.byId(forged.id)).toBeUndefined()
+    await b.send(BOB, roomId, 'still well')
+    expect(await bodiesOf(b, roomId)).toEqual(['still well'])
+  })
+})

@@ -226,9 +226,14 @@ async function stateBeforeOf(
 ): Promise<NodeName | undefined> {
   if (event.type === 'm.room.create' && event.prevEvents.length === 0) return undefined
   const prevs = await eventsByIds(room, event.prevEvents, deps.readers)
-  const missing = event.prevEvents.filter((id) => prevs.get(id)?.stateAfter === undefined)
+  // An event of another room is no predecessor, and its state none of this room.
+  const placed = [...prevs.values()].filter(
+    (stored) => stored.stateAfter !== undefined && stored.roomNid === room.base.nid,
+  )
+  const here = new Set(placed.map((stored) => stored.event.id))
+  const missing = event.prevEvents.filter((id) => !here.has(id))
   if (missing.length > 0 || event.prevEvents.length === 0) throw new MissingPredecessors(missing)
-  const roots = [...prevs.values()].map((stored) => stored.stateAfter!)
+  const roots = placed.map((stored) => stored.stateAfter!)
   return resolveRoots(room, roots, deps.readers, deps.verifySignature)
 }
 

@@ -10,7 +10,7 @@ import { createPeerReads, type PeerReads } from './peer-reads.js'
 import type { Sender } from './sender.js'
 import { createStagingQuota, type StagingLimits } from './staging-quota.js'
 
-/** The flow of events to and from other servers. */
+/** For tests: the flow of events to and from other servers, as the program composes it. */
 export interface Replication {
   readonly sender: Sender
   readonly inbound: Inbound
@@ -37,7 +37,7 @@ export interface ReplicationDeps {
   }
 }
 
-/** Builds all of it but the sender, which rooms wake and which therefore exists before them. */
+/** All of it but the sender, which rooms wake and which therefore exists before them. */
 export function createReplication(deps: ReplicationDeps): Replication {
   const { context, client, intake, sender, options = {} } = deps
   const peers = createPeerReads({ client, intake })
@@ -79,7 +79,6 @@ export function createReplication(deps: ReplicationDeps): Replication {
     peers,
     backfill,
     async resume() {
-      await quota.load()
       await drain.resume()
       await sender.resume()
     },
