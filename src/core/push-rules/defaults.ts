@@ -3,7 +3,7 @@ import { RULE_KINDS } from './rules.js'
 
 const NOTIFY: Action = 'notify'
 const sound = (value: string): Action => ({ set_tweak: 'sound', value })
-const highlight = (value: boolean): Action => ({ set_tweak: 'highlight', value })
+const HIGHLIGHT: Action = { set_tweak: 'highlight' }
 const match = (key: string, pattern: string): Condition => ({ kind: 'event_match', key, pattern })
 const rule = (
   id: string,
@@ -26,7 +26,7 @@ const override = (userId: string): readonly PushRule[] => [
   rule(
     '.m.rule.is_user_mention',
     [{ kind: 'event_property_contains', key: 'content.m\\.mentions.user_ids', value: userId }],
-    [NOTIFY, sound('default'), highlight(true)],
+    [NOTIFY, sound('default'), HIGHLIGHT],
   ),
   rule(
     '.m.rule.is_room_mention',
@@ -34,13 +34,9 @@ const override = (userId: string): readonly PushRule[] => [
       { kind: 'event_property_is', key: 'content.m\\.mentions.room', value: true },
       { kind: 'sender_notification_permission', key: 'room' },
     ],
-    [NOTIFY, highlight(true)],
+    [NOTIFY, HIGHLIGHT],
   ),
-  rule(
-    '.m.rule.tombstone',
-    [match('type', 'm.room.tombstone'), match('state_key', '')],
-    [NOTIFY, highlight(true)],
-  ),
+  rule('.m.rule.tombstone', [match('type', 'm.room.tombstone'), match('state_key', '')], [NOTIFY, HIGHLIGHT]),
   rule('.m.rule.reaction', [match('type', 'm.reaction')], []),
   rule('.m.rule.room.server_acl', [match('type', 'm.room.server_acl'), match('state_key', '')], []),
   rule(

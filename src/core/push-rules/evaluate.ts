@@ -1,5 +1,6 @@
-import { compileGlob } from '../glob.js'
-import { isObject, ownValue, type Json, type JsonObject } from '../json/value.js'
+import { compileGlob, compileWordGlob, toPoints, type Points } from '../glob.js'
+import { isObject, ownValue, RawNumber, type Json, type JsonObject } from '../json/value.js'
+import { splitPath } from '../property-path.js'
 import type { Action, Condition, PushRule, RuleSet } from './rules.js'
 import { RULE_KINDS } from './rules.js'
 
@@ -24,27 +25,68 @@ export interface PushOutcome {
 
 const SILENT: PushOutcome = { notify: false, highlight: false, sound: undefined }
 
-/** `content.m\.relates_to.rel_type` → its parts; a backslash takes the next dot or backslash literally. */
-export function splitKey(key: string): string[] {
-  const parts: string[] = []
-  let part = ''
-  for (let i = 0; i < key.length; i++) {
-    const next = key[i + 1]
-    if (key[i] === '\\' && (next === '.' || next === '\\')) {
-      part += next
-      i++
-    } else if (key[i] === '.') {
-      parts.push(part)
-      part = ''
-    } else {
-      part += key[i]
-    }
-  }
-  return [...parts, part]
+/** NOTSPEC: characters of a text, and of a pattern, that are looked at. */
+const MAX_TEXT = 32_768
+const MAX_PATTERN = 1_024
+/**
+ * NOTSPEC: characters that one judgement reads at the most, over all rules: ten thousand rules against a long message
+ * would take a second. A rule of the user's own that is reached later does not match.
+ */
+const MAX_READ = 2_000_000
+
+/** Of an event, what many rules of many users look at. */
+interface Prepared {
+  readonly body: string | undefined
+  /** The body in small letters, cut. */
+  readonly lower: string
+  points: Points | undefined
 }
 
-function valueAt(subject: PushSubject, key: string): Json | undefined {
-  const parts = splitKey(key)
+// What follows from an event or a rule alone is found once: one event is judged for many users, one rule on many events.
+const preparedEvents = new WeakMap<PushSubject, Prepared>()
+const wordMatchers = new WeakMap<object, WordMatcher>()
+const valueMatchers = new WeakMap<object, (text: string) => boolean>()
+const paths = new WeakMap<object, readonly string[]>()
+
+function memo<K extends object, V>(cache: WeakMap<K, V>, key: K, make: () => V): V {
+  let value = cache.get(key)
+  if (value === undefined) {
+    value = make()
+    cache.set(key, value)
+  }
+  return value
+}
+
+const prepare = (subject: PushSubject): Prepared =>
+  memo(preparedEvents, subject, () => {
+    const body = ownValue(subject.content, 'body')
+    const text = typeof body === 'string' ? body : undefined
+    return { body: text, lower: (text ?? '').slice(0, MAX_TEXT).toLowerCase(), points: undefined }
+  })
+
+type WordMatcher = (prepared: Prepared) => boolean
+
+function wordMatcher(pattern: string): WordMatcher {
+  const glob = pattern.slice(0, MAX_PATTERN).toLowerCase()
+  const matches = compileWordGlob(glob)
+  // The longest literal part must be there at all, which is told fastest.
+  const needle = glob
+    .split(/[*?]/)
+    .reduce((longest, part) => (part.length > longest.length ? part : longest), '')
+  const probe = needle.slice(0, 8)
+  return (prepared) => {
+    if (!prepared.lower.includes(probe)) return false
+    prepared.points ??= toPoints(prepared.lower)
+    return matches(prepared.points)
+  }
+}
+
+/** Whether a glob matches words of a text. SPEC: https://spec.matrix.org/v1.19/client-server-api/#push-rules (content rules) */
+export const matchesWords = (pattern: string, text: string): boolean =>
+  wordMatcher(pattern)({ body: text, lower: text.slice(0, MAX_TEXT).toLowerCase(), points: undefined })
+
+function valueAt(subject: PushSubject, condition: { readonly key: string }): Json | undefined {
+  const parts = memo(paths, condition, () => splitPath(condition.key))
   const head = parts[0]
   if (head === 'content') {
     let value: Json | undefined = subject.content
@@ -69,54 +111,19 @@ function valueAt(subject: PushSubject, key: string): Json | undefined {
   }
 }
 
-const isWordCharacter = (char: string | undefined): boolean =>
-  char !== undefined && /[\p{L}\p{N}_]/u.test(char)
-
-const MAX_BODY = 65_536
-const MAX_PATTERN = 1_024
-
-/**
- * Whether a glob matches some words of a body: begins and ends at a word's edge. Linear in the body for patterns without
- * wildcards; with them the body is cut into words and each start is tried against a bounded pattern.
- */
-export function matchesWords(pattern: string, body: string): boolean {
-  const glob = pattern.toLowerCase().slice(0, MAX_PATTERN)
-  const text = body.toLowerCase().slice(0, MAX_BODY)
-  if (glob === '') return false
-  if (!/[*?]/.test(glob)) {
-    for (let at = text.indexOf(glob); at !== -1; at = text.indexOf(glob, at + 1)) {
-      const before = at === 0 ? undefined : text[at - 1]
-      const after = text[at + glob.length]
-      const startsWord = !isWordCharacter(before) || !isWordCharacter(glob[0])
-      const endsWord = !isWordCharacter(after) || !isWordCharacter(glob.at(-1))
-      if (startsWord && endsWord) return true
-    }
-    return false
-  }
-  // With wildcards a match may span words: anything, the pattern between two edges, anything.
-  const edged = compileGlob(`*\u0001${glob}\u0001*`)
-  return edged(markEdges(text, glob))
+/** What is left of `MAX_READ`. */
+interface Budget {
+  left: number
 }
 
-/**
- * Puts U+0001 at the edges of words so that a glob can ask for an edge. A wildcard may run over marks; a literal in the
- * pattern must not meet one, so marks stand only where a pattern could begin or end.
- */
-function markEdges(text: string, glob: string): string {
-  const literal = glob.replaceAll(/[*?]/g, '')
-  const keepsTogether = [...literal].every((char) => isWordCharacter(char))
-  let out = '\u0001'
-  const chars = [...text]
-  chars.forEach((char, i) => {
-    out += char
-    const edge = isWordCharacter(char) !== isWordCharacter(chars[i + 1])
-    if (edge && keepsTogether) out += '\u0001'
-  })
-  return `${out}\u0001`
+/** Whether a text may still be read with a pattern; one with question marks reads it several times over. */
+function spend(budget: Budget, length: number, pattern = ''): boolean {
+  budget.left -= 16 + length * (pattern.includes('?') ? 1 + pattern.length / 31 : 1)
+  return budget.left >= 0
 }
 
 function memberCount(is: string, count: number): boolean {
-  const match = /^(==|<|>|<=|>=)?(\d{1,9})$/.exec(is)
+  const match = typeof is === 'string' ? /^(==|<|>|<=|>=)?(\d{1,9})$/.exec(is) : null
   if (match === null) return false
   const wanted = Number(match[2])
   switch (match[1]) {
@@ -133,28 +140,41 @@ function memberCount(is: string, count: number): boolean {
   }
 }
 
-function holds(condition: Condition, subject: PushSubject, displayName: string | undefined): boolean {
+const isPlain = (value: Json | undefined): boolean =>
+  value !== undefined && !isObject(value) && !Array.isArray(value) && !(value instanceof RawNumber)
+
+interface Judgement {
+  readonly subject: PushSubject
+  readonly displayName: string | undefined
+  readonly budget: Budget
+}
+
+function holds(condition: Condition, { subject, displayName, budget }: Judgement): boolean {
   switch (condition.kind) {
     case 'event_match': {
-      const value = valueAt(subject, condition.key)
-      if (typeof value !== 'string') return false
-      if (condition.key === 'content.body') return matchesWords(condition.pattern, value)
-      return compileGlob(condition.pattern.toLowerCase().slice(0, MAX_PATTERN))(value.toLowerCase())
+      if (typeof condition.key !== 'string' || typeof condition.pattern !== 'string') return false
+      if (condition.key === 'content.body') return bodyMatches(condition, condition.pattern, subject, budget)
+      const value = valueAt(subject, condition)
+      if (typeof value !== 'string' || !spend(budget, value.length, condition.pattern)) return false
+      const pattern = condition.pattern.slice(0, MAX_PATTERN).toLowerCase()
+      return memo(valueMatchers, condition, () => compileGlob(pattern))(
+        value.slice(0, MAX_TEXT).toLowerCase(),
+      )
     }
     case 'event_property_is':
-      return valueAt(subject, condition.key) === condition.value && !isObject(condition.value)
+      return isPlain(condition.value) && valueAt(subject, condition) === condition.value
     case 'event_property_contains': {
-      const value = valueAt(subject, condition.key)
-      return Array.isArray(value) && (value as readonly Json[]).includes(condition.value)
+      const value = valueAt(subject, condition)
+      return (
+        Array.isArray(value) &&
+        isPlain(condition.value) &&
+        (value as readonly Json[]).includes(condition.value)
+      )
     }
     case 'contains_display_name': {
-      const body = subject.content['body']
-      return (
-        displayName !== undefined &&
-        displayName !== '' &&
-        typeof body === 'string' &&
-        containsWord(displayName, body)
-      )
+      const { body, lower } = prepare(subject)
+      if (displayName === undefined || displayName === '' || body === undefined) return false
+      return spend(budget, lower.length) && containsWord(displayName.toLowerCase(), lower)
     }
     case 'room_member_count':
       return memberCount(condition.is, subject.joinedMembers)
@@ -166,35 +186,36 @@ function holds(condition: Condition, subject: PushSubject, displayName: string |
   }
 }
 
-/** A display name is meant literally, asterisks and all. */
-function containsWord(word: string, body: string): boolean {
-  const needle = word.toLowerCase()
-  const text = body.toLowerCase()
-  for (let at = text.indexOf(needle); at !== -1; at = text.indexOf(needle, at + 1)) {
+function bodyMatches(owner: object, pattern: string, subject: PushSubject, budget: Budget): boolean {
+  const prepared = prepare(subject)
+  if (prepared.body === undefined || !spend(budget, prepared.lower.length, pattern)) return false
+  return memo(wordMatchers, owner, () => wordMatcher(pattern))(prepared)
+}
+
+const isWordCharacter = (char: string | undefined): boolean =>
+  char !== undefined && /[\p{L}\p{N}_]/u.test(char)
+
+/** A display name is meant literally, asterisks and all, in whatever script. */
+function containsWord(word: string, text: string): boolean {
+  for (let at = text.indexOf(word); at !== -1; at = text.indexOf(word, at + 1)) {
     const before = at === 0 ? undefined : text[at - 1]
-    const after = text[at + needle.length]
+    const after = text[at + word.length]
     if (!isWordCharacter(before) && !isWordCharacter(after)) return true
   }
   return false
 }
 
-function applies(
-  kind: string,
-  rule: PushRule,
-  subject: PushSubject,
-  displayName: string | undefined,
-): boolean {
+function applies(kind: string, rule: PushRule, judgement: Judgement): boolean {
+  const { subject } = judgement
   switch (kind) {
-    case 'content': {
-      const body = subject.content['body']
-      return rule.pattern !== undefined && typeof body === 'string' && matchesWords(rule.pattern, body)
-    }
+    case 'content':
+      return rule.pattern !== undefined && bodyMatches(rule, rule.pattern, subject, judgement.budget)
     case 'room':
       return rule.rule_id === subject.roomId
     case 'sender':
       return rule.rule_id === subject.sender
     default:
-      return (rule.conditions ?? []).every((condition) => holds(condition, subject, displayName))
+      return (rule.conditions ?? []).every((condition) => holds(condition, judgement))
   }
 }
 
@@ -212,9 +233,12 @@ export function outcomeOf(actions: readonly Action[]): PushOutcome {
 
 /** The outcome of the first enabled rule that applies, kinds in their order; silence when none does. */
 export function evaluate(rules: RuleSet, subject: PushSubject, displayName: string | undefined): PushOutcome {
+  const own: Judgement = { subject, displayName, budget: { left: MAX_READ } }
+  // The default rules are few and short.
+  const standard: Judgement = { subject, displayName, budget: { left: Infinity } }
   for (const kind of RULE_KINDS) {
     for (const rule of rules[kind]) {
-      if (rule.enabled && applies(kind, rule, subject, displayName)) return outcomeOf(rule.actions)
+      if (rule.enabled && applies(kind, rule, rule.default ? standard : own)) return outcomeOf(rule.actions)
     }
   }
   return SILENT
