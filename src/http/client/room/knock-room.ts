@@ -1,5 +1,5 @@
-import { Type } from 'typebox'
 import { route, v3 } from '../../route.js'
+import { JoinBody, JoinQuery, joinTarget } from './join-target.js'
 
 /** SPEC: https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3knockroomidoralias */
 export const knockRoom = route({
@@ -8,15 +8,8 @@ export const knockRoom = route({
   paths: v3('/knock/{roomIdOrAlias}'),
   auth: 'user',
   rateLimit: 'join',
-  query: Type.Object({
-    via: Type.Optional(Type.Array(Type.String(), { maxItems: 50 })),
-    server_name: Type.Optional(Type.Array(Type.String(), { maxItems: 50 })),
-  }),
-  body: Type.Object({ reason: Type.Optional(Type.String({ maxLength: 4096 })) }),
+  query: JoinQuery,
+  body: JoinBody,
   handler: ({ requester, params, query, body }, { memberships }) =>
-    memberships.knock(requester, {
-      room: params['roomIdOrAlias']!,
-      via: query.via ?? query.server_name ?? [],
-      reason: body.reason,
-    }),
+    memberships.knock(requester, joinTarget(params['roomIdOrAlias']!, query, body)),
 })
