@@ -1,0 +1,138 @@
+/** A ministry of the demo: a folder with configuration, keys, database and media, and the process that serves it. */
+import { spawn } from 'node:child_process'
+import { createWriteStream, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { networkInterfaces } from 'node:os'
+import { join } from 'node:path'
+import { ROOT } from '../prepare.mjs'
+import { writeServerCertificate } from './certificates.mjs'
+
+const MAIN = join(ROOT, 'dist', 'main.js')
+
+const GENEROUS = Object.fromEntries(
+  ['login', 'registration', 'message', 'join', 'invite', 'create_room', 'read', 'keys', 'media', 'federation'].map(
+    (name) => [name, false],
+  ),
+) // prettier-ignore
+
+/** `localhost` is two addresses on most machines, and programs try the one or the other first. */
+function loopbackAddresses() {
+  const all = Object.values(networkInterfaces()).flat()
+  return ['127.0.0.1', ...(all.some((one) => one?.address === '::1') ? ['::1'] : [])]
+}
+
+/** Whether somebody answers on a port of this machine. */
+export function isTaken(port) {
+  const attempts = loopbackAddresses().map(
+    (host) =>
+      new Promise((resolve) => {
+        const socket = connect({ host, port, timeout: 1_000 })
+        const done = (taken) => {
+          socket.destroy()
+          resolve(taken)
+        }
+        socket.once('connect', () => done(true))
+        socket.once('error', () => done(false))
+        socket.once('timeout', () => done(false))
+      }),
+  )
+  return Promise.all(attempts).then((answers) => answers.includes(true))
+}
+
+function configuration({ serverName, url, clientPort, federationPort, settings, hasFurtherAuthority }) {
+  const addresses = loopbackAddresses()
+  return {
+    server_name: serverName,
+    public_baseurl: url,
+    listeners: [
+      ...addresses.map((address) => ({
+        address,
+        port: clientPort,
+        resources: ['client', 'media', 'health', 'metrics'],
+      })),
+      ...addresses.map((address) => ({
+        address,
+        port: federationPort,
+        tls: { certificate: 'tls.crt', key: 'tls.key' },
+        resources: ['federation', 'media'],
+      })),
+    ],
+    registration: { enabled: true, flow: 'dummy' },
+    passwords: { min_length: 8, wrong_attempts: false },
+    rate_limits: GENEROUS,
+    metrics: { enabled: true },
+    federation: {
+      ca_files: ['ca.crt', ...(hasFurtherAuthority ? ['further-ca.crt'] : [])],
+      // Everybody in the demo is on this machine.
+      allowed_ip_ranges: ['127.0.0.0/8', '::1/128'],
+      // A node that died is back within seconds.
+      backoff: { initial: '500ms', max: '10s' },
+    },
+    ...settings,
+  }
+}
+
+/**
+ * Writes what a ministry needs into its folder; what must last (signing key, database, media) is left as it is.
+ * `furtherAuthority` is the PEM text of one more authority to trust; `settings` replace sections of the configuration.
+ */
+export async function prepareMinistry(options) {
+  const { name, folder, clientPort, federationPort, authority, furtherAuthority, settings } = options
+  const { generateSigningKey, writeKeyFile } = await import('../../dist/platform/ed25519.js')
+  const { systemRandom } = await import('../../dist/platform/random.js')
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const key = join(folder, 'signing.key')
+  if (!existsSync(key)) writeFileSync(key, writeKeyFile(generateSigningKey(systemRandom)), { mode: 0o600 })
+  await writeServerCertificate(folder, authority)
+  writeFileSync(join(folder, 'ca.crt'), authority.certificate)
+  if (furtherAuthority !== undefined) writeFileSync(join(folder, 'further-ca.crt'), furtherAuthority)
+  const ministry = {
+    name,
+    folder,
+    serverName: `localhost:${federationPort}`,
+    url: `http://localhost:${clientPort}`,
+    log: join(folder, 'log.txt'),
+    /** Holds the process id of the running node. */
+    pidFile: join(folder, 'node.pid'),
+  }
+  const config = configuration({
+    ...ministry,
+    clientPort,
+    federationPort,
+    settings,
+    hasFurtherAuthority: furtherAuthority !== undefined,
+  })
+  // JSON is YAML.
+  writeFileSync(join(folder, 'homeserver.yaml'), `${JSON.stringify(config, undefined, 2)}\n`)
+  return ministry
+}
+
+/** Starts the node's process; its output is appended to the ministry's log. */
+export function spawnNode(ministry) {
+  const log = createWriteStream(ministry.log, { flags: 'a' })
+  const child = spawn(
+    process.execPath,
+    [MAIN, 'serve', '--config', join(ministry.folder, 'homeserver.yaml')],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  )
+  if (child.pid !== undefined) writeFileSync(ministry.pidFile, `${child.pid}\n`)
+  child.stdout.pipe(log, { end: false })
+  child.stderr.pipe(log, { end: false })
+  child.once('exit', (code, signal) => log.end(`the process ended: ${signal ?? `exit code ${code}`}\n`))
+  return child
+}
+
+/** Waits until the node answers. Throws when its process ends first, or after `ms`. */
+export async function answering(ministry, hasEnded, ms = 60_000) {
+  const end = Date.now() + ms
+  for (;;) {
+    if (hasEnded()) throw new Error(`${ministry.name} did not start; its log: ${ministry.log}`)
+    const signal = AbortSignal.timeout(2_000)
+    const answer = await fetch(`${ministry.url}/_matrix/client/versions`, { signal }).catch(() => undefined)
+    if (answer?.ok) return
+    if (Date.now() > end) throw new Error(`${ministry.name} does not answer; its log: ${ministry.log}`)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
