@@ -35,7 +35,7 @@ describe('answers of the database that come late', () => {
   it('take nobody out of the room who joined meanwhile', async () => {
     const carol = await node.user('carol')
     await join(carol)
-    const services = await node.restarted()
+    const { services } = await node.restarted()
     const held = node.store.hold('rooms.roster')
     const typing = services.typingNotices.set(alice, { roomId, userId: alice.userId, timeoutMs: 1_000 })
     await held.reached
@@ -50,7 +50,7 @@ describe('answers of the database that come late', () => {
 
   it('bring nothing back that was redacted meanwhile', async () => {
     const { event_id: eventId } = await say(alice, 'a secret')
-    const services = await node.restarted()
+    const { services } = await node.restarted()
     const read = (): Promise<{ chunk: readonly unknown[] }> =>
       services.history.messages(alice, { roomId, dir: 'b', limit: 50, filter: {} } as never) as never
     const held = node.store.hold('timeline.page')

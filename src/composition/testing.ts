@@ -22,7 +22,7 @@ export interface TestServices {
   readonly built: Built
   readonly store: LateStore
   /** The services once more on the same store, as after a restart: nothing is cached. */
-  restarted(): Promise<Services>
+  restarted(): Promise<Built>
   /** A user with an account. */
   user(name: string): Promise<Requester>
   /** One `/sync` that does not wait. */
@@ -64,7 +64,7 @@ export async function testServices(): Promise<TestServices> {
     services,
     built,
     store,
-    restarted: async () => (await build()).services,
+    restarted: build,
     async user(name) {
       const userId = `@${name}:${TEST_SERVER}`
       await store.write('test.user', () =>
