@@ -9,9 +9,11 @@ import { createGapFill } from '../services/replication/gap-fill.js'
 import { createInbound, type Inbound } from '../services/replication/inbound.js'
 import type { PduIntake } from '../services/replication/pdu-intake.js'
 import { createPeerReads } from '../services/replication/peer-reads.js'
+import { createRetraction } from '../services/replication/retraction.js'
 import type { Sender } from '../services/replication/sender.js'
 import { createStagingQuota, STAGING_LIMITS } from '../services/replication/staging-quota.js'
 import type { RoomsContext } from '../services/rooms/context.js'
+import type { OutsideMemberships } from '../services/rooms/outside-memberships.js'
 import type { ToDevice } from '../services/to-device/to-device.js'
 import type { TypingNotices } from '../services/typing/typing-notices.js'
 
@@ -27,6 +29,7 @@ export function buildReplication(deps: {
   readonly context: RoomsContext
   readonly transport: Transport
   readonly intake: PduIntake
+  readonly outside: OutsideMemberships
   readonly sender: Sender
   readonly e2ee: E2ee
   readonly toDevice: ToDevice
@@ -67,6 +70,7 @@ export function buildReplication(deps: {
     edus,
     quota,
     drain,
+    retraction: createRetraction({ context, intake, outside: deps.outside }),
     onContact: (name) => deps.sender.onContact(name),
   })
   return { inbound, drain, backfill: createBackfill({ context, peers }) }

@@ -273,6 +273,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     context,
     transport,
     intake,
+    outside: rooms.outside,
     sender,
     e2ee,
     toDevice,

@@ -11,6 +11,7 @@ import type { Drain } from './drain.js'
 import type { EduDispatch } from './edu-dispatch.js'
 import type { PduIntake } from './pdu-intake.js'
 import { isResident } from '../rooms/join-authoriser.js'
+import type { Retraction } from './retraction.js'
 import { isShutOut } from './room-access.js'
 import type { StagedItem, StagingQuota } from './staging-quota.js'
 import { MAX_EDUS, MAX_PDUS } from './transaction.js'
@@ -37,6 +38,8 @@ export interface InboundDeps {
   readonly edus: EduDispatch
   readonly quota: StagingQuota
   readonly drain: Pick<Drain, 'wake'>
+  /** Ends invites and knocks in rooms that this server is not in. */
+  readonly retraction?: Retraction
   /** The origin is up: see `Sender.onContact`. */
   onContact(serverName: string): void
 }
@@ -81,8 +84,9 @@ export function createInbound(deps: InboundDeps): Inbound {
       }
       if (typeof verdict !== 'string') found.push({ room: verdict, json })
       else {
-        const id = claimedId(json, await context.loader.load(roomId))
-        if (id !== undefined) answer.set(id, { error: verdict })
+        const taken = await deps.retraction?.take(origin, roomId, json)
+        const id = taken ?? claimedId(json, await context.loader.load(roomId))
+        if (id !== undefined) answer.set(id, taken === undefined ? { error: verdict } : {})
       }
     }
     return found

@@ -206,6 +206,7 @@ async function addNode(world: World, name: string): Promise<HandshakeNode> {
       federationReads: createFederationReads(context),
       aliases,
       serverKeys: keys,
+      nodeInfo: { about: { version: '0' } } as never,
       publicRooms: createPublicRooms({ context, fetchRemote: () => Promise.reject(new Error('not used')) }),
     },
     { authenticateServer: ({ authorization }) => Promise.resolve(String(authorization)) },
