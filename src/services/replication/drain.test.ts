@@ -8,7 +8,8 @@ import { createLogger } from '../../platform/logger.js'
 import { createSigner, generateSigningKey, writeKeyFile } from '../../platform/ed25519.js'
 import { systemRandom } from '../../platform/random.js'
 import { openSqlite } from '../../storage/sqlite-store.js'
-import { all } from '../../storage/tx.js'
+import { StorageError } from '../../storage/errors.js'
+import { all, type Store } from '../../storage/tx.js'
 import { addNode, bodiesOf, createNetwork, until, type Network, type TestNode } from './testing-network.js'
 
 const ALICE = '@alice:a.example'
@@ -23,9 +24,9 @@ let a: TestNode
 let b: TestNode
 const openB = async (options: Parameters<typeof addNode>[2] = {}): Promise<TestNode> =>
   addNode(network, 'b.example', {
-    store: await openSqlite({ path: join(folder, 'b.db') }),
     signer: createSigner(KEY),
     ...options,
+    store: options.store ?? (await openSqlite({ path: join(folder, 'b.db') })),
   })
 
 beforeEach(async () => {
@@ -101,6 +102,31 @@ describe('staged PDUs', () => {
     await hand(pdus.slice(1))
     await network.settle()
     expect(await staged()).toEqual([])
+  })
+})
+
+describe('a store that cannot write', () => {
+  it('loses nothing that was staged, however long it lasts', async () => {
+    const real = await openSqlite({ path: join(folder, 'b.db') })
+    let full = false
+    let refused = 0
+    const store: Store = {
+      ...real,
+      write: (label, body) => {
+        if (!full || label === 'inbound.stage' || label === 'drain.postpone') return real.write(label, body)
+        refused++
+        return Promise.reject(new StorageError('full', 'no space'))
+      },
+    }
+    const roomId = await roomOfBoth({ store })
+    const pdus = await said(roomId, 5)
+    full = true
+    await hand(pdus)
+    await until(() => refused > 30)
+    expect(await staged()).toHaveLength(5)
+    full = false
+    await until(async () => (await staged()).length === 0)
+    expect(await bodiesOf(b, roomId)).toEqual(numbers(5))
   })
 })
 

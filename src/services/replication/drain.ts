@@ -23,6 +23,7 @@ import { storedByIds } from './missing-auth.js'
 import { isResident } from '../rooms/join-authoriser.js'
 import { reviveStaged, sortOut, verifyStaged, type Staged } from './staged-events.js'
 import type { StagingQuota } from './staging-quota.js'
+import { isStoreTrouble } from './store-trouble.js'
 
 /**
  * Applies staged PDUs, room by room. What is ready is applied at once; what waits for keys, for predecessors or for auth
@@ -76,6 +77,7 @@ const MAX_PAUSE = 60_000
 /** An event that failed so often is one to do without. */
 const BROKEN = 2
 
+/** TODO: several processes on one PostgreSQL need one owner for each room's drain, by a lease. */
 export function createDrain(deps: DrainDeps): Drain {
   const { context, quota, gapFill, options = {} } = deps
   const { store, clock, random, logger } = context
@@ -200,8 +202,13 @@ export function createDrain(deps: DrainDeps): Drain {
     const left: StagedRow[] = []
     const failed: StagedRow[] = []
     let reason: unknown
+    let trouble: unknown
     for (const result of applied) {
       const { id } = result.item.event
+      if (!result.ok && isStoreTrouble(result.error)) {
+        trouble = result.error
+        continue
+      }
       if (result.ok) broken.delete(id)
       else if (!(result.error instanceof MissingPredecessors)) broken.set(id, (broken.get(id) ?? 0) + 1)
       const row = result.item.stagedNid === undefined ? undefined : rowOf.get(result.item.stagedNid)
@@ -212,6 +219,8 @@ export function createDrain(deps: DrainDeps): Drain {
       } else if (result.rowGone) release([row])
       else left.push(row)
     }
+    // All of it is looked at again when the store is well; nothing counts as an attempt.
+    if (trouble !== undefined) throw trouble
     await drop(left)
     await fail(failed, reason)
   }

@@ -1,15 +1,15 @@
 import { isObject, ownValue, type Json, type JsonObject } from '../../core/json/value.js'
 import type { Logger } from '../../platform/logger.js'
-import { StorageError } from '../../storage/errors.js'
 import type { RoomsContext } from '../rooms/context.js'
 import { isShutOut } from './room-access.js'
+import { isStoreTrouble } from './store-trouble.js'
 
 /** Takes an EDU; true when its type was this handler's. Judges itself whether the EDU is its origin's to send. */
 export type EduHandler = (origin: string, type: string, content: JsonObject) => Promise<boolean>
 
 export interface EduDispatch {
   /**
-   * Hands each EDU to the first handler that takes it, in order. One that fails is logged and passed over.
+   * Hands each EDU to the first handler that takes it; those of one user in order. One that fails is logged and passed over.
    * Throws only where the store cannot write now: the origin is then to send the transaction again.
    */
   dispatch(origin: string, edus: readonly Json[]): Promise<void>
@@ -53,27 +53,52 @@ export function createEduDispatch(deps: {
     for (const handler of handlers) if (await handler(origin, type, allowed)) return
   }
 
+  async function inOrder(origin: string, edus: readonly Edu[]): Promise<void> {
+    for (const { type, content } of edus) {
+      try {
+        await one(origin, type, content)
+      } catch (error) {
+        // An acknowledged message to a device may not be lost.
+        if (isStoreTrouble(error)) throw error
+        logger.warn({ err: error, origin, type }, 'an EDU of another server could not be processed')
+      }
+    }
+  }
+
   return {
     async dispatch(origin, edus) {
-      for (const edu of edus) {
-        const type = isObject(edu) ? ownValue(edu, 'edu_type') : undefined
-        const content = isObject(edu) ? ownValue(edu, 'content') : undefined
-        if (typeof type !== 'string' || type.length > 255 || !isObject(content)) continue
-        try {
-          await one(origin, type, content)
-        } catch (error) {
-          if (error instanceof StorageError && TRY_AGAIN.has(error.code)) throw error
-          logger.warn({ err: error, origin, type }, 'an EDU of another server could not be processed')
-        }
+      const lanes = new Map<string, Edu[]>()
+      for (const json of edus) {
+        const edu = readEdu(json)
+        if (edu === undefined) continue
+        const lane = userOf(edu)
+        const list = lanes.get(lane)
+        if (list === undefined) lanes.set(lane, [edu])
+        else list.push(edu)
       }
+      const done = await Promise.allSettled([...lanes.values()].map((lane) => inOrder(origin, lane)))
+      for (const outcome of done) if (outcome.status === 'rejected') throw outcome.reason
     },
   }
 }
 
+interface Edu {
+  readonly type: string
+  readonly content: JsonObject
+}
+
+function readEdu(json: Json): Edu | undefined {
+  const type = isObject(json) ? ownValue(json, 'edu_type') : undefined
+  const content = isObject(json) ? ownValue(json, 'content') : undefined
+  if (typeof type !== 'string' || type.length > 255 || !isObject(content)) return undefined
+  return { type, content }
+}
+
+/** Whom an EDU is about; for receipts, which name their users deep inside, nobody. */
+function userOf({ content }: Edu): string {
+  const user = ownValue(content, 'sender') ?? ownValue(content, 'user_id')
+  return typeof user === 'string' ? user : ''
+}
+
 /** A receipt EDU of an honest server names one room, or a few. */
 const MAX_RECEIPT_ROOMS = 100
-
-/** What says nothing about the EDU itself. An acknowledged message to a device may not be lost. */
-const TRY_AGAIN: ReadonlySet<StorageError['code']> = new Set([
-  'full', 'io', 'faulted', 'aborted', 'unknown-outcome', 'busy', 'overloaded', 'closed',
-]) // prettier-ignore

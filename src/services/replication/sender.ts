@@ -85,6 +85,10 @@ const CONTENT_REFUSED = new Set([400, 413, 422])
 const MAX_REFUSALS = 3
 const MAX_TIMER = 2 ** 31 - 1
 
+/**
+ * TODO: several processes on one PostgreSQL need one owner for each destination, by a lease.
+ * TODO: after a long outage the latest event of each room would do; the receiver fetches the others as it needs them.
+ */
 export function createSender(deps: SenderDeps): Sender {
   const { store, client, clock, random, logger, serverName, options } = deps
   const destinations = new Map<string, Destination>()
