@@ -46,6 +46,13 @@ whenRunning('several processes on one PostgreSQL', () => {
     }
   }
 
+  const both = (first: string, second: string): (() => Tx<void>) =>
+    function* () {
+      yield* run('UPDATE things SET amount = amount + 1 WHERE name = ?', first)
+      yield* one('SELECT CAST(pg_sleep(0.1) AS TEXT) AS slept')
+      yield* run('UPDATE things SET amount = amount + 1 WHERE name = ?', second)
+    }
+
   const breakConnections = (): Promise<unknown> =>
     administer(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                 WHERE application_name = 'chancery' AND datname = current_database()`)
@@ -87,21 +94,57 @@ whenRunning('several processes on one PostgreSQL', () => {
     expect((await given).flat().sort((x, y) => x - y)).toEqual(Array.from({ length: 200 }, (_, i) => i + 1))
   })
 
-  it('that deadlock are run again, and both succeed', async () => {
+  it('take turns, so that bodies that lock rows in different orders do not deadlock', async () => {
     const retried: unknown[] = []
     const logger = { warn: (fields: object) => void retried.push(fields), error: () => undefined }
     const [a, b] = [await open({ logger }), await open({ logger })]
     await a.write('w', () => many('INSERT INTO things (name, amount) VALUES (?, ?)', [['x', 0], ['y', 0]])) // prettier-ignore
-    const add = (name: string): Tx<number> =>
-      run('UPDATE things SET amount = amount + 1 WHERE name = ?', name)
-    const both = (first: string, second: string): (() => Tx<void>) =>
-      function* () {
-        yield* add(first)
-        yield* one("SELECT CAST(pg_sleep(0.1) AS TEXT) AS slept")
-        yield* add(second)
-      } // prettier-ignore
     await Promise.all([a.write('w', both('x', 'y')), b.write('w', both('y', 'x'))])
     expect(await a.read('r', () => all('SELECT amount FROM things'))).toEqual([{ amount: 2 }, { amount: 2 }])
+    expect(retried).toEqual([])
+  })
+
+  it('see in a body all that was committed before it, and nothing comes between its statements', async () => {
+    const [a, b] = [await open(), await open()]
+    await a.write('w', () => run('INSERT INTO things (name, amount) VALUES (?, ?)', 'x', 0))
+    // Without turns two of them read the same amount, and one of the two is lost.
+    function* readThenWrite(): Tx<void> {
+      const row = yield* one<{ amount: number }>("SELECT amount FROM things WHERE name = 'x'")
+      yield* run("UPDATE things SET amount = ? WHERE name = 'x'", row!.amount + 1)
+    }
+    const writers = [a, b].flatMap((store) =>
+      Array.from({ length: 4 }, async () => {
+        for (let count = 0; count < 25; count++) await store.write('w', readThenWrite)
+      }),
+    )
+    await Promise.all(writers)
+    expect(await a.read('r', () => one('SELECT amount FROM things'))).toEqual({ amount: 200 })
+  })
+
+  it('run a transaction again that deadlocks with somebody who takes no turns', async () => {
+    const retried: unknown[] = []
+    const store = await open({
+      logger: { warn: (fields) => void retried.push(fields), error: () => undefined },
+    })
+    await store.write('w', () => many('INSERT INTO things (name, amount) VALUES (?, ?)', [['x', 0], ['y', 0]])) // prettier-ignore
+    const administrator = new pg.Client({ connectionString: database.url })
+    await administrator.connect()
+    try {
+      // The one who looks first is the one who gives way.
+      await administrator.query(
+        "SET deadlock_timeout = '30s'; BEGIN; UPDATE things SET amount = 5 WHERE name = 'y'",
+      )
+      const written = store.write('w', both('x', 'y'))
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      await administrator.query("UPDATE things SET amount = 5 WHERE name = 'x'; COMMIT")
+      await written
+    } finally {
+      await administrator.end()
+    }
+    expect(await store.read('r', () => all('SELECT amount FROM things'))).toEqual([
+      { amount: 6 },
+      { amount: 6 },
+    ])
     expect(retried.length).toBeGreaterThan(0)
   })
 
@@ -130,24 +173,39 @@ whenRunning('several processes on one PostgreSQL', () => {
   })
 
   it('say so when a lock is not to be had, and leave nothing behind', async () => {
+    const store = await open({ tuning: { lockMs: 200 } })
+    await store.write('w', () => run('INSERT INTO things (name, amount) VALUES (?, ?)', 'a', 0))
+    const administrator = new pg.Client({ connectionString: database.url })
+    await administrator.connect()
+    try {
+      await administrator.query('BEGIN; SELECT pos FROM stream_position FOR UPDATE')
+      const [waits, other] = await Promise.allSettled([
+        store.write('w', function* () {
+          yield* run("UPDATE things SET amount = 9 WHERE name = 'a'")
+          yield* allocatePosition()
+        }),
+        store.write('w', () => run("UPDATE things SET amount = amount + 1 WHERE name = 'a'")),
+      ])
+      expect(waits).toMatchObject({ status: 'rejected', reason: { code: 'busy' } })
+      expect(other).toMatchObject({ status: 'fulfilled' })
+    } finally {
+      await administrator.end()
+    }
+    expect(await store.read('r', () => one('SELECT amount FROM things'))).toEqual({ amount: 1 })
+  })
+
+  it('say so when it is not their turn for too long, and go on afterwards', async () => {
     const [a, b] = [await open({ tuning: { lockMs: 200 } }), await open()]
-    await a.write('w', () => run('INSERT INTO things (name, amount) VALUES (?, ?)', 'a', 0))
+    const insert = (name: string): (() => Tx<number>) => () => run('INSERT INTO things (name, amount) VALUES (?, ?)', name, 0) // prettier-ignore
     const holder = b.write('hold', function* () {
-      yield* allocatePosition()
-      yield* one("SELECT CAST(pg_sleep(1) AS TEXT) AS slept")
-    }) // prettier-ignore
+      yield* one('SELECT CAST(pg_sleep(1) AS TEXT) AS slept')
+    })
     await new Promise((resolve) => setTimeout(resolve, 100))
-    const [waits, other] = await Promise.allSettled([
-      a.write('w', function* () {
-        yield* run("UPDATE things SET amount = 9 WHERE name = 'a'")
-        yield* allocatePosition()
-      }),
-      a.write('w', () => run("UPDATE things SET amount = amount + 1 WHERE name = 'a'")),
-    ])
-    expect(waits).toMatchObject({ status: 'rejected', reason: { code: 'busy' } })
-    expect(other).toMatchObject({ status: 'fulfilled' })
+    const early = await Promise.allSettled([a.write('w', insert('a')), a.write('w', insert('b'))])
+    expect(early).toMatchObject(early.map(() => ({ status: 'rejected', reason: { code: 'busy' } })))
     await holder
-    expect(await a.read('r', () => one('SELECT amount FROM things'))).toEqual({ amount: 1 })
+    await a.write('w', insert('c'))
+    expect(await a.read('r', () => all('SELECT name FROM things'))).toEqual([{ name: 'c' }])
   })
 
   it('tell where no server answers, or the database is not fit', async () => {

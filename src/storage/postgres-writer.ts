@@ -56,12 +56,18 @@ type Attempt =
   | { readonly kind: 'committed'; readonly outcomes: readonly Outcome[] }
   | { readonly kind: 'lost' | 'failed'; readonly taken: number; readonly error: unknown }
 
+/** Any number that is always the same, and not that of the migrations. */
+const WRITER_LOCK = 0x63686177
+
 /** The wait before the second attempt, in milliseconds; the third waits twice as long. */
 const RETRY_MS = 10
 
 /**
- * Runs the bodies that are queued together in one READ COMMITTED transaction, a savepoint each, one transaction at a time:
- * the row of the stream counter would put them in line anyway. PostgreSQL itself makes the commit durable before it answers.
+ * Runs the bodies that are queued together in one READ COMMITTED transaction, a savepoint each, one transaction at a time,
+ * of all processes on the database: an advisory lock comes first. A body therefore sees all that was committed, and nothing
+ * comes between two of its statements, as on SQLite. The row of the stream counter would put most of them in line anyway, but
+ * later: with other rows locked by then, transactions of several bodies deadlock.
+ * PostgreSQL itself makes the commit durable before it answers.
  */
 export function createPostgresWriter(deps: PostgresWriterDeps): PostgresWriter {
   const { pool, session, clock, options } = deps
@@ -126,7 +132,9 @@ export function createPostgresWriter(deps: PostgresWriterDeps): PostgresWriter {
   async function runTransaction(client: PoolClient, batch: readonly Job[]): Promise<Attempt> {
     const started = clock.monotonic()
     const outcomes: Outcome[] = []
-    await client.query('BEGIN ISOLATION LEVEL READ COMMITTED; SAVEPOINT body')
+    await client.query(
+      `BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(${WRITER_LOCK}); SAVEPOINT body`,
+    )
     for (const job of batch) {
       if (outcomes.length > 0) {
         if (clock.monotonic() - started > options.batchMs) break
