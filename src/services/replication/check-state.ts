@@ -34,6 +34,7 @@ export interface CheckedState {
 }
 
 const BATCH = 200
+const ORDER_BATCH = 5_000
 
 /**
  * Judges a whole state that a peer hands over by the auth rules, each event by its auth events. Events whose auth
@@ -54,7 +55,7 @@ export async function checkForeignState(
   const judged = new Map<string, JudgedEvent>(input.known)
   const rejected = new Map<string, string>()
   const events: RoomEvent[] = []
-  for (const [i, event] of inAuthOrder(all, implied).entries()) {
+  for (const [i, event] of (await inAuthOrder(all, implied)).entries()) {
     if (i % BATCH === BATCH - 1) await nextTurn()
     const before = input.known.get(event.id)
     if (before !== undefined) {
@@ -108,25 +109,35 @@ function createOf({ state, rules, roomId }: ForeignState): RoomEvent {
 
 /**
  * The events so that each stands after those of its auth events which are among them. What refers to itself, over
- * however many steps, is left out. `first`, if given, is an auth event of all others.
+ * however many steps, is left out. `first`, if given, is an auth event of all others. Lets other work run in between.
  */
-export function inAuthOrder(events: ReadonlyMap<string, RoomEvent>, first: string | undefined): RoomEvent[] {
+export async function inAuthOrder(
+  events: ReadonlyMap<string, RoomEvent>,
+  first: string | undefined,
+): Promise<RoomEvent[]> {
   const waiting = new Map<string, number>()
   const dependants = new Map<string, RoomEvent[]>()
   const ready: RoomEvent[] = []
+  const implied = first !== undefined && events.has(first) ? first : undefined
+  let looked = 0
   for (const event of events.values()) {
-    const auth = new Set(event.authEvents.filter((id) => events.has(id)))
-    if (first !== undefined && event.id !== first && events.has(first)) auth.add(first)
-    if (auth.size === 0) ready.push(event)
-    else waiting.set(event.id, auth.size)
-    for (const id of auth) {
+    if (++looked % ORDER_BATCH === 0) await nextTurn()
+    let missing = 0
+    const dependOn = (id: string): void => {
+      missing += 1
       const list = dependants.get(id)
       if (list === undefined) dependants.set(id, [event])
       else list.push(event)
     }
+    // An id that stands there twice is counted twice, and met twice.
+    for (const id of event.authEvents) if (events.has(id)) dependOn(id)
+    if (implied !== undefined && event.id !== implied) dependOn(implied)
+    if (missing === 0) ready.push(event)
+    else waiting.set(event.id, missing)
   }
   for (let next = 0; next < ready.length; next++) {
     for (const event of dependants.get(ready[next]!.id) ?? []) {
+      if (++looked % ORDER_BATCH === 0) await nextTurn()
       const left = waiting.get(event.id)! - 1
       waiting.set(event.id, left)
       if (left === 0) ready.push(event)
