@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import type { JsonObject } from '../../core/json/value.js'
+import { roomVersion } from '../../core/room-version/versions.js'
 import { as, createWorld, type HandshakeNode, type World } from './testing-handshakes.js'
 
 let world: World
@@ -100,6 +101,42 @@ describe('joining a room through another server', () => {
     await attempt({ join_authorised_via_users_server: '@boss:c.example', note: 'mine' })
     const id = (await b.state(roomId)).get('m.room.member|@bo:b.example')!
     expect((await b.context.events.byId(id))!.event.content).toEqual({ membership: 'join', note: 'mine' })
+  })
+
+  it('believes the room about its version, not the invite', async () => {
+    const roomId = await publicRoom('11')
+    await b.outside.put({
+      roomId,
+      rules: roomVersion('3')!,
+      userId: '@bo:b.example',
+      membership: 'invite',
+      sender: '@ana:a.example',
+      strippedState: [],
+    })
+    expect((await b.context.loader.load(roomId))?.rules.id).toBe('3')
+    await join(roomId, '@bo:b.example', [])
+    expect((await b.context.loader.load(roomId))?.rules.id).toBe('11')
+    expect(await b.state(roomId)).toEqual(await a.state(roomId))
+    expect(await b.membership(roomId, '@bo:b.example')).toMatchObject({
+      membership: 'join',
+      stripped_state: null,
+    })
+  })
+
+  it('takes in who has come and gone while nobody of us was there', async () => {
+    const roomId = await publicRoom()
+    const c = await world.node('c.example')
+    await c.memberships.join(as('@cid:c.example'), { room: roomId, via: ['a.example'] })
+    await join(roomId)
+    await b.memberships.leave(as('@bo:b.example'), { roomId })
+    await a.memberships.kick(as('@ana:a.example'), { roomId, userId: '@cid:c.example' })
+    await a.memberships.ban(as('@ana:a.example'), { roomId, userId: '@dan:d.example' })
+    await join(roomId)
+    const roster = await b.context.rosters.of((await b.context.loader.load(roomId))!.nid)
+    expect([...roster.servers.keys()]).toEqual(['a.example'])
+    expect((await b.membership(roomId, '@cid:c.example'))?.membership).toBe('leave')
+    expect((await b.membership(roomId, '@dan:d.example'))?.membership).toBe('ban')
+    expect(await b.state(roomId)).toEqual(await a.state(roomId))
   })
 
   it('lets several users join at the same time', async () => {

@@ -1,0 +1,46 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { openTestStore } from '../../storage/testing.js'
+import { insertStateKeys } from '../../storage/tables/state.js'
+import type { Store } from '../../storage/tx.js'
+import { createNids } from './nids.js'
+import { createStateStore, type StateKey, type StateStore } from './state-store.js'
+
+let store: Store
+beforeEach(async () => {
+  store = await openTestStore()
+})
+afterEach(() => store.close())
+
+const keys: StateKey[] = ['@a:x.example', '@b:x.example', '@c:x.example'].map((stateKey) => ({
+  type: 'm.room.member',
+  stateKey,
+}))
+/** A process of its own on the same store. */
+const open = (): StateStore => createStateStore({ store, nids: createNids(store) })
+const rowsOf = (made: readonly { readonly nid: number }[]) =>
+  made.map(({ nid }, i) => ({ nid, type: keys[i]!.type, state_key: keys[i]!.stateKey }))
+
+describe('the nids of state keys', () => {
+  it('are given once, to many keys as to single ones', async () => {
+    const states = open()
+    const one = await states.intern(keys[1]!)
+    const many = await states.internMany(keys)
+    expect(many[1]).toEqual(one)
+    expect(new Set(many.map(({ nid }) => nid)).size).toBe(3)
+    expect(many.every(({ fresh }) => fresh)).toBe(true)
+    expect(await store.write('test', () => insertStateKeys(rowsOf(many)))).toBe(true)
+    states.stored(rowsOf(many))
+    expect(await states.internMany(keys)).toEqual(many.map(({ nid }) => ({ nid, fresh: false })))
+    expect(await open().internMany(keys)).toEqual(many.map(({ nid }) => ({ nid, fresh: false })))
+  })
+
+  it('are those of the faster process, once the slower one has learnt of it', async () => {
+    const [fast, slow] = [open(), open()]
+    const [theirs, ours] = [await fast.internMany(keys), await slow.internMany(keys)]
+    expect(ours[0]!.nid).not.toBe(theirs[0]!.nid)
+    expect(await store.write('test', () => insertStateKeys(rowsOf(theirs)))).toBe(true)
+    expect(await store.write('test', () => insertStateKeys(rowsOf(ours)))).toBe(false)
+    slow.disown(rowsOf(ours))
+    expect((await slow.internMany(keys)).map(({ nid }) => nid)).toEqual(theirs.map(({ nid }) => nid))
+  })
+})
