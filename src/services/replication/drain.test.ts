@@ -130,6 +130,34 @@ describe('a store that cannot write', () => {
   })
 })
 
+describe('a store that fails while a gap is filled', () => {
+  it('is not asked, nor are others, again and again without a pause', async () => {
+    const real = await openSqlite({ path: join(folder, 'b.db') })
+    let full = false
+    const store: Store = {
+      ...real,
+      write: (label, body) =>
+        full && label !== 'inbound.stage'
+          ? Promise.reject(new StorageError('full', 'no space'))
+          : real.write(label, body),
+    }
+    const roomId = await roomOfBoth({
+      store,
+      replication: { drain: { retry: { initialMs: 100, maxMs: 100 } } },
+    })
+    const pdus = await said(roomId, 20)
+    network.log.length = 0
+    full = true
+    await hand(pdus.slice(-1))
+    await new Promise((resolve) => setTimeout(resolve, 350))
+    const asked = network.log.filter((line) => line.includes('get_missing_events')).length
+    expect(asked).toBeGreaterThan(0)
+    expect(asked).toBeLessThanOrEqual(4)
+    full = false
+    await until(async () => (await bodiesOf(b, roomId)).length === 20)
+  })
+})
+
 describe('a poisoned event', () => {
   it.each(['when it is judged', 'when it is stored'])(
     'that fails %s costs only itself: its room and others go on',

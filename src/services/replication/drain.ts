@@ -263,12 +263,19 @@ export function createDrain(deps: DrainDeps): Drain {
   function startFilling(room: RoomDrain): void {
     room.filling = true
     const nids = [...room.parked].toSorted((a, b) => a - b).slice(0, FILL_BATCH)
+    let failed = false
     track(
-      fetching.run(() => fill(room, nids), closing.signal).catch((error: unknown) => troubled(room, error)),
+      fetching
+        .run(() => fill(room, nids), closing.signal)
+        .catch((error: unknown) => {
+          failed = true
+          troubled(room, error)
+        }),
       () => {
         room.filling = false
         for (const nid of nids) room.parked.delete(nid)
-        wake(room.roomId, true)
+        // After trouble the next look is scheduled: what was fetched in vain is not fetched again at once.
+        if (!failed) wake(room.roomId, true)
       },
     )
   }
@@ -283,9 +290,11 @@ export function createDrain(deps: DrainDeps): Drain {
     const verdicts = await verifyStaged(deps.intake, snapshot, own)
     await drop(verdicts.refused, 'its signatures are not valid')
     await fail(verdicts.unsure, new Error('a key of its server cannot be had'))
-    await store.write('drain.verified', () =>
-      markStagedVerified(verdicts.fresh.map(({ row, json }) => ({ nid: row.nid, json }))),
-    )
+    if (verdicts.fresh.length > 0) {
+      await store.write('drain.verified', () =>
+        markStagedVerified(verdicts.fresh.map(({ row, json }) => ({ nid: row.nid, json }))),
+      )
+    }
     const staged = verdicts.events
     const { waiting, lacking } = await sortOut(context, snapshot, staged)
     if (waiting.length === 0 && lacking.size === 0) {
