@@ -5,7 +5,7 @@ import type { Migration } from './migrate.js'
 import { positions } from './migrations/0001-positions.js'
 import type { StoreEvent } from './observer.js'
 import { allocatePosition, readPosition } from './tables/positions.js'
-import { openTestStore } from './testing.js'
+import { openSqliteTestStore } from './testing.js'
 import { openPostgresTestStore, testPostgres } from './testing-postgres.js'
 import { all, many, one, run, type Store, type Tx, type Value } from './tx.js'
 
@@ -45,7 +45,7 @@ interface Driver {
 }
 
 const drivers: Driver[] = [
-  { name: 'sqlite', open: (options) => openTestStore({ durability: 'full', migrations, ...options }) },
+  { name: 'sqlite', open: (options) => openSqliteTestStore({ durability: 'full', migrations, ...options }) },
 ]
 const postgres = await testPostgres()
 if (postgres.kind === 'running') {

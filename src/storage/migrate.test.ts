@@ -6,7 +6,7 @@ import { checksumOf, planMigrations, type Migration } from './migrate.js'
 import { migrations as own } from './migrations/index.js'
 import { openPostgres } from './postgres-store.js'
 import { openSqlite } from './sqlite-store.js'
-import { openTestStore } from './testing.js'
+import { openSqliteTestStore } from './testing.js'
 import { createTestDatabase, openPostgresTestStore, testPostgres } from './testing-postgres.js'
 import { all, one, run, type Store, type Tx } from './tx.js'
 
@@ -160,7 +160,7 @@ describe('the program’s schema', () => {
 
   const both = found.kind === 'running' ? it : it.skip
   both('has the same tables, columns, types and indexes on both databases', async () => {
-    const sqlite = await openTestStore({ migrations: own })
+    const sqlite = await openSqliteTestStore({ migrations: own })
     const postgres = await openPostgresTestStore({ migrations: own })
     try {
       expect(await postgres.read('columns', postgresColumns)).toEqual(

@@ -21,6 +21,11 @@ export async function openTestStore(options: Partial<SqliteOptions> = {}): Promi
       ...(observe && { observe }),
     })
   }
+  return openSqliteTestStore(options)
+}
+
+/** The same on SQLite, whatever the environment says. */
+export async function openSqliteTestStore(options: Partial<SqliteOptions> = {}): Promise<Store> {
   const folder = await mkdtemp(join(tmpdir(), 'chancery-store-'))
   const store = await openSqlite({ path: join(folder, 'test.db'), durability: 'none', ...options })
   return {
