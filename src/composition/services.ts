@@ -21,6 +21,8 @@ import { federationFetch, outboundFetch } from '../services/media/federation-fet
 import { createMedia } from '../services/media/media.js'
 import { createNodeInfo } from '../services/node-info.js'
 import { createProfile } from '../services/profile/profile.js'
+import { PUSH_DATA } from '../services/push/push-rules.js'
+import { createRuleEditor } from '../services/push/rule-editor.js'
 import { createReceipts } from '../services/receipts/receipts.js'
 import type { Drain } from '../services/replication/drain.js'
 import { createSender, type Sender } from '../services/replication/sender.js'
@@ -194,7 +196,13 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   const memberProfile = async (userId: string): Promise<JsonObject> => ({
     ...(await store.read('profile.member', () => profile.memberFields(userId))),
   })
-  const accountData = createAccountData({ store, notifier })
+  const accountData = createAccountData({
+    store,
+    notifier,
+    onSet: (userId, type) => {
+      if (PUSH_DATA.includes(type)) rooms.pushRules.forget(userId)
+    },
+  })
   const filters = createFilters({ store })
 
   const intake = createPduIntake({ keys: transport.keys, logger })
@@ -296,6 +304,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     memberships,
     aliases,
     pushRules: rooms.pushRules,
+    ruleEditor: createRuleEditor({ store, accountData, pushRules: rooms.pushRules, notifier }),
     receipts,
     typingNotices,
     publicRooms: createPublicRooms({

@@ -9,7 +9,7 @@
 export type Points = Uint16Array | Uint32Array
 
 export function toPoints(text: string): Points {
-  if (/[\ud800-\udfff]/.test(text)) return Uint32Array.from([...text], (char) => char.codePointAt(0)!)
+  if (/[\ud800-\udfff]/.test(text)) return Uint32Array.from(Array.from(text), (char) => char.codePointAt(0)!)
   const points = new Uint16Array(text.length)
   for (let i = 0; i < text.length; i++) points[i] = text.charCodeAt(i)
   return points

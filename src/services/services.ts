@@ -12,6 +12,7 @@ import type { RoomCreation } from './rooms/create-room.js'
 import type { Memberships } from './rooms/membership.js'
 import type { Sending } from './rooms/send.js'
 import type { PushRules } from './push/push-rules.js'
+import type { RuleEditor } from './push/rule-editor.js'
 import type { Receipts } from './receipts/receipts.js'
 import type { PublicRooms } from './directory/public-rooms.js'
 import type { UserDirectory } from './directory/user-directory.js'
@@ -43,6 +44,7 @@ export interface Services {
   readonly memberships: Memberships
   readonly aliases: Aliases
   readonly pushRules: PushRules
+  readonly ruleEditor: RuleEditor
   readonly receipts: Receipts
   readonly typingNotices: TypingNotices
   readonly publicRooms: PublicRooms

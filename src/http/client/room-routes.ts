@@ -32,8 +32,7 @@ import { setRoomVisibilityOnDirectory } from './directory/set-room-visibility-on
 import { getPublicRooms } from './directory/get-public-rooms.js'
 import { queryPublicRooms } from './directory/query-public-rooms.js'
 import { searchUserDirectory } from './directory/search-user-directory.js'
-import { getPushRules } from './push/get-push-rules.js'
-import { getPushRulesGlobal } from './push/get-push-rules-global.js'
+import { pushRuleRoutes } from './push-rule-routes.js'
 import { sync } from './sync/sync.js'
 
 /** Rooms, what is said in them, and /sync. The busiest come first. */
@@ -72,6 +71,5 @@ export const roomRoutes: readonly Route[] = [
   getPublicRooms,
   queryPublicRooms,
   searchUserDirectory,
-  getPushRules,
-  getPushRulesGlobal,
+  ...pushRuleRoutes,
 ]

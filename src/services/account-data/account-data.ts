@@ -55,6 +55,8 @@ const objectOf = (entries: Iterable<readonly [string, Json]>): JsonObject => Obj
 export function createAccountData(deps: {
   readonly store: Store
   readonly notifier: Pick<Notifier, 'notify'>
+  /** After a client has set something, for whoever caches it. */
+  onSet?(userId: string, type: string): void
 }): AccountData {
   const { store, notifier } = deps
 
@@ -95,6 +97,7 @@ export function createAccountData(deps: {
       checkPlace(roomId, type)
       if (MANAGED.has(type)) throw new MatrixError('M_BAD_JSON', `${type} is not set in this way`, {}, 405)
       await store.write('accountData.set', () => put(userId, roomId, type, content))
+      deps.onSet?.(userId, type)
       notifier.notify([userId])
     },
     async get(userId, roomId, type) {

@@ -1,71 +1,101 @@
-import { defaultRules, rulesOf } from '../../core/push-rules/defaults.js'
-import {
-  NO_STORED_RULES,
-  RULE_KINDS,
-  type PushRule,
-  type RuleKind,
-  type RuleSet,
-  type StoredRules,
-} from '../../core/push-rules/rules.js'
+import { setImmediate } from 'node:timers/promises'
+import { rulesOf } from '../../core/push-rules/defaults.js'
+import { NO_STORED_RULES, type RuleSet, type StoredRules } from '../../core/push-rules/rules.js'
 import { isObject, type Json, type JsonObject } from '../../core/json/value.js'
-import { createLoadingCache } from '../../platform/loading-cache.js'
-import { accountData } from '../../storage/tables/account-data.js'
+import { createLru } from '../../platform/lru.js'
+import { accountDataOfUsers } from '../../storage/tables/account-data.js'
 import type { Store } from '../../storage/tx.js'
+import { readStored } from './stored-rules.js'
 
-export interface UserRules {
-  readonly rules: RuleSet
-  /** Whether the user has changed nothing: most users' events are then judged once for all of them. */
-  readonly isDefault: boolean
+/** What a user has set that bears on notifications. */
+export interface OwnSettings {
+  /** Undefined where the user has changed nothing: most users' events are then judged once for all of them. */
+  readonly rules: RuleSet | undefined
+  /** Their messages notify nobody who ignores them. */
+  readonly ignored: ReadonlySet<string>
 }
 
 /** The push rules of local users, as account data `m.push_rules` keeps them. */
 export interface PushRules {
-  of(userId: string): Promise<UserRules>
-  /** After account data changed. */
+  of(userId: string): Promise<RuleSet>
+  /** The settings of those of many users who have any. */
+  ownOf(userIds: Iterable<string>): Promise<ReadonlyMap<string, OwnSettings>>
+  /** After account data of one of `PUSH_DATA` changed. */
   forget(userId: string): void
 }
 
-const CACHED = 20_000
+/** Types of account data that are cached here. */
+export const PUSH_DATA: readonly string[] = ['m.push_rules', 'm.ignored_user_list']
+
+const CACHED = 50_000
+/** Users read in one query. */
+const BATCH = 500
+/** One object for all who have set nothing. */
+const NOTHING: OwnSettings = { rules: undefined, ignored: new Set() }
 
 export function createPushRules(deps: { readonly store: Store }): PushRules {
-  const cache = createLoadingCache<string, UserRules>({
-    max: CACHED,
-    async load(userId) {
-      const text = await deps.store.read('pushRules.of', () => accountData(userId, '', 'm.push_rules'))
-      const stored = text === undefined ? NO_STORED_RULES : readStored(userId, JSON.parse(text) as Json)
-      return { rules: rulesOf(userId, stored), isDefault: text === undefined }
-    },
-  })
+  const cache = createLru<string, OwnSettings>({ max: CACHED })
+  /** Rises whenever something is forgotten, so that a read begun before cannot bring the old back. */
+  let epoch = 0
+
+  async function load(userIds: readonly string[]): Promise<Map<string, OwnSettings>> {
+    const began = epoch
+    const rows = await deps.store.read('pushRules.load', () => accountDataOfUsers(userIds, PUSH_DATA))
+    const stored = new Map<string, Map<string, Json>>()
+    for (const row of rows) {
+      const own = stored.get(row.user_id) ?? new Map<string, Json>()
+      stored.set(row.user_id, own.set(row.type, JSON.parse(row.content) as Json))
+    }
+    const found = new Map<string, OwnSettings>()
+    for (const userId of userIds) {
+      const settings = settingsOf(userId, stored.get(userId))
+      found.set(userId, settings)
+      if (epoch === began) cache.set(userId, settings)
+    }
+    return found
+  }
+
+  async function ownOf(userIds: Iterable<string>): Promise<Map<string, OwnSettings>> {
+    const found = new Map<string, OwnSettings>()
+    const keep = (userId: string, settings: OwnSettings): void => {
+      if (settings !== NOTHING) found.set(userId, settings)
+    }
+    const missing: string[] = []
+    for (const userId of userIds) {
+      const known = cache.get(userId)
+      if (known === undefined) missing.push(userId)
+      else keep(userId, known)
+    }
+    for (let i = 0; i < missing.length; i += BATCH) {
+      // Ten thousand members are many queries: others get their turn between them.
+      if (i > 0) await setImmediate()
+      for (const [userId, settings] of await load(missing.slice(i, i + BATCH))) keep(userId, settings)
+    }
+    return found
+  }
+
   return {
-    of: async (userId) => (await cache.get(userId))!,
-    forget: (userId) => cache.forget(userId),
+    ownOf,
+    async of(userId) {
+      return (await ownOf([userId])).get(userId)?.rules ?? rulesOf(userId, NO_STORED_RULES)
+    },
+    forget(userId) {
+      epoch++
+      cache.delete(userId)
+    },
+  }
+}
+
+function settingsOf(userId: string, stored: ReadonlyMap<string, Json> | undefined): OwnSettings {
+  if (stored === undefined) return NOTHING
+  const rules = stored.get('m.push_rules')
+  const list = stored.get('m.ignored_user_list')
+  const users = isObject(list) ? list['ignored_users'] : undefined
+  const own: StoredRules | undefined = rules === undefined ? undefined : readStored(userId, rules)
+  return {
+    rules: own === undefined ? undefined : rulesOf(userId, own),
+    ignored: isObject(users) ? new Set(Object.keys(users)) : NOTHING.ignored,
   }
 }
 
 export const pushRulesContent = (rules: RuleSet): JsonObject => ({ global: rules as unknown as JsonObject })
-
-/** Finds in a stored `m.push_rules` what is the user's own; default rules of today stand in for those of then. */
-export function readStored(userId: string, json: Json): StoredRules {
-  const global = isObject(json) && isObject(json['global']) ? json['global'] : {}
-  const own: Record<RuleKind, PushRule[]> = { override: [], content: [], room: [], sender: [], underride: [] }
-  const changed: Record<string, { enabled?: boolean; actions?: PushRule['actions'] }> = {}
-  for (const kind of RULE_KINDS) {
-    const list = global[kind]
-    const { before, after } = defaultRules(userId, kind)
-    const known = new Map([...before, ...after].map((rule) => [rule.rule_id, rule]))
-    for (const item of Array.isArray(list) ? (list as readonly Json[]) : []) {
-      if (!isObject(item) || typeof item['rule_id'] !== 'string') continue
-      const rule = item as unknown as PushRule
-      const standard = known.get(rule.rule_id)
-      if (standard === undefined) {
-        if (!rule.default) own[kind].push(rule)
-        continue
-      }
-      const differs: { enabled?: boolean; actions?: PushRule['actions'] } = {}
-      if (rule.enabled !== standard.enabled) differs.enabled = rule.enabled
-      if (JSON.stringify(rule.actions) !== JSON.stringify(standard.actions)) differs.actions = rule.actions
-      if (Object.keys(differs).length > 0) changed[rule.rule_id] = differs
-    }
-  }
-  return { own, changed }
-}

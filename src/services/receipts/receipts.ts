@@ -1,15 +1,18 @@
 import { invalidParam } from '../../core/errors.js'
 import { serverNameOf } from '../../core/ids/server-name-of.js'
+import type { RoomEvent } from '../../core/event/types.js'
 import { isObject, type JsonObject } from '../../core/json/value.js'
 import type { Notifier } from '../../platform/notifier.js'
 import { membershipOf } from '../../storage/tables/memberships.js'
 import { enqueueEdus } from '../../storage/tables/outbox.js'
 import { allocatePosition } from '../../storage/tables/positions.js'
-import { putReceipt } from '../../storage/tables/receipts.js'
+import { countReceipts, putReceipt, readUpTo, receipt as receiptOf } from '../../storage/tables/receipts.js'
 import type { AccountData } from '../account-data/account-data.js'
+import { relationOf, threadOf } from '../push/thread-of.js'
 import type { Unread } from '../push/unread.js'
 import type { Requester } from '../requester.js'
 import { notInRoom, type RoomsContext } from '../rooms/context.js'
+import type { StoredEvent } from '../rooms/stored-event.js'
 import type { RoomSnapshot } from '../rooms/working-room.js'
 
 export interface ReceiptInput {
@@ -39,11 +42,28 @@ export interface ReceiptsDeps {
   readonly context: RoomsContext
   readonly notifier: Notifier
   readonly accountData: Pick<AccountData, 'put'>
-  readonly unread: Pick<Unread, 'recount'>
+  readonly unread: Pick<Unread, 'count' | 'replace'>
   wakeSender(destinations: readonly string[]): void
 }
 
 const MAX_IN_EDU = 500
+/** Receipts that one user of another server has in one room: one for each thread. */
+const MAX_OF_ONE_USER = 500
+
+const receiptEdu = (
+  roomId: string,
+  userId: string,
+  receipt: { readonly type: string; readonly eventId: string; readonly thread: string; readonly ts: number },
+): JsonObject => ({
+  [roomId]: {
+    [receipt.type]: {
+      [userId]: {
+        event_ids: [receipt.eventId],
+        data: { ts: receipt.ts, ...(receipt.thread === '' ? {} : { thread_id: receipt.thread }) },
+      },
+    },
+  },
+})
 
 export function createReceipts(deps: ReceiptsDeps): Receipts {
   const { context } = deps
@@ -58,47 +78,97 @@ export function createReceipts(deps: ReceiptsDeps): Receipts {
     return room
   }
 
-  async function store(
-    room: RoomSnapshot,
-    userId: string,
-    receipt: { type: string; eventId: string; thread: string; ts: number },
-    destinations: readonly string[],
-  ): Promise<boolean> {
+  interface Receipt {
+    readonly type: string
+    readonly eventId: string
+    readonly thread: string
+    readonly ts: number
+  }
+
+  const rowOf = (room: RoomSnapshot, userId: string, receipt: Receipt, event: StoredEvent | undefined) => ({
+    room_nid: room.nid,
+    user_id: userId,
+    receipt_type: receipt.type,
+    thread: receipt.thread,
+    event_id: receipt.eventId,
+    event_pos: event?.pos ?? 0,
+    ts: receipt.ts,
+  })
+
+  /** A user of another server may be ahead of us: their event need not be here yet. */
+  async function storeRemote(room: RoomSnapshot, userId: string, receipt: Receipt): Promise<boolean> {
     const event = await context.events.byId(receipt.eventId)
-    // An event of another room, or none that was ever live, moves no marker; a remote user may be ahead of us.
     if (event !== undefined && event.roomNid !== room.nid) return false
-    const moved = await context.store.write('receipts.put', function* () {
-      const changed = yield* putReceipt({
-        room_nid: room.nid,
-        user_id: userId,
-        receipt_type: receipt.type,
-        thread: receipt.thread,
-        event_id: receipt.eventId,
-        event_pos: event?.pos ?? 0,
-        ts: receipt.ts,
+    return context.store.write('receipts.putRemote', function* () {
+      if (receipt.thread !== '' && (yield* countReceipts(room.nid, userId)) >= MAX_OF_ONE_USER) return false
+      return yield* putReceipt({
+        ...rowOf(room, userId, receipt, event),
         pos: yield* allocatePosition(),
       })
-      if (!changed) return false
-      yield* enqueueEdus(
-        destinations.map((destination) => ({
-          destination,
-          eduType: 'm.receipt',
-          coalesceKey: `receipt ${room.roomId} ${userId} ${receipt.thread}`,
-          content: JSON.stringify({
-            [room.roomId]: {
-              [receipt.type]: {
-                [userId]: {
-                  event_ids: [receipt.eventId],
-                  data: { ts: receipt.ts, ...(receipt.thread === '' ? {} : { thread_id: receipt.thread }) },
-                },
-              },
-            },
-          }),
-        })),
-      )
-      return true
     })
-    return moved
+  }
+
+  /**
+   * The receipt and the counts that follow from it are one transaction, so no /sync sees one without the other. The room's turn keeps
+   * events from coming in between.
+   */
+  function storeOwn(
+    room: RoomSnapshot,
+    userId: string,
+    receipt: Receipt,
+    destinations: readonly string[],
+  ): Promise<boolean> {
+    return context.writer.write(room.roomId, async (working) => {
+      const event = await context.events.byId(receipt.eventId)
+      if (event === undefined || event.roomNid !== room.nid) return false
+      const row = rowOf(room, userId, receipt, event)
+      const { known, read } = await context.store.read('receipts.known', function* () {
+        return {
+          known: yield* receiptOf(room.nid, userId, receipt.type, receipt.thread),
+          read: yield* readUpTo(room.nid, userId),
+        }
+      })
+      if (known !== undefined && known.event_pos >= row.event_pos) return false
+      const counts = await deps.unread.count(working, userId, [
+        ...read,
+        { thread: row.thread, event_pos: row.event_pos },
+      ])
+      return context.store.write('receipts.put', function* () {
+        yield* deps.unread.replace(room.nid, userId, counts)
+        yield* enqueueEdus(
+          destinations.map((destination) => ({
+            destination,
+            eduType: 'm.receipt',
+            coalesceKey: `receipt ${room.roomId} ${userId} ${receipt.thread}`,
+            content: JSON.stringify(receiptEdu(room.roomId, userId, receipt)),
+          })),
+        )
+        return yield* putReceipt({ ...row, pos: yield* allocatePosition() })
+      })
+    })
+  }
+
+  /** Throws M_INVALID_PARAM for a thread that the event is not in. */
+  async function checkThread(room: RoomSnapshot, eventId: string, thread: string): Promise<void> {
+    const wrong = (): Error => invalidParam('The event is not in that thread')
+    const found = await context.events.byIds([eventId, thread])
+    const inRoom = (id: string): RoomEvent | undefined => {
+      const stored = found.get(id)
+      return stored?.roomNid === room.nid ? stored.event : undefined
+    }
+    const event = inRoom(eventId)
+    if (thread !== 'main' && inRoom(thread) === undefined) throw wrong()
+    if (event === undefined) return
+    const relation = relationOf(event)
+    if (thread === 'main') {
+      if (relation?.type === 'm.thread') throw wrong()
+      return
+    }
+    const find = async (id: string): Promise<RoomEvent | undefined> => (await context.events.byId(id))?.event
+    const actual = await threadOf(event, find)
+    // What relates to something over many hops may be in the thread for all that is known here.
+    const mayBe = actual === thread || event.id === thread || (actual === '' && relation !== undefined)
+    if (!mayBe) throw wrong()
   }
 
   async function notify(room: RoomSnapshot): Promise<void> {
@@ -126,9 +196,8 @@ export function createReceipts(deps: ReceiptsDeps): Receipts {
         thread: input.threadId ?? '',
         ts: context.clock.now(),
       }
-      const moved = await store(room, userId, receipt, destinations)
-      if (!moved) return
-      await context.writer.write(input.roomId, (working) => deps.unread.recount(working, userId))
+      if (input.threadId !== undefined) await checkThread(room, input.eventId, input.threadId)
+      if (!(await storeOwn(room, userId, receipt, destinations))) return
       if (destinations.length > 0) deps.wakeSender(destinations)
       if (isPublic) await notify(room)
       deps.notifier.notify([userId])
@@ -165,7 +234,7 @@ export function createReceipts(deps: ReceiptsDeps): Receipts {
           const ts = typeof data['ts'] === 'number' ? Math.min(data['ts'], now) : now
           const thread =
             typeof data['thread_id'] === 'string' && data['thread_id'].length <= 255 ? data['thread_id'] : ''
-          if (await store(room, userId, { type: 'm.read', eventId, thread, ts }, [])) await notify(room)
+          if (await storeRemote(room, userId, { type: 'm.read', eventId, thread, ts })) await notify(room)
         }
       }
     },

@@ -16,10 +16,10 @@ import {
   insertStateNodes,
   type StateDeltaRow,
 } from '../../storage/tables/state.js'
-import { raiseUnread } from '../../storage/tables/unread.js'
 import type { Tx } from '../../storage/tx.js'
 import { serverNameOf } from '../../core/ids/server-name-of.js'
 import { toRow } from './stored-event.js'
+import { writeUnread } from './unread-effects.js'
 import { membershipIn, type WorkingRoom } from './working-room.js'
 
 /** Thrown inside the transaction when another writer was faster: the verdicts must be found anew. */
@@ -62,9 +62,7 @@ export function* persistRoom(room: WorkingRoom, now: number, serverName: string)
     [...room.nodes.values()].map(({ name, bytes }) => ({ hash: name, data: bytes })),
   )
   yield* enqueuePdus(pending.flatMap((item) => item.destinations.map((to) => [to, item.stored.nid] as const)))
-  for (const rise of mergedRises(pending.flatMap((item) => item.unread))) {
-    yield* raiseUnread(base.nid, rise.thread, rise.users, rise.notify, rise.highlight)
-  }
+  yield* writeUnread(base.nid, pending, serverName)
   const redactions = pending.filter(
     (item) => item.stored.event.redacts !== undefined && item.stored.rejected === undefined,
   )
@@ -103,10 +101,8 @@ export function* persistRoom(room: WorkingRoom, now: number, serverName: string)
     const takes = item.live || item.stateChanges.length > 0
     const pos = takes ? next++ : undefined
     positions.push(item.live ? pos : undefined)
-    if (item.live) {
-      item.stored = { ...item.stored, pos, ord: pos }
-      lastPos = pos!
-    }
+    if (pos !== undefined) lastPos = pos
+    if (item.live) item.stored = { ...item.stored, pos, ord: pos }
     for (const change of item.stateChanges) {
       deltas.push({
         pos: pos!,
@@ -150,35 +146,4 @@ export function* persistRoom(room: WorkingRoom, now: number, serverName: string)
   )
   if (!advanced) throw new StaleRoom(base.roomId)
   return { positions, lastPos }
-}
-
-interface MergedRise {
-  readonly thread: string
-  readonly users: readonly string[]
-  notify: number
-  highlight: number
-}
-
-/** Rises of a batch for the same users and thread are one statement. */
-function mergedRises(
-  rises: readonly { thread: string; users: readonly string[]; highlight: boolean }[],
-): MergedRise[] {
-  const merged = new Map<string, MergedRise>()
-  for (const rise of rises) {
-    if (rise.users.length === 0) continue
-    const key = JSON.stringify([rise.thread, rise.users])
-    const known = merged.get(key)
-    if (known === undefined) {
-      merged.set(key, {
-        thread: rise.thread,
-        users: rise.users,
-        notify: 1,
-        highlight: rise.highlight ? 1 : 0,
-      })
-    } else {
-      known.notify++
-      if (rise.highlight) known.highlight++
-    }
-  }
-  return [...merged.values()]
 }

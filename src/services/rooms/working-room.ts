@@ -33,11 +33,11 @@ export interface StateChange extends StateKey {
   readonly after: StoredEvent | undefined
 }
 
-/** Counts to raise for local users who have not read an event. */
+/** What an event does to the counts of local users: raises them, or marks all before it as read. */
 export interface UnreadRise {
   readonly thread: string
   readonly users: readonly string[]
-  readonly highlight: boolean
+  readonly effect: 'notify' | 'highlight' | 'read'
 }
 
 /** One event waiting to be written, with all that its transaction writes because of it. */

@@ -179,7 +179,7 @@ export function createRoomsPart(deps: {
       input.fullState ||
       receipts.some((receipt) => receipt.user_id === row.user_id) ||
       // Events that the filter hides raise the counts all the same.
-      (row.last_pos > since && unread.length > 0)
+      (row.last_pos > since && unread.some((item) => item.notify > 0))
     if (!hasNews) return undefined
     return {
       ...block.json,
@@ -288,7 +288,7 @@ function countsJson(unread: readonly UnreadRow[], perThread: boolean): JsonObjec
     highlight_count: rows.reduce((total, row) => total + row.highlight, 0),
   })
   if (!perThread) return { unread_notifications: counts(unread) }
-  const threads = unread.filter((row) => row.thread !== '')
+  const threads = unread.filter((row) => row.thread !== '' && row.notify > 0)
   return {
     unread_notifications: counts(unread.filter((row) => row.thread === '')),
     // Empty says that no thread has anything unread any more.

@@ -110,7 +110,7 @@ export function createSync(deps: SyncDeps): Sync {
     const type = 'm.push_rules'
     const wanted = frame.from === 0 && frame.filter.accountData.admits({ type, content: {} })
     if (!wanted || data.some((row) => row.room_id === '' && row.type === type)) return []
-    return [{ type, content: pushRulesContent((await deps.pushRules.of(frame.viewer.userId)).rules) }]
+    return [{ type, content: pushRulesContent(await deps.pushRules.of(frame.viewer.userId)) }]
   }
 
   async function e2eePart(

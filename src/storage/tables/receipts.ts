@@ -81,3 +81,13 @@ export function* receipt(
     thread,
   )
 }
+
+/** How many receipts a user has in a room. */
+export function* countReceipts(roomNid: number, userId: string): Tx<number> {
+  const row = yield* one<{ n: number }>(
+    'SELECT COUNT(*) AS n FROM receipts WHERE room_nid = ? AND user_id = ?',
+    roomNid,
+    userId,
+  )
+  return row!.n
+}

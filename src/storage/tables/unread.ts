@@ -33,16 +33,28 @@ export function* raiseUnread(
   )
 }
 
-export function* setUnread(row: UnreadRow): Tx<void> {
-  yield* run(
+/** Post: these counts stand, whatever they were. */
+export function* setUnread(rows: readonly UnreadRow[]): Tx<void> {
+  yield* many(
     `INSERT INTO unread (room_nid, thread, user_id, notify, highlight) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT (room_nid, thread, user_id) DO UPDATE SET notify = excluded.notify, highlight = excluded.highlight`,
-    row.room_nid,
-    row.thread,
-    row.user_id,
-    row.notify,
-    row.highlight,
+    rows.map((row) => [row.room_nid, row.thread, row.user_id, row.notify, row.highlight]),
   )
+}
+
+/** Post: nothing is unread for the users in this thread. The rows stay: the next message raises them again. */
+export function* markThreadRead(roomNid: number, thread: string, users: readonly string[]): Tx<void> {
+  yield* run(
+    `UPDATE unread SET notify = 0, highlight = 0 WHERE room_nid = ? AND thread = ? AND user_id IN (??) AND notify > 0`,
+    roomNid,
+    thread,
+    users,
+  )
+}
+
+/** Post: nothing is counted for the users in this room: they have left. */
+export function* forgetUnread(roomNid: number, users: readonly string[]): Tx<void> {
+  yield* run('DELETE FROM unread WHERE room_nid = ? AND user_id IN (??)', roomNid, users)
 }
 
 /** All threads' counts of one user in some rooms. */
@@ -54,7 +66,7 @@ export function* unreadOf(userId: string, roomNids: readonly number[]): Tx<reado
   )
 }
 
-/** Post: nothing is unread for the user in these threads. */
+/** Post: nothing is unread for the user in the room. */
 export function* clearUnread(userId: string, roomNid: number): Tx<void> {
   yield* run('DELETE FROM unread WHERE room_nid = ? AND user_id = ?', roomNid, userId)
 }

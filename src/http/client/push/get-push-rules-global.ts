@@ -4,9 +4,9 @@ import { route, v3 } from '../../route.js'
 export const getPushRulesGlobal = route({
   id: 'getPushRulesGlobal',
   method: 'GET',
-  paths: v3('/pushrules/global/'),
+  paths: [...v3('/pushrules/global/'), ...v3('/pushrules/global')],
   auth: 'user',
   async handler({ requester }, { pushRules }) {
-    return (await pushRules.of(requester.userId)).rules
+    return pushRules.of(requester.userId)
   },
 })

@@ -5,9 +5,9 @@ import { route, v3 } from '../../route.js'
 export const getPushRules = route({
   id: 'getPushRules',
   method: 'GET',
-  paths: v3('/pushrules/'),
+  paths: [...v3('/pushrules/'), ...v3('/pushrules')],
   auth: 'user',
   async handler({ requester }, { pushRules }) {
-    return pushRulesContent((await pushRules.of(requester.userId)).rules)
+    return pushRulesContent(await pushRules.of(requester.userId))
   },
 })
