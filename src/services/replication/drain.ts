@@ -4,16 +4,13 @@ import { backoffDelay } from '../../platform/backoff.js'
 import { createLru } from '../../platform/lru.js'
 import { createSemaphore } from '../../platform/semaphore.js'
 import {
-  deleteStaged,
   dueStaged,
   markStagedVerified,
   nextStagedAt,
-  postponeStaged,
   roomsWithStaged,
   stagedByNids,
   type StagedRow,
 } from '../../storage/tables/staging.js'
-import { MissingPredecessors } from '../rooms/apply-event.js'
 import type { RoomsContext } from '../rooms/context.js'
 import type { RoomSnapshot } from '../rooms/working-room.js'
 import { applyEvents, type Applied, type ToApply } from './apply-events.js'
@@ -21,9 +18,9 @@ import type { GapFill } from './gap-fill.js'
 import type { PduIntake } from './pdu-intake.js'
 import { storedByIds } from './missing-auth.js'
 import { isResident } from '../rooms/join-authoriser.js'
+import { createStagedRows } from './staged-rows.js'
 import { reviveStaged, sortOut, verifyStaged, type Staged } from './staged-events.js'
 import type { StagingQuota } from './staging-quota.js'
-import { isStoreTrouble } from './store-trouble.js'
 
 /**
  * Applies staged PDUs, room by room. What is ready is applied at once; what waits for keys, for predecessors or for auth
@@ -74,22 +71,20 @@ const BATCH = 64
 const FILL_BATCH = 50
 const MIN_PAUSE = 5
 const MAX_PAUSE = 60_000
-/** An event that failed so often is one to do without. */
-const BROKEN = 2
 
 /** TODO: several processes on one PostgreSQL need one owner for each room's drain, by a lease. */
 export function createDrain(deps: DrainDeps): Drain {
   const { context, quota, gapFill, options = {} } = deps
   const { store, clock, random, logger } = context
   const { retry = { initialMs: 5_000, maxMs: 30 * 60_000 }, maxAttempts = 10 } = options
+  const settling = createStagedRows(context, quota, { retry, maxAttempts })
+  const { finish, drop, fail, postpone } = settling
   const rooms = new Map<string, RoomDrain>()
   /** Local work and work that waits for others are bounded apart: slow servers must not stop rooms that need none. */
   const applying = createSemaphore({ permits: 16 })
   const fetching = createSemaphore({ permits: 16 })
   /** Origins whose gaps could not be filled, by room: they are not asked about again at once. */
   const cooling = createLru<string, { readonly until: number; readonly failures: number }>({ max: 10_000 })
-  /** How often events could not be applied for reasons of their own. */
-  const broken = createLru<string, number>({ max: 10_000 })
   const closing = new AbortController()
   // Everything under way listens to it.
   setMaxListeners(0, closing.signal)
@@ -196,70 +191,6 @@ export function createDrain(deps: DrainDeps): Drain {
     peerState: undefined,
   })
 
-  /** Settles what was applied, and counts what failed. */
-  async function finish(applied: readonly Applied[], staged: readonly Staged[]): Promise<void> {
-    const rowOf = new Map(staged.map(({ row }) => [row.nid, row]))
-    const left: StagedRow[] = []
-    const failed: StagedRow[] = []
-    let reason: unknown
-    let trouble: unknown
-    for (const result of applied) {
-      const { id } = result.item.event
-      if (!result.ok && isStoreTrouble(result.error)) {
-        trouble = result.error
-        continue
-      }
-      if (result.ok) broken.delete(id)
-      else if (!(result.error instanceof MissingPredecessors)) broken.set(id, (broken.get(id) ?? 0) + 1)
-      const row = result.item.stagedNid === undefined ? undefined : rowOf.get(result.item.stagedNid)
-      if (row === undefined) continue
-      if (!result.ok) {
-        failed.push(row)
-        reason = result.error
-      } else if (result.rowGone) release([row])
-      else left.push(row)
-    }
-    // All of it is looked at again when the store is well; nothing counts as an attempt.
-    if (trouble !== undefined) throw trouble
-    await drop(left)
-    await fail(failed, reason)
-  }
-
-  const release = (rows: readonly StagedRow[]): void =>
-    quota.release(rows.map((row) => ({ origin: row.origin, roomId: row.room_id, size: row.json.length })))
-
-  /** Removes rows; with a reason, which is logged, the events are lost. */
-  async function drop(rows: readonly StagedRow[], reason?: string): Promise<void> {
-    if (rows.length === 0) return
-    await store.write('drain.drop', () => deleteStaged(rows.map((row) => row.nid)))
-    release(rows)
-    if (reason !== undefined) {
-      logger.warn(
-        { roomId: rows[0]!.room_id, origin: rows[0]!.origin, events: rows.slice(0, 10).map((row) => row.event_id), count: rows.length, reason },
-        'events of another server were dropped',
-      ) // prettier-ignore
-    }
-  }
-
-  async function fail(rows: readonly StagedRow[], error: unknown): Promise<void> {
-    if (rows.length === 0 || closing.signal.aborted) return
-    const last = rows.filter((row) => row.attempts + 1 >= maxAttempts)
-    await drop(last, error instanceof Error ? error.message : 'it failed again and again')
-    const now = clock.now()
-    await store.write('drain.postpone', () =>
-      postponeStaged(
-        rows
-          .filter((row) => !last.includes(row))
-          .map((row) => ({
-            nid: row.nid,
-            attempts: row.attempts + 1,
-            retryAt: now + backoffDelay(retry, row.attempts + 1, random),
-          })),
-      ),
-    )
-    logger.debug({ err: error, roomId: rows[0]!.room_id, count: rows.length }, 'staged events must wait')
-  }
-
   function startFilling(room: RoomDrain): void {
     room.filling = true
     const nids = [...room.parked].toSorted((a, b) => a - b).slice(0, FILL_BATCH)
@@ -310,7 +241,7 @@ export function createDrain(deps: DrainDeps): Drain {
       snapshot,
       staged.map(({ event }) => event),
       origin,
-      { signal: closing.signal, avoid: (id) => (broken.get(id) ?? 0) >= BROKEN },
+      { signal: closing.signal, avoid: (id) => settling.isBroken(id) },
     )
     if (closing.signal.aborted) return
     const rowOf = new Map(staged.map(({ event, row }) => [event.id, row]))
@@ -357,14 +288,6 @@ export function createDrain(deps: DrainDeps): Drain {
       fine.add(event.id)
       return true
     })
-  }
-
-  /** Not due for a while, without counting as an attempt. */
-  async function postpone(staged: readonly Staged[], ms: number): Promise<void> {
-    const retryAt = clock.now() + Math.ceil(ms)
-    await store.write('drain.postpone', () =>
-      postponeStaged(staged.map(({ row }) => ({ nid: row.nid, attempts: row.attempts, retryAt }))),
-    )
   }
 
   return {
