@@ -8,7 +8,11 @@ import { one, type Store } from '../storage/tx.js'
 export function openConfiguredStore(database: Config['database']): Promise<Store> {
   return database.driver === 'sqlite'
     ? openSqlite({ path: database.path })
-    : openPostgres({ connectionString: database.url })
+    : openPostgres({
+        connectionString: database.url,
+        // A tool reads one thing after the other, and a node may have most of the connections that the server allows.
+        tuning: { readers: 1 },
+      })
 }
 
 /** The number of the newest step that the schema has taken. */
