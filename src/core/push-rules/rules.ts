@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../json/value.js'
+import type { Json } from '../json/value.js'
 
 /** SPEC: https://spec.matrix.org/v1.19/client-server-api/#push-rules */
 export const RULE_KINDS = ['override', 'content', 'room', 'sender', 'underride'] as const
@@ -42,6 +42,3 @@ export const NO_STORED_RULES: StoredRules = {
   own: { override: [], content: [], room: [], sender: [], underride: [] },
   changed: {},
 }
-
-/** A rule as the API gives it. */
-export const ruleJson = (rule: PushRule): JsonObject => rule as unknown as JsonObject

@@ -29,9 +29,6 @@ export const LEAF_MAX = 32
 export const FANOUT = 16
 const NAME_BYTES = 16
 
-/** The root of the state that has nothing in it. */
-export const EMPTY_LEAF: Leaf = { kind: 'leaf', keys: [], events: [] }
-
 /** Spreads consecutive nids over the trie. A bijection of 32-bit integers: two keys never stay together to the end. */
 function mix(nid: number): number {
   let x = nid | 0

@@ -38,9 +38,6 @@ export interface AccountsOptions {
   readonly registrationSharedSecret?: string
 }
 
-/** For real nodes: an address that guesses is stopped early, a guessed-at account late. */
-export const DEFAULT_ATTEMPTS: AttemptOptions = { perAddress: 10, perAccount: 100, windowMs: 5 * 60_000 }
-
 export interface AccountsDeps {
   readonly store: Store
   readonly clock: Clock

@@ -6,7 +6,7 @@ import { tryCanonicalJson } from '../../core/json/canonical.js'
 import { isObject, type Json, type JsonObject, ownValue } from '../../core/json/value.js'
 import type { KeyUsage } from '../../storage/tables/cross-signing.js'
 import { limits } from './limits.js'
-import { fault, record, type Checked } from './results.js'
+import { fault, type Checked } from './results.js'
 
 /** A key object whose shape was checked: canonical JSON, with the signatures of its owner alone. */
 export interface KeyObject {
@@ -165,11 +165,4 @@ export function readUserMap(value: Json | undefined): Checked<Map<string, JsonOb
     users.set(userId, inner)
   }
   return { ok: true, value: users }
-}
-
-/** Maps as an answer has them. */
-export function toRecord<T>(map: ReadonlyMap<string, T>): Record<string, T> {
-  const out = record<T>()
-  for (const [key, value] of map) out[key] = value
-  return out
 }

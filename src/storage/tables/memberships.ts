@@ -52,17 +52,6 @@ export function* joinedRoomIds(userId: string): Tx<readonly string[]> {
   return rows.map((row) => row.room_id)
 }
 
-/** Local users who have joined a room that `userId` has joined too, themselves left out. */
-export function* localUsersSharingRoomsWith(userId: string): Tx<readonly string[]> {
-  const rows = yield* all<{ user_id: string }>(
-    `SELECT DISTINCT o.user_id FROM memberships m
-     JOIN memberships o ON o.room_nid = m.room_nid AND o.local = 1 AND o.membership = 'join'
-     WHERE m.user_id = ? AND m.membership = 'join' AND o.user_id <> m.user_id`,
-    userId,
-  )
-  return rows.map((row) => row.user_id)
-}
-
 /** Other servers with a joined user in a room that `userId` has joined. */
 export function* serversSharingRoomsWith(userId: string): Tx<readonly string[]> {
   const rows = yield* all<{ server: string }>(
@@ -74,32 +63,6 @@ export function* serversSharingRoomsWith(userId: string): Tx<readonly string[]> 
   return rows.map((row) => row.server)
 }
 
-/** Of `candidates`, those who have joined a room that `userId` has joined. */
-export function* usersSharingRoomsAmong(
-  userId: string,
-  candidates: readonly string[],
-): Tx<ReadonlySet<string>> {
-  const rows = yield* all<{ user_id: string }>(
-    `SELECT DISTINCT o.user_id FROM memberships o
-     JOIN memberships m ON m.room_nid = o.room_nid AND m.user_id = ? AND m.membership = 'join'
-     WHERE o.membership = 'join' AND o.user_id IN (??)`,
-    userId,
-    candidates,
-  )
-  return new Set(rows.map((row) => row.user_id))
-}
-
-/** All users, local and remote, who have joined a room that `userId` has joined. */
-export function* usersSharingRoomsWith(userId: string): Tx<readonly string[]> {
-  const rows = yield* all<{ user_id: string }>(
-    `SELECT DISTINCT o.user_id FROM memberships m
-     JOIN memberships o ON o.room_nid = m.room_nid AND o.membership = 'join'
-     WHERE m.user_id = ? AND m.membership = 'join'`,
-    userId,
-  )
-  return rows.map((row) => row.user_id)
-}
-
 /** The local users of a room with this membership. */
 export function* localMembers(roomNid: number, membership: string): Tx<readonly string[]> {
   const rows = yield* all<{ user_id: string }>(
@@ -108,13 +71,4 @@ export function* localMembers(roomNid: number, membership: string): Tx<readonly 
     membership,
   )
   return rows.map((row) => row.user_id)
-}
-
-/** The other servers in a room: those with a joined user. */
-export function* remoteServers(roomNid: number): Tx<readonly string[]> {
-  const rows = yield* all<{ server: string }>(
-    `SELECT DISTINCT server FROM memberships WHERE room_nid = ? AND local = 0 AND membership = 'join'`,
-    roomNid,
-  )
-  return rows.map((row) => row.server)
 }

@@ -1,4 +1,4 @@
-import { all, one, run, type Tx } from '../tx.js'
+import { all, run, type Tx } from '../tx.js'
 
 export interface ProfileFieldRow {
   readonly field: string
@@ -11,16 +11,6 @@ export function* profileOf(userId: string): Tx<readonly ProfileFieldRow[]> {
     'SELECT field, value FROM profiles WHERE user_id = ? ORDER BY field',
     userId,
   )
-}
-
-/** The JSON of one field. */
-export function* profileField(userId: string, field: string): Tx<string | undefined> {
-  const row = yield* one<{ value: string }>(
-    'SELECT value FROM profiles WHERE user_id = ? AND field = ?',
-    userId,
-    field,
-  )
-  return row?.value
 }
 
 /** One field of many users: (user id, JSON). Pre: at most a few hundred users. */

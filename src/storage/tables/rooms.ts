@@ -19,10 +19,6 @@ export function* roomById(roomId: string): Tx<RoomRow | undefined> {
   return yield* one<RoomRow>('SELECT * FROM rooms WHERE room_id = ?', roomId)
 }
 
-export function* roomByNid(nid: number): Tx<RoomRow | undefined> {
-  return yield* one<RoomRow>('SELECT * FROM rooms WHERE nid = ?', nid)
-}
-
 export function* roomsByNids(nids: readonly number[]): Tx<readonly RoomRow[]> {
   return yield* all<RoomRow>('SELECT * FROM rooms WHERE nid IN (??)', nids)
 }

@@ -58,9 +58,3 @@ export function* upsertKeyDocument(row: ServerKeyDocumentRow): Tx<void> {
     row.fetched_ts,
   )
 }
-
-/** Forgets a server's keys and document, so that they are fetched anew. Post: the number of keys that were known. */
-export function* deleteServerKeys(serverName: string): Tx<number> {
-  yield* run('DELETE FROM server_key_documents WHERE server_name = ?', serverName)
-  return yield* run('DELETE FROM server_keys WHERE server_name = ?', serverName)
-}
