@@ -1,0 +1,160 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import Database from 'better-sqlite3'
+import { createRoom, eventually, register, v3, type User } from '../harness/client.js'
+import { startNode, testAuthority, type Node } from '../harness/node.js'
+import { allMessages, pause, startSender, type Sender } from './load.js'
+
+/** CI kills 50 times. */
+const KILLS = Number(process.env['CHANCERY_KILLS'] ?? 10)
+const ROOMS = 4
+const SENDERS_PER_ROOM = 2
+const onSqlite = process.env['CHANCERY_TEST_STORE'] !== 'postgres'
+const enc = encodeURIComponent
+
+let node: Node
+let other: Node
+let users: User[]
+let remote: User
+let rooms: string[]
+/** A room that the other node, which is down, has joined. */
+let shared: string
+/** The last one sends to the shared room. */
+let senders: Sender[] = []
+
+beforeAll(async () => {
+  const authority = testAuthority()
+  node = await startNode({ authority })
+  other = await startNode({ authority })
+  users = await Promise.all(
+    Array.from({ length: ROOMS * SENDERS_PER_ROOM }, (_, index) => register(node.url, `load${index}`)),
+  )
+  remote = await register(other.url, 'remote')
+  rooms = await Promise.all(users.slice(0, ROOMS).map((user) => createRoom(user, { preset: 'public_chat' })))
+  for (const [index, user] of users.slice(ROOMS).entries()) {
+    await user.ok('POST', v3(`/join/${enc(rooms[index % ROOMS]!)}`))
+  }
+  shared = await createRoom(users[0]!, { preset: 'public_chat' })
+  await remote.ok('POST', v3(`/join/${enc(shared)}`), {}, { via: node.serverName })
+  await eventually('the join is known', async () => {
+    const members = await users[0]!.ok('GET', v3(`/rooms/${enc(shared)}/joined_members`))
+    return members.joined[remote.userId] !== undefined
+  })
+  await other.stop()
+}, 60_000)
+afterAll(async () => {
+  await Promise.allSettled(senders.map((sender) => sender.stop()))
+  await node?.dispose()
+  await other?.dispose()
+}, 60_000)
+
+/** What a killed node leaves on its disk, before anything mends it. Throws where it does not fit together. */
+function inspectDisk(answered: ReadonlyMap<string, boolean>): { events: number; outbox: number } {
+  const database = new Database(join(node.folder, 'homeserver.db'), { readonly: true })
+  try {
+    expect(database.pragma('integrity_check', { simple: true })).toBe('ok')
+    const known = new Set(database.prepare<[], string>('SELECT event_id FROM events').pluck().all())
+    const outbox = new Set(
+      database
+        .prepare<[], string>('SELECT e.event_id FROM outbox_pdus o JOIN events e ON e.nid = o.event_nid')
+        .pluck()
+        .all(),
+    )
+    const lost = [...answered.keys()].filter((id) => !known.has(id))
+    expect(lost).toEqual([])
+    const notQueued = [...answered].filter(([id, isShared]) => isShared && !outbox.has(id)).map(([id]) => id)
+    expect(notQueued).toEqual([])
+    const half = database
+      .prepare<[], { room_id: string }>(
+        `SELECT r.room_id FROM rooms r WHERE
+           EXISTS (SELECT 1 FROM json_each(r.heads) h WHERE NOT EXISTS (SELECT 1 FROM events e WHERE e.nid = h.value))
+           OR NOT EXISTS (SELECT 1 FROM state_nodes n WHERE n.room_nid = r.nid AND n.hash = r.state_root)
+           OR r.last_pos <> (SELECT MAX(e.pos) FROM events e WHERE e.room_nid = r.nid)
+           OR r.last_pos > (SELECT pos FROM stream_position WHERE id = 1)`,
+      )
+      .all()
+    expect(half).toEqual([])
+    // An event and the client's transaction id are written together or not at all.
+    const without = database
+      .prepare<[], string>(
+        `SELECT event_id FROM events e WHERE e.type = 'm.room.message' AND NOT EXISTS (
+           SELECT 1 FROM client_transactions t WHERE t.response LIKE '%' || e.event_id || '%' AND t.user_id = e.sender)
+         LIMIT 5`,
+      )
+      .pluck()
+    // Each look is over all transactions: only while there are few.
+    if (known.size < 400) expect(without.all()).toEqual([])
+    return { events: known.size, outbox: outbox.size }
+  } finally {
+    database.close()
+  }
+}
+
+describe(`a node that is killed ${KILLS} times under load`, () => {
+  it(
+    'keeps every event that it has answered for, whole, and what waits for other servers',
+    async () => {
+      const toShared = startSender(users[0]!, shared, 'shared', 20)
+      const toRooms = users.map((user, index) => startSender(user, rooms[index % ROOMS]!, `sender ${index}`))
+      senders = [...toRooms, toShared]
+      let before = 0
+      for (let kill = 1; kill <= KILLS; kill++) {
+        // A moment that is another one each time, from in the middle of the first groups to well under way.
+        await pause(100 + ((kill * 137) % 400))
+        await node.kill()
+        if (onSqlite) {
+          const answered = new Map<string, boolean>()
+          for (const sender of senders)
+            for (const { eventId } of sender.answered) answered.set(eventId, false)
+          for (const { eventId } of toShared.answered) answered.set(eventId, true)
+          const { events } = inspectDisk(answered)
+          expect(events).toBeGreaterThanOrEqual(answered.size)
+        }
+        await node.start()
+        const now = senders.reduce((sum, sender) => sum + sender.answered.length, 0)
+        if (kill > 1) expect(now).toBeGreaterThan(before)
+        before = now
+        for (const [index, roomId] of rooms.entries()) {
+          const state = await users[index]!.ok('GET', v3(`/rooms/${enc(roomId)}/state`))
+          expect(state.length).toBeGreaterThan(6)
+        }
+      }
+      await pause(200)
+      for (const sender of senders) await sender.stop()
+      // The test is one only where the load was real.
+      expect(senders.reduce((sum, sender) => sum + sender.answered.length, 0)).toBeGreaterThan(KILLS * 10)
+      expect(toShared.answered.length).toBeGreaterThan(KILLS)
+    },
+    60_000 + KILLS * 10_000,
+  )
+
+  it('has each message exactly once, the repeated ones too', async () => {
+    for (const [index, roomId] of [...rooms, shared].entries()) {
+      const there = await allMessages(users[index % ROOMS]!, roomId)
+      const bodies = there.map((message) => message.body)
+      expect(new Set(bodies).size).toBe(bodies.length)
+      const idOf = new Map(there.map((message) => [message.body, message.eventId]))
+      for (const sender of senders) {
+        for (const kept of sender.answered) {
+          if (kept.roomId === roomId) expect(idOf.get(kept.body)).toBe(kept.eventId)
+        }
+      }
+    }
+  }, 120_000)
+
+  it('sends on what waited, once the other server is back', async () => {
+    await other.start()
+    const last = senders.at(-1)!.answered.at(-1)!
+    await eventually(
+      'the last message arrives',
+      async () => {
+        const answer = await remote.call('GET', v3(`/rooms/${enc(shared)}/event/${enc(last.eventId)}`))
+        return answer.status === 200
+      },
+      60_000,
+    )
+    const there = new Set((await allMessages(remote, shared)).map((message) => message.eventId))
+    const lost = senders.at(-1)!.answered.filter((kept) => !there.has(kept.eventId))
+    expect(lost).toEqual([])
+  }, 120_000)
+})
