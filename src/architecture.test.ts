@@ -17,8 +17,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const SEE_EVERYTHING = new Set(['cli', 'composition', 'server.ts', 'main.ts', 'version.ts'])
 
 /**
- * The folders of `services`, each of which may import only earlier ones. What must go the other way travels as an event
- * on a bus, or as a function that `server.ts` hands over.
+ * The folders of `services`, each of which may import only earlier ones. What must go the other way is a function that
+ * `composition` hands over.
  */
 const SERVICES = [
   'server-info',

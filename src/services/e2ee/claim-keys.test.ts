@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { openSqlite } from '../../storage/sqlite-store.js'
 import type { Requester } from '../requester.js'
-import { compileForClaimChild } from './claim-child-compile.js'
+import { compileForClaimChild } from './testing-claim-child-compile.js'
 import { oneTimeKey, startNode, startNodes, testSchema, type TestNode, type TestNodes } from './testing.js'
 
 const ALICE = '@alice:a.example'

@@ -9,7 +9,7 @@ import { createAddressPolicy, guardedLookup } from './address-policy.js'
 import { createFederationClient, encodePath, FederationError, isRetryable } from './client.js'
 import type { ConnectionsOptions } from './connections.js'
 import type { Candidate } from './discovery.js'
-import { startTestServer, testAuthority, testConnections, type TestServer } from './https-test-server.js'
+import { startTestServer, testAuthority, testConnections, type TestServer } from './testing-https-server.js'
 import { parseXMatrix, requestBytes } from './x-matrix.js'
 
 const signer = createSigner(generateSigningKey(systemRandom))

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from '@jest/globals'
 import { manualClock, systemClock } from '../../platform/clock.js'
 import { systemRandom } from '../../platform/random.js'
 import { createDiscovery, type DiscoveryDeps } from './discovery.js'
-import { startTestServer, testConnections } from './https-test-server.js'
+import { startTestServer, testConnections } from './testing-https-server.js'
 import { createOutboundHttp, type OutboundHttp, type OutboundRequest } from './outbound-http.js'
 import { createWellKnown } from './well-known.js'
 

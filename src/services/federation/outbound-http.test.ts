@@ -2,7 +2,7 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { systemClock } from '../../platform/clock.js'
-import { startTestServer, testConnections } from './https-test-server.js'
+import { startTestServer, testConnections } from './testing-https-server.js'
 import { createOutboundHttp } from './outbound-http.js'
 
 const closers: (() => Promise<unknown>)[] = []

@@ -9,7 +9,7 @@ import { silentLogger } from '../../platform/logger.js'
 import { systemRandom } from '../../platform/random.js'
 import { openTestStore } from '../../storage/testing.js'
 import { encodePath } from './client.js'
-import { startTestServer, testAuthority } from './https-test-server.js'
+import { startTestServer, testAuthority } from './testing-https-server.js'
 import { createTransport, type Transport, type TransportOptions } from './transport.js'
 
 const closers: (() => Promise<unknown>)[] = []

@@ -24,5 +24,5 @@ export function compileForClaimChild(target: string): string {
   }
   writeFileSync(join(target, 'package.json'), '{"type":"module"}')
   symlinkSync(join(source, '..', 'node_modules'), join(target, 'node_modules'))
-  return join(target, 'services', 'e2ee', 'claim-child.js')
+  return join(target, 'services', 'e2ee', 'testing-claim-child.js')
 }
