@@ -299,7 +299,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     filters,
     toDevice,
     e2ee,
-    sending: createSending(context),
+    sending: createSending(context, aliases),
     roomCreation: createRoomCreation({ context, memberships, memberProfile }),
     memberships,
     aliases,

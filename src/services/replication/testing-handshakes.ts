@@ -221,7 +221,7 @@ async function addNode(world: World, name: string): Promise<HandshakeNode> {
     memberships,
     aliases,
     creation: createRoomCreation({ context, memberships, memberProfile: () => Promise.resolve({}) }),
-    sending: createSending(context),
+    sending: createSending(context, aliases),
     server,
     async membership(roomId, userId) {
       const room = await context.loader.load(roomId)

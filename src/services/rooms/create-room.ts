@@ -6,11 +6,13 @@ import { roomVersion } from '../../core/room-version/versions.js'
 import type { RoomVersionRules } from '../../core/room-version/rules.js'
 import { deleteAlias, insertAlias } from '../../storage/tables/aliases.js'
 import { setPublished } from '../../storage/tables/rooms.js'
+import { aclDenies } from '../../core/server-acl.js'
 import type { Requester } from '../requester.js'
 import type { RoomsContext } from './context.js'
 import { addAccepted, addLocalEvent, judgeLocalEvent, prepareLocalEvent, type Draft } from './local-event.js'
 import type { Memberships } from './membership.js'
 import { newAlias } from './aliases.js'
+import { aliasesIn } from './canonical-alias.js'
 import { refuseSuspended } from './send.js'
 import { openWorkingRoom } from './working-room.js'
 
@@ -45,6 +47,7 @@ const PRESETS: Readonly<Record<Preset, PresetState>> = {
 }
 
 const MAX_INVITES = 500
+const INVITES_AT_ONCE = 10
 
 /** Who besides the creator gets the creator's power. */
 function powerLevelContent(
@@ -115,6 +118,7 @@ function draftsFor(
   profile: JsonObject,
   alias: string | undefined,
   preset: Preset,
+  serverName: string,
 ): Draft[] {
   const state = (type: string, content: JsonObject, stateKey = ''): Draft => ({
     type,
@@ -142,6 +146,15 @@ function draftsFor(
     const stateKey = item.state_key ?? ''
     if (item.type === 'm.room.create' || (item.type === 'm.room.member' && stateKey === creator)) {
       throw badJson(`initial_state may not hold ${item.type} of the creator`)
+    }
+    if (item.type === 'm.room.server_acl' && aclDenies(item.content, serverName)) {
+      throw badJson('This access control list would shut out this server itself')
+    }
+    if (
+      item.type === 'm.room.canonical_alias' &&
+      [...aliasesIn(item.content)].some((named) => named !== alias)
+    ) {
+      throw new MatrixError('M_BAD_ALIAS', 'No other alias can point to a room that is not there yet')
     }
     put(state(item.type, item.content, stateKey))
   }
@@ -178,9 +191,7 @@ export function createRoomCreation(deps: CreateRoomDeps): RoomCreation {
     const invites = [...new Set(input.invite ?? [])].filter((userId) => userId !== creator)
     if (invites.length > MAX_INVITES)
       throw invalidParam(`At most ${MAX_INVITES} users can be invited at once`)
-    for (const userId of invites) {
-      if (parseUserId(userId) === undefined) throw invalidParam(`${userId} is not a user id`)
-    }
+    await deps.memberships.checkInvitees(requester, invites)
     if ((input.invite_3pid ?? []).length > 0) {
       throw new MatrixError('M_THREEPID_DENIED', 'This server does not invite by address')
     }
@@ -194,7 +205,15 @@ export function createRoomCreation(deps: CreateRoomDeps): RoomCreation {
     }
     const trusted = preset === 'trusted_private_chat' ? invites : []
     const profile = await deps.memberProfile(creator)
-    const drafts = draftsFor({ ...input, invite: invites }, rules, creator, profile, alias, preset)
+    const drafts = draftsFor(
+      { ...input, invite: invites },
+      rules,
+      creator,
+      profile,
+      alias,
+      preset,
+      context.serverName,
+    )
 
     // The id of a version 12 room is its create event's hash, so that event is made before the room has its turn.
     const provisional =
@@ -241,14 +260,35 @@ export function createRoomCreation(deps: CreateRoomDeps): RoomCreation {
     if (input.visibility === 'public') {
       await context.store.write('rooms.publish', () => setPublished(nid, true))
     }
-    for (const userId of invites) {
-      await deps.memberships.invite(requester, {
-        roomId,
-        userId,
-        content: input.is_direct === true ? { is_direct: true } : {},
-      })
-    }
+    await sendInvites(requester, roomId, invites, input.is_direct === true)
     return { room_id: roomId }
+  }
+
+  /**
+   * The room is there: an invite that another server does not take is no reason to tell the client that it is not. Users of this server are
+   * invited together; others few at a time, as each invite waits for their server.
+   */
+  async function sendInvites(
+    requester: Requester,
+    roomId: string,
+    userIds: readonly string[],
+    isDirect: boolean,
+  ): Promise<void> {
+    const content = isDirect ? { is_direct: true } : {}
+    const invite = async (userId: string): Promise<void> => {
+      try {
+        await deps.memberships.invite(requester, { roomId, userId, content })
+      } catch (error) {
+        if (!(error instanceof MatrixError)) throw error
+        context.logger.warn({ err: error, roomId, userId }, 'an invite to a new room was refused')
+      }
+    }
+    const isLocal = (userId: string): boolean => serverNameOf(userId) === context.serverName
+    await Promise.all(userIds.filter(isLocal).map(invite))
+    const remote = userIds.filter((userId) => !isLocal(userId))
+    for (let i = 0; i < remote.length; i += INVITES_AT_ONCE) {
+      await Promise.all(remote.slice(i, i + INVITES_AT_ONCE).map(invite))
+    }
   }
 
   return { create }

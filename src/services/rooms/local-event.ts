@@ -156,11 +156,10 @@ export async function addLocalEvent(
   draft: Draft,
   deps: LocalEventDeps,
 ): Promise<StoredEvent> {
-  const same = await unchanged(room, draft, deps)
-  if (same !== undefined) return same
   const prepared = await prepareLocalEvent(room, draft, deps)
   judgeLocalEvent(prepared, deps.verifySignature)
-  return addAccepted(room, prepared, draft, deps)
+  // Whoever may not send it is told so, even where it would change nothing.
+  return (await unchanged(room, draft, deps)) ?? addAccepted(room, prepared, draft, deps)
 }
 
 /** Adds an event that stands on all heads and was judged: it becomes the only head. */

@@ -1,4 +1,4 @@
-import { MatrixError, forbidden, invalidParam } from '../../core/errors.js'
+import { MatrixError, badJson, forbidden, invalidParam } from '../../core/errors.js'
 import { isRoomAlias } from '../../core/ids/room-alias.js'
 import { serverNameOf } from '../../core/ids/server-name-of.js'
 import { parseUserId } from '../../core/ids/user-id.js'
@@ -7,12 +7,13 @@ import { joinedRoomIds, membershipOf, type MembershipRow } from '../../storage/t
 import type { Requester } from '../requester.js'
 import type { Aliases } from './aliases.js'
 import { applyEvent } from './apply-event.js'
-import { notInRoom, type RoomsContext } from './context.js'
+import { loadRoom, notInRoom, readStateEvent, type RoomsContext } from './context.js'
 import { isResident, joinAuthority } from './join-authoriser.js'
 import { addLocalEvent, judgeLocalEvent, prepareLocalEvent, type Draft } from './local-event.js'
 import type { OutsideMemberships } from './outside-memberships.js'
 import type { RemoteMemberships } from './remote-memberships.js'
 import { refuseSuspended } from './send.js'
+import type { StoredEvent } from './stored-event.js'
 import { mapKey, membershipIn, stateEvents, type RoomSnapshot } from './working-room.js'
 
 export interface MemberInput {
@@ -40,6 +41,8 @@ export interface Memberships {
     target: { readonly room: string; readonly via: readonly string[]; readonly reason?: string | undefined },
   ): Promise<{ room_id: string }>
   invite(requester: Requester, input: MemberInput): Promise<void>
+  /** Whether all these users may be invited, as far as can be told before there is a room. Throws M_NOT_FOUND, M_INVITE_BLOCKED. */
+  checkInvitees(requester: Requester, userIds: readonly string[]): Promise<void>
   leave(
     requester: Requester,
     input: { readonly roomId: string; readonly reason?: string | undefined },
@@ -47,6 +50,14 @@ export interface Memberships {
   kick(requester: Requester, input: MemberInput): Promise<void>
   ban(requester: Requester, input: MemberInput): Promise<void>
   unban(requester: Requester, input: MemberInput): Promise<void>
+  /**
+   * A member event as a client writes it, through `PUT /state/m.room.member`: the same checks as the requests above.
+   * Throws M_BAD_JSON, M_INVALID_PARAM besides.
+   */
+  put(
+    requester: Requester,
+    input: { readonly roomId: string; readonly userId: string; readonly content: JsonObject },
+  ): Promise<{ event_id: string }>
   forget(requester: Requester, roomId: string): Promise<void>
   joinedRooms(userId: string): Promise<readonly string[]>
 }
@@ -63,6 +74,8 @@ export interface MembershipDeps {
   userExists(userId: string): Promise<boolean>
 }
 
+const MEMBERSHIPS: ReadonlySet<string> = new Set(['join', 'invite', 'leave', 'ban', 'knock'])
+
 const withReason = (content: JsonObject, reason: string | undefined): JsonObject =>
   reason === undefined ? content : { ...content, reason }
 
@@ -76,9 +89,9 @@ export function createMemberships(deps: MembershipDeps): Memberships {
   async function change(
     draft: Draft & { roomId: string },
     check: (current: string | undefined) => void = () => undefined,
-  ): Promise<void> {
+  ): Promise<StoredEvent> {
     try {
-      await context.writer.write(draft.roomId, async (room) => {
+      return await context.writer.write(draft.roomId, async (room) => {
         const key = { type: 'm.room.member', stateKey: draft.stateKey! }
         check(membershipIn((await stateEvents(room, [key], context.local.readers)).get(mapKey(key))))
         return addLocalEvent(room, draft, context.local)
@@ -138,6 +151,42 @@ export function createMemberships(deps: MembershipDeps): Memberships {
     await outside.leave(roomId, requester.userId)
   }
 
+  async function checkLocalInvitee(requester: Requester, userId: string): Promise<void> {
+    if (!(await deps.userExists(userId))) {
+      throw new MatrixError('M_NOT_FOUND', `There is no user ${userId} on this server`)
+    }
+    await deps.checkInvitable(userId, requester.userId)
+  }
+
+  async function sendInvite(requester: Requester, input: MemberInput): Promise<StoredEvent> {
+    checkTarget(input.userId)
+    const server = serverNameOf(input.userId)!
+    const local = server === context.serverName
+    if (local) await checkLocalInvitee(requester, input.userId)
+    const profile = local ? await deps.memberProfile(input.userId) : {}
+    const content = withReason({ ...profile, ...input.content, membership: 'invite' }, input.reason)
+    const draft = member(requester.userId, input, content)
+    if (local) return change(draft)
+    // The other server signs before the room sees the event; the room goes on meanwhile.
+    const prepared = await context.writer
+      .write(input.roomId, async (room) => {
+        const made = await prepareLocalEvent(room, draft, context.local)
+        judgeLocalEvent(made, context.local.verifySignature)
+        return made
+      })
+      .catch((error: unknown) => {
+        throw error instanceof MatrixError && error.errcode === 'M_NOT_FOUND' ? notInRoom() : error
+      })
+    const signed = await remote.invite(prepared.event, server)
+    const verdict = await context.writer.write(input.roomId, (room) =>
+      applyEvent(room, signed, { live: true, origin: context.serverName, relay: true }, context.local),
+    )
+    if (verdict.softFailed || verdict.rejected !== undefined) {
+      throw forbidden('The room changed while the other server considered the invite')
+    }
+    return verdict
+  }
+
   const memberships: Memberships = {
     async join(requester, target) {
       refuseSuspended(requester)
@@ -146,7 +195,7 @@ export function createMemberships(deps: MembershipDeps): Memberships {
       const room = await context.loader.load(roomId)
       const row = room === undefined ? undefined : await rowOf(room, userId)
       const profile = await deps.memberProfile(userId)
-      const content = withReason({ ...target.content, ...profile, membership: 'join' }, target.reason)
+      const content = withReason({ ...profile, ...target.content, membership: 'join' }, target.reason)
       if (room !== undefined && (await isResident(context, room))) {
         if (row?.membership === 'join' && target.content === undefined) return { room_id: roomId }
         const by = await joinAuthority(context, room, userId)
@@ -191,34 +240,41 @@ export function createMemberships(deps: MembershipDeps): Memberships {
 
     async invite(requester, input) {
       refuseSuspended(requester)
-      checkTarget(input.userId)
-      const server = serverNameOf(input.userId)!
-      const local = server === context.serverName
-      if (local && !(await deps.userExists(input.userId))) {
-        throw new MatrixError('M_NOT_FOUND', `There is no user ${input.userId} on this server`)
+      await sendInvite(requester, input)
+    },
+
+    async checkInvitees(requester, userIds) {
+      for (const userId of userIds) {
+        checkTarget(userId)
+        if (serverNameOf(userId) === context.serverName) await checkLocalInvitee(requester, userId)
       }
-      if (local) await deps.checkInvitable(input.userId, requester.userId)
-      const profile = local ? await deps.memberProfile(input.userId) : {}
-      const content = withReason({ ...profile, ...input.content, membership: 'invite' }, input.reason)
-      const draft = member(requester.userId, input, content)
-      if (local) return change(draft)
-      // The other server signs before the room sees the event; the room goes on meanwhile.
-      const prepared = await context.writer
-        .write(input.roomId, async (room) => {
-          const made = await prepareLocalEvent(room, draft, context.local)
-          judgeLocalEvent(made, context.local.verifySignature)
-          return made
-        })
-        .catch((error: unknown) => {
-          throw error instanceof MatrixError && error.errcode === 'M_NOT_FOUND' ? notInRoom() : error
-        })
-      const signed = await remote.invite(prepared.event, server)
-      const verdict = await context.writer.write(input.roomId, (room) =>
-        applyEvent(room, signed, { live: true, origin: context.serverName, relay: true }, context.local),
-      )
-      if (verdict.softFailed || verdict.rejected !== undefined) {
-        throw forbidden('The room changed while the other server considered the invite')
+    },
+
+    async put(requester, { roomId, userId, content: given }) {
+      refuseSuspended(requester)
+      checkTarget(userId)
+      // Who lets a user into a restricted room is found out here, never said by a client.
+      const { join_authorised_via_users_server: _via, ...content } = given
+      const { membership } = content
+      if (typeof membership !== 'string' || !MEMBERSHIPS.has(membership)) throw badJson('Not a membership')
+      const isOwn = userId === requester.userId
+      const room = await context.loader.load(roomId)
+      const current = room === undefined ? undefined : (await rowOf(room, userId))?.membership
+      if (membership === 'invite') {
+        const { membership: _invite, ...rest } = content
+        return { event_id: (await sendInvite(requester, { roomId, userId, content: rest })).event.id }
       }
+      if (isOwn && membership === 'join' && current !== 'join') {
+        await memberships.join(requester, { room: roomId, via: [], content })
+      } else if (isOwn && membership === 'leave' && !(await isResident(context, room))) {
+        await memberships.leave(requester, { roomId })
+      } else {
+        return { event_id: (await change(member(requester.userId, { roomId, userId }, content))).event.id }
+      }
+      const now = await loadRoom(context, roomId)
+      const event = await readStateEvent(context, now, 'm.room.member', userId)
+      if (event === undefined) throw notInRoom()
+      return { event_id: event.event.id }
     },
 
     async leave(requester, input) {

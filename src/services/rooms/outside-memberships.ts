@@ -80,7 +80,11 @@ export function createOutsideMemberships(deps: {
 
     async forget(roomNid, userId) {
       await deps.store.write('rooms.forget', function* () {
-        yield* run('UPDATE memberships SET forgotten = 1 WHERE room_nid = ? AND user_id = ?', roomNid, userId)
+        yield* run(
+          `UPDATE memberships SET forgotten = 1 WHERE room_nid = ? AND user_id = ? AND membership IN ('leave', 'ban')`,
+          roomNid,
+          userId,
+        )
       })
     },
 

@@ -7,10 +7,16 @@ import {
 import type { Tx } from '../../storage/tx.js'
 import type { Requester } from '../requester.js'
 import type { RoomsContext } from './context.js'
-import { notInRoom } from './context.js'
+import { notInRoom, readStateEvent } from './context.js'
+import type { Aliases } from './aliases.js'
+import { checkCanonicalAlias } from './canonical-alias.js'
+import { powerLevelsOf } from '../../core/auth/power-levels.js'
 import { addLocalEvent, type Draft } from './local-event.js'
 import { aclDenies } from '../../core/server-acl.js'
-import type { ClientTxn } from './working-room.js'
+import { eventsByIds, mapKey, stateEvents, type ClientTxn, type WorkingRoom } from './working-room.js'
+
+const CREATE = { type: 'm.room.create', stateKey: '' }
+const POWER_LEVELS = { type: 'm.room.power_levels', stateKey: '' }
 
 export interface SendInput {
   readonly roomId: string
@@ -48,18 +54,37 @@ const isDistinctError = (error: unknown, errcode: string): boolean =>
 
 function* nothing(): Tx<void> {}
 
-export function createSending(context: RoomsContext): Sending {
+export function createSending(context: RoomsContext, aliases: Pick<Aliases, 'resolve'>): Sending {
   /** Requests under way, so that a repeated one waits for the first. */
   const underWay = new Map<string, Promise<{ event_id: string }>>()
 
   async function add(roomId: string, draft: Draft): Promise<{ event_id: string }> {
     try {
-      const stored = await context.writer.write(roomId, (room) => addLocalEvent(room, draft, context.local))
+      const stored = await context.writer.write(roomId, async (room) => {
+        if (draft.redacts !== undefined) await checkRedaction(room, draft.sender, draft.redacts)
+        return addLocalEvent(room, draft, context.local)
+      })
       return { event_id: stored.event.id }
     } catch (error) {
       if (isDistinctError(error, 'M_NOT_FOUND')) throw notInRoom()
       throw error
     }
+  }
+
+  /**
+   * Later room versions let everybody send redactions, which then have no effect: our users are told. What this server does not have is
+   * judged when it comes. Throws M_FORBIDDEN, M_NOT_FOUND.
+   */
+  async function checkRedaction(room: WorkingRoom, sender: string, redacts: string): Promise<void> {
+    const { readers } = context.local
+    const target = (await eventsByIds(room, [redacts], readers)).get(redacts)
+    if (target === undefined) return
+    if (target.roomNid !== room.base.nid) throw notFound('Unknown event in this room')
+    if (target.event.type === 'm.room.create') throw forbidden('The create event cannot be redacted')
+    if (target.event.sender === sender) return
+    const state = await stateEvents(room, [CREATE, POWER_LEVELS], readers)
+    const levels = powerLevelsOf(state.get(mapKey(CREATE))?.event, state.get(mapKey(POWER_LEVELS))?.event)
+    if (levels.user(sender) < levels.redact) throw forbidden('You may not redact what others wrote')
   }
 
   async function once(
@@ -118,10 +143,17 @@ export function createSending(context: RoomsContext): Sending {
     async state(requester, input) {
       refuseSuspended(requester)
       checkType(input.type)
-      if (input.stateKey.length > 255) throw new MatrixError('M_INVALID_PARAM', 'The state key is too long')
+      if (Buffer.byteLength(input.stateKey) > 255)
+        throw new MatrixError('M_INVALID_PARAM', 'The state key is too long')
       if (input.type === 'm.room.create') throw forbidden('A room has one create event')
       if (input.type === 'm.room.server_acl' && aclDenies(input.content, context.serverName)) {
         throw badJson('This access control list would shut out this server itself')
+      }
+      if (input.type === 'm.room.canonical_alias' && input.stateKey === '') {
+        const room = await context.loader.load(input.roomId)
+        const current =
+          room === undefined ? undefined : await readStateEvent(context, room, input.type, input.stateKey)
+        await checkCanonicalAlias(aliases, input.roomId, input.content, current?.event.content)
       }
       return add(input.roomId, {
         type: input.type,
@@ -136,10 +168,6 @@ export function createSending(context: RoomsContext): Sending {
       const target = await context.events.byId(input.eventId)
       // A suspended user may still take back what they wrote.
       if (target?.event.sender !== requester.userId) refuseSuspended(requester)
-      if (target !== undefined) {
-        if (target.event.roomId !== input.roomId) throw notFound('Unknown event in this room')
-        if (target.event.type === 'm.room.create') throw forbidden('The create event cannot be redacted')
-      }
       const clientTxn = transaction(requester, `redact/${input.roomId}/${input.eventId}`, input.txnId)
       const content = { ...input.extra, ...(input.reason === undefined ? {} : { reason: input.reason }) }
       return once(clientTxn, () =>

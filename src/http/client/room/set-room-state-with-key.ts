@@ -16,12 +16,12 @@ export const setRoomStateWithKey = route({
   query: Type.Object({ ts: Type.Optional(Type.Integer({ minimum: 0 })) }),
   body: 'object',
   numbers: 'exact',
-  handler: ({ requester, params, query, body }, { sending }) =>
-    sending.state(requester, {
-      roomId: params['roomId']!,
-      type: params['eventType']!,
-      stateKey: params['stateKey'] ?? '',
-      content: body,
-      ts: query.ts,
-    }),
+  handler({ requester, params, query, body }, { sending, memberships }) {
+    const roomId = params['roomId']!
+    const type = params['eventType']!
+    const stateKey = params['stateKey'] ?? ''
+    if (type === 'm.room.member')
+      return memberships.put(requester, { roomId, userId: stateKey, content: body })
+    return sending.state(requester, { roomId, type, stateKey, content: body, ts: query.ts })
+  },
 })
