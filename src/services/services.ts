@@ -27,7 +27,7 @@ import type { InviteServing } from './replication/serve-invite.js'
 import type { MembershipServing } from './replication/serve-membership.js'
 import type { FederationReads } from './replication/serve-reads.js'
 
-/** Everything that an endpoint may call. Built in `server.ts`, in this order. */
+/** Everything that an endpoint may call. Built in `composition/services.ts`. */
 export interface Services {
   readonly nodeInfo: NodeInfo
   readonly media: Media
