@@ -232,7 +232,7 @@ export async function addNode(network: Network, name: string, options: NodeOptio
   const reads = createFederationReads(context)
   const creation = createRoomCreation({
     context,
-    memberships: { invite: () => Promise.resolve() } as never,
+    memberships: { checkInvitees: () => Promise.resolve(), invite: () => Promise.resolve() } as never,
     memberProfile: () => Promise.resolve({}),
   })
   const add = async (roomId: string, draft: Draft): Promise<string> => {
