@@ -207,6 +207,18 @@ describe('faults', () => {
   })
 })
 
+describe('notes', () => {
+  it.each([
+    ['presence: { enabled: true }', 'presence.enabled does nothing'],
+    ['appservices: [bridge.yaml]', 'appservices does nothing'],
+    ['registration: { enabled: true }', 'no way yet to make one'],
+  ])('tell of what has no effect yet: %s', (setting, words) => {
+    const publicBaseurl = 'public_baseurl: https://matrix.ministry.example\n'
+    expect(parse(NAME + publicBaseurl).warnings).toEqual([])
+    expect(parse(NAME + publicBaseurl + setting).warnings).toEqual([expect.stringContaining(words)])
+  })
+})
+
 describe('a secret', () => {
   const turn = 'turn: { uris: ["turn:t.example"] }\n'
 

@@ -83,5 +83,14 @@ export function warnings(config: Config): string[] {
   if (config.media.legacy_unauthenticated === 'on') {
     out.push('files can be fetched without a log-in (media.legacy_unauthenticated is `on`)')
   }
+  if (config.registration.enabled && config.registration.flow === 'token') {
+    out.push(
+      'registration asks for a token, and there is no way yet to make one (registration.flow is `token`)',
+    )
+  }
+  if (config.presence.enabled) out.push('presence is not there yet (presence.enabled does nothing)')
+  if (config.appservices.length > 0) {
+    out.push('application services are not there yet (appservices does nothing)')
+  }
   return out
 }
