@@ -106,7 +106,12 @@ export function createUnread(deps: {
   return {
     async rises(room, event) {
       const { local } = room.roster
-      if (local.size === 0 || (local.size === 1 && local.has(event.sender))) return []
+      const answers = event.stateKey === undefined && local.has(event.sender)
+      if (local.size === 0) return []
+      if (local.size === 1 && local.has(event.sender)) {
+        if (!answers) return []
+        return [{ thread: await threadOf(event, findIn(room)), users: [event.sender], effect: 'read' }]
+      }
       const subject = subjectOf(event, await factsOf(room))
       const mentions = ownValue(event.content, 'm.mentions')
       const mentioned =
@@ -130,7 +135,6 @@ export function createUnread(deps: {
         if (outcome.highlight) highlighted.push(userId)
         else if (outcome.notify) notified.push(userId)
       }
-      const answers = event.stateKey === undefined && local.has(event.sender)
       if (notified.length === 0 && highlighted.length === 0 && !answers) return []
       const thread = await threadOf(event, findIn(room))
       return [

@@ -13,7 +13,7 @@ import type { StoredEvent } from '../rooms/stored-event.js'
 import { strippedStateFor } from '../rooms/stripped-state.js'
 import type { RoomSnapshot } from '../rooms/working-room.js'
 import type { ClientViews } from '../timeline/client-view.js'
-import { syncToken } from '../timeline/tokens.js'
+import { syncToken, topologicalToken } from '../timeline/tokens.js'
 import type { Typing } from '../typing/typing.js'
 import { accountDataEvent } from './account-data-event.js'
 import type { Frame } from './frame.js'
@@ -259,11 +259,15 @@ export function createRoomsPart(deps: {
     const isShown = own !== undefined && filter.timeline.admits(own.event) && !filter.timeline.nothing
     const format = { omitRoomId: true, format: filter.format }
     const events = isShown ? await views.view([own], viewer, format) : []
+    const isPlaced = own?.ord !== undefined
     return {
       timeline: {
         events: filter.shape === undefined ? events : events.map(filter.shape),
-        limited: false,
-        prev_batch: syncToken({ pos: row.pos, ephemeral: 0, toDevice: 0 }),
+        // There may be more before it than they were shown.
+        limited: isPlaced,
+        prev_batch: isPlaced
+          ? topologicalToken({ depth: own.event.depth, ord: own.ord! })
+          : syncToken({ pos: row.pos, ephemeral: 0, toDevice: 0 }),
       },
       [input.stateAfter === 'no' ? 'state' : input.stateAfter]: { events: [] },
     }
