@@ -73,4 +73,5 @@ export async function seesPicture(page, { width, height }) {
       ),
     [width, height],
   )
+  await page.locator('[data-message-id] img').last().scrollIntoViewIfNeeded()
 }
