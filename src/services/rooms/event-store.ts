@@ -1,5 +1,6 @@
 import { MatrixError } from '../../core/errors.js'
 import { createLru } from '../../platform/lru.js'
+import { createPace } from '../../platform/pace.js'
 import { roomVersion } from '../../core/room-version/versions.js'
 import type { RoomVersionRules } from '../../core/room-version/rules.js'
 import { eventsByIds, eventsByNids, type EventRow } from '../../storage/tables/events.js'
@@ -30,6 +31,8 @@ export interface RoomMeta {
   readonly rules: RoomVersionRules
 }
 
+/** Events asked of the store at once: a state may have tens of thousands, and others wait meanwhile. */
+const BATCH = 250
 const CACHED_EVENTS = 20_000
 const CACHED_ROOMS = 10_000
 
@@ -93,10 +96,12 @@ export function createEventStore(store: Store): EventStore {
       if (cached === undefined) missing.push(nid)
       else found.set(nid, cached)
     }
-    if (missing.length > 0) {
+    const pace = createPace()
+    for (let from = 0; from < missing.length; from += BATCH) {
       const began = epoch
-      const rows = await store.read('events.byNids', () => eventsByNids(missing))
+      const rows = await store.read('events.byNids', () => eventsByNids(missing.slice(from, from + BATCH)))
       for (const event of await revive(rows, began)) found.set(event.nid, event)
+      await pace()
     }
     return found
   }
@@ -110,10 +115,12 @@ export function createEventStore(store: Store): EventStore {
       if (cached === undefined) missing.push(id)
       else found.set(id, cached)
     }
-    if (missing.length > 0) {
+    const pace = createPace()
+    for (let from = 0; from < missing.length; from += BATCH) {
       const began = epoch
-      const rows = await store.read('events.byIds', () => eventsByIds(missing))
+      const rows = await store.read('events.byIds', () => eventsByIds(missing.slice(from, from + BATCH)))
       for (const event of await revive(rows, began)) found.set(event.event.id, event)
+      await pace()
     }
     return found
   }

@@ -3,6 +3,7 @@ import { diff, readAll, readKeys, type StateDiff } from '../../core/state-trie/r
 import { update, type StateChanges, type Updated } from '../../core/state-trie/update.js'
 import type { NewNode, Walk } from '../../core/state-trie/walk.js'
 import { createLru } from '../../platform/lru.js'
+import { createPace } from '../../platform/pace.js'
 import { stateKeysByNids, stateKeysOf, stateNodes, type StateKeyRow } from '../../storage/tables/state.js'
 import type { Store } from '../../storage/tx.js'
 import type { Nids } from './nids.js'
@@ -59,7 +60,7 @@ export const mapKey = (key: StateKey): string => `${key.type}\u0000${key.stateKe
 const CACHED_NODES = 100_000
 const CACHED_KEYS = 100_000
 /** Nodes asked of the store in one query. */
-const BATCH = 500
+const BATCH = 200
 
 export function createStateStore(deps: { store: Store; nids: Nids }): StateStore {
   const { store } = deps
@@ -77,6 +78,7 @@ export function createStateStore(deps: { store: Store; nids: Nids }): StateStore
 
   async function fetch(roomNid: number, names: readonly NodeName[]): Promise<Map<NodeName, TrieNode>> {
     const found = new Map<NodeName, TrieNode>()
+    const pace = createPace()
     for (let i = 0; i < names.length; i += BATCH) {
       const rows = await store.read('state.nodes', () => stateNodes(roomNid, names.slice(i, i + BATCH)))
       for (const row of rows) {
@@ -84,6 +86,7 @@ export function createStateStore(deps: { store: Store; nids: Nids }): StateStore
         nodes.set(row.hash, node)
         found.set(row.hash, node)
       }
+      await pace()
     }
     return found
   }

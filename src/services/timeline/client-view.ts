@@ -1,6 +1,7 @@
 import { clientEvent, federationFormatEvent } from '../../core/event/client-view.js'
 import type { Json, JsonObject } from '../../core/json/value.js'
 import type { Clock } from '../../platform/clock.js'
+import { createPace } from '../../platform/pace.js'
 import type { EventStore } from '../rooms/event-store.js'
 import type { StoredEvent } from '../rooms/stored-event.js'
 import type { Reader } from './visibility.js'
@@ -34,7 +35,9 @@ export function createClientViews(deps: { readonly events: EventStore; readonly 
       const others = named.length === 0 ? new Map<number, StoredEvent>() : await deps.events.byNids(named)
       const now = deps.clock.now()
       const views: JsonObject[] = []
+      const pace = createPace()
       for (const item of events) {
+        await pace()
         const unsigned: Record<string, Json> = { age: Math.max(0, now - item.event.originServerTs) }
         const replaced = item.replaces === undefined ? undefined : others.get(item.replaces)
         if (replaced !== undefined) {

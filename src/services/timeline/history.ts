@@ -3,6 +3,7 @@ import { MatrixError, forbidden, notFound } from '../../core/errors.js'
 import type { Json, JsonObject } from '../../core/json/value.js'
 import { readVisibility } from '../../core/history-visibility.js'
 import { eventsAfter, eventsBefore, liveEvents } from '../../storage/tables/events.js'
+import { createPace } from '../../platform/pace.js'
 import { membershipOf, type MembershipRow } from '../../storage/tables/memberships.js'
 import { all } from '../../storage/tx.js'
 import { notInRoom, readState, readStateEvent, readWholeState, type RoomsContext } from '../rooms/context.js'
@@ -125,6 +126,7 @@ export function createHistory(deps: HistoryDeps): History {
     to?: TopologicalToken,
   ): Promise<Page> {
     const events: StoredEvent[] = []
+    const pace = createPace()
     let place = from
     for (let scanned = 0; scanned < MAX_SCANNED;) {
       const size = Math.min(MAX_PAGE, Math.max(limit, 20))
@@ -135,6 +137,8 @@ export function createHistory(deps: HistoryDeps): History {
       )
       scanned += rows.length
       for (const event of await context.events.revive(rows)) {
+        // Each look at another state may read and decode several of its nodes.
+        await pace()
         if (to !== undefined && isPast(event, to, dir)) return { events, next: undefined }
         if (dir === 'f' && end !== undefined && isPast(event, end, dir)) return { events, next: undefined }
         place = dir === 'b' ? before(event) : after(event)
