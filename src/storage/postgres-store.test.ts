@@ -96,7 +96,11 @@ whenRunning('several processes on one PostgreSQL', () => {
 
   it('take turns, so that bodies that lock rows in different orders do not deadlock', async () => {
     const retried: unknown[] = []
-    const logger = { warn: (fields: object) => void retried.push(fields), error: () => undefined }
+    // A busy machine is slow, which is told too and is no fault here.
+    const warn = (_fields: object, message: string): void => {
+      if (!message.includes('slow')) retried.push(message)
+    }
+    const logger = { warn, error: () => undefined }
     const [a, b] = [await open({ logger }), await open({ logger })]
     await a.write('w', () => many('INSERT INTO things (name, amount) VALUES (?, ?)', [['x', 0], ['y', 0]])) // prettier-ignore
     await Promise.all([a.write('w', both('x', 'y')), b.write('w', both('y', 'x'))])
