@@ -41,6 +41,8 @@ describe('authEventKeys', () => {
       expect(select(rules, 'm.room.member', { membership }, USER)).toEqual(inVersion(rules, 'join_rules|'))
     }
     expect(select(rules, 'm.room.member', { membership: 'leave' })).toEqual(inVersion(rules))
+    // An empty state key is a user's like any other, though other events of the selection have it too.
+    expect(select(rules, 'm.room.member', { membership: 'leave' }, '')).toEqual(inVersion(rules, 'member|'))
   })
 
   it.each(ALL_VERSIONS)('selects the authorising user of a join since version 8 (here $id)', (rules) => {
@@ -123,6 +125,8 @@ describe.each(ALL_VERSIONS)('checkAuthEvents in version $id', (rules) => {
     expect(check([...good.filter((id) => id !== '$levels:a.example'), '$message'], [message])).toBe(
       'auth_events.surplus',
     )
+    // Beside the state event of its type it is a second one for the key: no state key is taken for the empty one.
+    expect(check([...good, '$message'], [message])).toBe('auth_events.duplicate')
   })
   it('refuses events that were rejected', () => {
     expect(check(good, [], ['$levels:a.example'])).toBe('auth_events.rejected')

@@ -115,6 +115,7 @@ describe('create events', () => {
     if (version <= 11) {
       expect(check({ roomId: '!room:b.example' })).toBe('create.room_id')
       expect(check({ roomId: '!room' })).toBe('create.room_id')
+      expect(check({ sender: 'nobody' })).toBe('create.room_id')
       expect(check({ pdu: { room_id: '!room:a.example' } })).toBe('ok')
     } else {
       expect(check({ pdu: { room_id: '!room:a.example' } })).toBe('create.room_id')
@@ -669,6 +670,12 @@ describe('redactions', () => {
     ['take the level of the room', redaction(MOD, '$x:b.example'), strict, old('redaction')],
     ['of nothing are refused in versions 1 and 2', redaction(USER), {}, old('redaction')],
     ['of what is no event are refused in versions 1 and 2', redaction(USER, 'x'), {}, old('redaction')],
+    [
+      'of nothing are refused in versions 1 and 2, also where the redaction’s own id names no server',
+      { ...redaction(USER), id: '$redaction' },
+      {},
+      old('redaction'),
+    ],
     [
       'take the level of events first',
       redaction(USER, '$x:a.example'),

@@ -44,6 +44,9 @@ describe('powerLevels', () => {
     expect(powerLevelsOf(undefined, levels(rulesOf(12), { users: { [USER]: 5 } })).user(USER)).toBe(5)
     expect(powerLevelsOf(undefined, levels(rulesOf(12), {})).user(CREATOR)).toBe(0)
   })
+  it('has no negative zero among floats that are cut off', () => {
+    expect(powerLevelsOf(undefined, levels(rulesOf(1), { users: { [USER]: -0.5 } })).user(USER)).toBe(0)
+  })
   it('reads additional_creators that are no list as nobody', () => {
     const odd = create(rulesOf(12), { additional_creators: USER })
     expect(powerLevelsOf(odd, undefined).user(USER)).toBe(0)

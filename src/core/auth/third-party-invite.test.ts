@@ -1,3 +1,4 @@
+import { createPublicKey, verify as verifyEd25519 } from 'node:crypto'
 import { describe, expect, it } from '@jest/globals'
 import nacl from 'tweetnacl'
 import { canonicalJson } from '../json/canonical.js'
@@ -13,7 +14,8 @@ const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base6
 const verify = (key: string, message: Uint8Array, signature: string): boolean => {
   const [k, s] = [Buffer.from(key, 'base64'), Buffer.from(signature, 'base64')]
   if (k.length !== 32 || s.length !== 64) return false
-  return nacl.sign.detached.verify(Uint8Array.from(message), Uint8Array.from(s), Uint8Array.from(k))
+  const jwk = { kty: 'OKP', crv: 'Ed25519', x: k.toString('base64url') }
+  return verifyEd25519(null, message, createPublicKey({ key: jwk, format: 'jwk' }), s)
 }
 const sign = (body: JsonObject, secret = keys.secretKey): string =>
   base64(nacl.sign.detached(Uint8Array.from(Buffer.from(canonicalJson(body))), secret))
@@ -97,6 +99,11 @@ describe('an invite by third-party identifier', () => {
     [
       'with signatures of a server of a wrong form',
       { invite: { signed: { ...body, signatures: { x: 'y' } } } },
+      'signature',
+    ],
+    [
+      'with nothing where the signatures of a server should be',
+      { invite: { signed: { ...body, signatures: { x: null } } } },
       'signature',
     ],
     [
