@@ -47,6 +47,8 @@ const PRESETS: Readonly<Record<Preset, PresetState>> = {
 }
 
 const MAX_INVITES = 500
+/** All of a new room's events are judged and written in one go. */
+const MAX_INITIAL_STATE = 500
 const INVITES_AT_ONCE = 10
 
 /** Who besides the creator gets the creator's power. */
@@ -191,6 +193,8 @@ export function createRoomCreation(deps: CreateRoomDeps): RoomCreation {
     const invites = [...new Set(input.invite ?? [])].filter((userId) => userId !== creator)
     if (invites.length > MAX_INVITES)
       throw invalidParam(`At most ${MAX_INVITES} users can be invited at once`)
+    if ((input.initial_state?.length ?? 0) > MAX_INITIAL_STATE)
+      throw invalidParam(`At most ${MAX_INITIAL_STATE} events can be in initial_state`)
     await deps.memberships.checkInvitees(requester, invites)
     if ((input.invite_3pid ?? []).length > 0) {
       throw new MatrixError('M_THREEPID_DENIED', 'This server does not invite by address')

@@ -17,8 +17,12 @@ import { readerOf, type Reader } from './visibility.js'
 
 const HISTORY = { type: 'm.room.history_visibility', stateKey: '' }
 const MAX_PAGE = 1000
+/** Below every event: backfill goes down from 0, one at a time. */
+const LOWEST_ORD = -(2 ** 52)
 /** Rows read for one page at the most, however many of them the reader may not see. */
 const MAX_SCANNED = 5000
+/** After every event, those of the greatest depth there is included: another server may send one. */
+const NEWEST: TopologicalToken = { depth: Number.MAX_SAFE_INTEGER, ord: 999_999_999_999_999 }
 
 export interface MessagesInput {
   readonly roomId: string
@@ -96,15 +100,13 @@ export function createHistory(deps: HistoryDeps): History {
     dir: 'f' | 'b',
   ): Promise<TopologicalToken> {
     if (token === undefined) {
-      return dir === 'b'
-        ? { depth: Number.MAX_SAFE_INTEGER, ord: 0 }
-        : { depth: 0, ord: Number.MIN_SAFE_INTEGER }
+      return dir === 'b' ? NEWEST : { depth: 0, ord: LOWEST_ORD }
     }
     const parsed = parsePagingToken(token)
     if ('depth' in parsed) return parsed
     const [last] = await context.store.read('timeline.place', () => liveEvents(room.nid, 0, parsed.pos, 1))
     return last === undefined
-      ? { depth: 0, ord: Number.MIN_SAFE_INTEGER }
+      ? { depth: 0, ord: LOWEST_ORD }
       : { depth: last.depth, ord: (last.ord ?? 0) + 1 }
   }
 
@@ -267,7 +269,7 @@ export function createHistory(deps: HistoryDeps): History {
         )
         const [event] = await context.events.revive(rows)
         const newest = await context.store.read('timeline.newest', () =>
-          eventsBefore(entry.room.nid, Number.MAX_SAFE_INTEGER, 0, 1),
+          eventsBefore(entry.room.nid, NEWEST.depth, NEWEST.ord, 1),
         )
         // At the newest event the current state says more than the state after that event alone.
         const isNewest = newest[0]?.nid === event?.nid
