@@ -164,6 +164,20 @@ describe('account data', () => {
     expect(server.notified).toEqual([])
   })
 
+  it('of one account is bounded in sum, since /sync carries all of it; what is there can still be made smaller', async () => {
+    const big = { x: 'x'.repeat(200_000) }
+    let answer = await asAlice('PUT', `${global}/big0`, big)
+    let entries = 0
+    for (; answer.status === 200 && entries < 100; entries++)
+      answer = await asAlice('PUT', `${global}/big${entries + 1}`, big)
+    expect(answer).toMatchObject({ status: 403, body: { errcode: 'M_RESOURCE_LIMIT_EXCEEDED' } })
+    expect(entries).toBeGreaterThan(70)
+    expect((await asAlice('PUT', `${global}/big0`, big)).status).toBe(200)
+    expect((await asAlice('PUT', `${global}/small`, { x: 1 })).status).toBe(200)
+    expect((await asAlice('PUT', `${global}/big0`, {})).status).toBe(200)
+    expect((await asAlice('PUT', `${global}/big99`, big)).status).toBe(200)
+  })
+
   it('of another user cannot be read', async () => {
     const answer = await request('GET', `${global}/m.direct`, { token: bob.access_token })
     expect(answer.body.errcode).toBe('M_FORBIDDEN')

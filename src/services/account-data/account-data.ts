@@ -25,6 +25,10 @@ export interface AccountData {
 const MANAGED: ReadonlySet<string> = new Set(['m.fully_read', 'm.push_rules'])
 const MAX_CONTENT_BYTES = 256 * 1024
 const MAX_ENTRIES = 20_000
+/** Of one account: an initial /sync carries all of it in one answer. */
+const MAX_TOTAL_BYTES = 16 * 1024 * 1024
+/** Smaller entries are bounded by their number; what the large ones add up to is asked only where one is written. */
+const LARGE_BYTES = 2 * 1024
 const MAX_NAME_BYTES = 255
 
 function checkName(what: string, name: string): void {
@@ -65,6 +69,12 @@ export function createAccountData(deps: {
     if ((yield* rows.accountData(userId, roomId, type)) === undefined) {
       if ((yield* rows.countAccountData(userId)) >= MAX_ENTRIES)
         throw new MatrixError('M_RESOURCE_LIMIT_EXCEEDED', 'The account has too many entries of account data')
+    }
+    const size = Buffer.byteLength(text)
+    if (size > LARGE_BYTES) {
+      const others = yield* rows.accountDataBytesBeside(userId, roomId, type)
+      if (others + size > MAX_TOTAL_BYTES)
+        throw new MatrixError('M_RESOURCE_LIMIT_EXCEEDED', 'The account has too much account data')
     }
     const pos = yield* allocatePosition()
     yield* rows.putAccountData(userId, roomId, type, text, pos)

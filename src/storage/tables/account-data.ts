@@ -44,6 +44,18 @@ export function* countAccountData(userId: string): Tx<number> {
   return row!.n
 }
 
+/** The size of everything but one entry. */
+export function* accountDataBytesBeside(userId: string, roomId: string, type: string): Tx<number> {
+  const row = yield* one<{ n: number | null }>(
+    `SELECT SUM(octet_length(content)) AS n FROM account_data
+     WHERE user_id = ? AND NOT (room_id = ? AND type = ?)`,
+    userId,
+    roomId,
+    type,
+  )
+  return row?.n ?? 0
+}
+
 /** What changed in (from, to], global and of all rooms, by position. With `from` 0: everything. */
 export function* accountDataBetween(userId: string, from: number, to: number): Tx<readonly AccountDataRow[]> {
   return yield* all<AccountDataRow>(
