@@ -24,21 +24,20 @@ export async function readBody(
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)
 }
 
-/** Replaces exact numbers by doubles, for routes whose JSON is never hashed. */
+/**
+ * Replaces exact numbers by doubles, for routes whose JSON is never hashed. In place: a copy of a body with many keys
+ * would cost as much as reading it.
+ */
 export function plain(value: Json): Json {
   if (value instanceof RawNumber) return Number(value.text)
-  if (Array.isArray(value)) return value.map(plain)
-  if (typeof value === 'object' && value !== null) {
-    const out: Record<string, Json> = {}
-    for (const [key, item] of Object.entries(value)) {
-      Object.defineProperty(out, key, {
-        value: plain(item),
-        enumerable: true,
-        writable: true,
-        configurable: true,
-      })
-    }
-    return out
+  if (typeof value !== 'object' || value === null) return value
+  const container = value as Record<string, Json>
+  for (const key of Object.keys(container)) {
+    const item = container[key]!
+    if (typeof item !== 'object' || item === null) continue
+    // An own `__proto__`, too, is assigned as any other key: it is there already.
+    if (item instanceof RawNumber) container[key] = Number(item.text)
+    else plain(item)
   }
   return value
 }

@@ -10,6 +10,8 @@ export const sendMessage = route({
   rateLimit: 'message',
   query: Type.Object({ ts: Type.Optional(Type.Integer({ minimum: 0 })) }),
   body: 'object',
+  // An event has at most 64 KiB; escapes may make its JSON longer.
+  maxBody: 256 * 1024,
   numbers: 'exact',
   handler: ({ requester, params, query, body }, { sending }) =>
     sending.message(requester, {
