@@ -18,7 +18,7 @@ export interface TopologicalToken {
 }
 
 const SYNC = /^s1_(\d{1,15})_(\d{1,15})_(\d{1,15})$/
-const TOPOLOGICAL = /^t1_(\d{1,16})_(-?\d{1,15})$/
+const TOPOLOGICAL = /^t1_(\d{1,16})_(-?\d{1,16})$/
 
 export const syncToken = (token: SyncToken): string => `s1_${token.pos}_${token.ephemeral}_${token.toDevice}`
 export const topologicalToken = (token: TopologicalToken): string => `t1_${token.depth}_${token.ord}`
@@ -33,6 +33,12 @@ export function parseSyncToken(text: string): SyncToken {
 /** A token for paging: either kind. Throws M_INVALID_PARAM. */
 export function parsePagingToken(text: string): TopologicalToken | { readonly pos: number } {
   const match = TOPOLOGICAL.exec(text)
-  if (match !== null) return { depth: Number(match[1]), ord: Number(match[2]) }
+  if (match !== null) {
+    const place = { depth: Number(match[1]), ord: Number(match[2]) }
+    // A page begins one before or after the place.
+    const isPlace = Number.isSafeInteger(place.depth) && Number.isSafeInteger(Math.abs(place.ord) + 1)
+    if (!isPlace) throw invalidParam('Not a token of this server')
+    return place
+  }
   return { pos: parseSyncToken(text).pos }
 }
