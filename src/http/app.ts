@@ -13,6 +13,7 @@ import { decodeJson, jsonObject, plain, readBody } from './body.js'
 import { clientAddress } from './client-address.js'
 import { dispatcher } from './dispatch.js'
 import { errorAnswer } from './error-body.js'
+import { isLarge, largeJson } from './large-json.js'
 import type { RateLimiter } from './rate-limit.js'
 import { isReply, type Call, type Reply, type Route } from './route.js'
 import { bodyValidator, queryValidator } from './validate.js'
@@ -109,7 +110,7 @@ async function requesterFor(
   return requester
 }
 
-function send(ctx: Context, answer: object | Reply): void {
+async function send(ctx: Context, answer: object | Reply): Promise<void> {
   const full = isReply(answer) ? answer : { body: answer }
   ctx.status = full.status ?? 200
   for (const [name, value] of Object.entries(full.headers ?? {})) ctx.set(name, value)
@@ -121,7 +122,7 @@ function send(ctx: Context, answer: object | Reply): void {
     ctx.body = body
   } else {
     ctx.type = 'application/json'
-    ctx.body = JSON.stringify(body)
+    ctx.body = isLarge(body) ? await largeJson(body) : JSON.stringify(body)
   }
 }
 
@@ -185,7 +186,7 @@ function pipeline(route: Route, deps: HttpDeps): Middleware {
         stream: ctx.req,
       },
     }
-    send(ctx, await route.handler(call as never, deps.services))
+    await send(ctx, await route.handler(call as never, deps.services))
   }
 }
 
