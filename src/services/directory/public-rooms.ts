@@ -1,6 +1,8 @@
+import { setImmediate } from 'node:timers/promises'
 import { forbidden, invalidParam, notFound } from '../../core/errors.js'
 import { powerLevelsOf } from '../../core/auth/power-levels.js'
 import type { Json, JsonObject } from '../../core/json/value.js'
+import { createLru } from '../../platform/lru.js'
 import { membershipOf } from '../../storage/tables/memberships.js'
 import { publishedRooms, roomById, setPublished } from '../../storage/tables/rooms.js'
 import type { Requester } from '../requester.js'
@@ -27,6 +29,9 @@ export interface PublicRooms {
 }
 
 const MAX_PAGE = 100
+/** Rooms whose entry is kept until their state or the number of their members changes. */
+const MAX_CACHED = 5_000
+const ROOMS_AT_ONCE = 50
 const STATE = [
   'm.room.create',
   'm.room.name',
@@ -75,6 +80,24 @@ export function createPublicRooms(deps: {
   fetchRemote(server: string, query: PublicRoomsQuery): Promise<JsonObject>
 }): PublicRooms {
   const { context } = deps
+  const entries = createLru<
+    number,
+    { readonly root: string; readonly joined: number; readonly entry: JsonObject }
+  >({
+    max: MAX_CACHED,
+  })
+
+  /** Undefined for a room that nobody here is in: what is known of it is old. */
+  async function entryOf(room: RoomSnapshot): Promise<JsonObject | undefined> {
+    const { local, servers } = await context.rosters.of(room.nid)
+    if (room.root === undefined || local.size === 0) return undefined
+    const joined = [...servers.values()].reduce((sum, users) => sum + users, local.size)
+    const known = entries.get(room.nid)
+    if (known?.root === room.root && known.joined === joined) return known.entry
+    const entry = await publicRoomEntry(context, room)
+    entries.set(room.nid, { root: room.root, joined, entry })
+    return entry
+  }
 
   const matches = (entry: JsonObject, query: PublicRoomsQuery): boolean => {
     const type = entry['room_type'] ?? null
@@ -98,19 +121,20 @@ export function createPublicRooms(deps: {
           : Number(/^p(\d{1,9})$/.exec(query.since)?.[1] ?? NaN)
       if (Number.isNaN(offset)) throw invalidParam('since is not a token of this list')
       const rows = await context.store.read('directory.published', publishedRooms)
-      const entries: JsonObject[] = []
-      for (const row of rows) {
+      const found: JsonObject[] = []
+      for (const [i, row] of rows.entries()) {
+        // Anybody may ask for a list of thousands: others get their turn between them.
+        if (i % ROOMS_AT_ONCE === ROOMS_AT_ONCE - 1) await setImmediate()
         const room = await context.loader.load(row.room_id)
-        if (room?.root === undefined) continue
-        const entry = await publicRoomEntry(context, room)
-        if (matches(entry, query)) entries.push(entry)
+        const entry = room === undefined ? undefined : await entryOf(room)
+        if (entry !== undefined && matches(entry, query)) found.push(entry)
       }
-      entries.sort((a, b) => Number(b['num_joined_members']) - Number(a['num_joined_members']))
-      const chunk = entries.slice(offset, offset + limit)
+      found.sort((a, b) => Number(b['num_joined_members']) - Number(a['num_joined_members']))
+      const chunk = found.slice(offset, offset + limit)
       return {
         chunk,
-        total_room_count_estimate: entries.length,
-        ...(offset + limit < entries.length ? { next_batch: `p${offset + limit}` } : {}),
+        total_room_count_estimate: found.length,
+        ...(offset + limit < found.length ? { next_batch: `p${offset + limit}` } : {}),
         ...(offset > 0 ? { prev_batch: `p${Math.max(0, offset - limit)}` } : {}),
       }
     },

@@ -20,8 +20,8 @@ export async function membershipAt(
   const next = await context.store.read('rooms.membershipAt', () =>
     nextStateDelta(row.room_nid, MEMBER, row.user_id, position),
   )
-  if (next?.prev_nid == null) return undefined
-  return membershipIn((await context.events.byNids([next.prev_nid])).get(next.prev_nid))
+  const then = next?.prev_nid ?? undefined
+  return then === undefined ? undefined : membershipIn((await context.events.byNids([then])).get(then))
 }
 
 /** A change of membership between joined and not. */

@@ -45,8 +45,8 @@ export async function readerOf(
     membership ?? (await context.store.read('timeline.membership', () => membershipOf(room.nid, userId)))
   const joinedNow = row?.membership === 'join'
   // Someone who left may see, under `shared`, what came before they left, whatever became of their membership since.
-  const departure =
-    joinedNow || row?.event_nid == null ? undefined : await lastDeparture(context, room.nid, userId)
+  const mayHaveLeft = !joinedNow && typeof row?.event_nid === 'number'
+  const departure = mayHaveLeft ? await lastDeparture(context, room.nid, userId) : undefined
   const joinedUntil = departure?.event
   const cache = new Map<string, Promise<{ visibility: HistoryVisibility; membership: string | undefined }>>()
 
