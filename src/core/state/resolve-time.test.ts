@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
+import { growth } from '../testing-growth.js'
 import type { StateMap } from './conflicted.js'
 import { ALICE, BOB, start, withAlice, type Story } from './testing-story.js'
 
@@ -20,20 +21,11 @@ describe('the time', () => {
   }
 
   it.each([1, 2, 12])('grows little faster than the conflict (version %i)', (version) => {
-    const small = sides(version, 300)
-    const large = sides(version, 1_200)
-    const milliseconds = { small: Infinity, large: Infinity }
-    // Interleaved, and the best of some: what else the machine does meanwhile falls on both.
-    for (let round = 0; round < 4; round++) {
-      for (const size of ['large', 'small'] as const) {
-        const { story, states } = size === 'large' ? large : small
-        const begun = performance.now()
-        const result = story.resolved(states)
-        milliseconds[size] = Math.min(milliseconds[size], performance.now() - begun)
-        expect(result.size).toBeGreaterThan(size === 'large' ? 1_200 : 300)
-      }
+    const resolution = (users: number) => {
+      const { story, states } = sides(version, users)
+      return (): void => expect(story.resolved(states).size).toBeGreaterThan(users)
     }
-    // Four times the events: 16 times as long would be quadratic.
-    expect(milliseconds.large / milliseconds.small).toBeLessThan(10)
+    // Eight times the conflict: quadratic would be 64 times as long.
+    expect(growth(resolution(150), resolution(1_200), 4)).toBeLessThan(30)
   })
 })
