@@ -1,12 +1,11 @@
-import { execFileSync } from 'node:child_process'
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { createRoom, register, v3, type User } from '../harness/client.js'
 import { startNode, type Node } from '../harness/node.js'
 import { fillWithEvents, makeBigRoom, memberName, type BigRoom } from './big-room.js'
+import { buildShim } from './disk-shim.js'
 import { pause } from './load.js'
 
 const MEMBERS = 10_000
@@ -45,14 +44,7 @@ async function longestBlock(): Promise<number> {
 
 beforeAll(async () => {
   shimFolder = realpathSync(mkdtempSync(join(tmpdir(), 'chancery-shim-')))
-  try {
-    const library = join(shimFolder, 'shim.so')
-    const source = fileURLToPath(new URL('../../src/storage/durability/shim.c', import.meta.url))
-    execFileSync('gcc', ['-shared', '-fPIC', '-O2', '-o', library, source, '-ldl', '-lpthread'])
-    shim = library
-  } catch {
-    console.warn('no gcc: the event loop is measured without a slow disk')
-  }
+  shim = buildShim(shimFolder)
   // The folder is known only when the node has started: the slow disk comes with the second start.
   const env: Record<string, string> = {}
   node = await startNode({ env })
