@@ -391,6 +391,19 @@ describe('an invite from another server', () => {
     expect(await invite(make(), { invite_room_state: [bare as never] })).toMatchObject({ status: 400 })
     const many = Array.from({ length: 101 }, () => stripped)
     expect(await invite(make(), { invite_room_state: many })).toMatchObject({ status: 400 })
+    const large = { ...stripped, content: { name: 'x'.repeat(50_000) } }
+    const heavy = [large, large, large]
+    expect(await invite(make(), { invite_room_state: heavy })).toMatchObject({ status: 400 })
+  })
+
+  it('is refused where the user has a hundred of that server that are unanswered', async () => {
+    const invited = (i: number) => invite(make({ roomId: `!room${i}:evil.example` }))
+    for (let i = 0; i < 100; i++) expect(await invited(i)).toMatchObject({ status: 200 })
+    expect(await invited(100)).toMatchObject({ status: 403, body: { errcode: 'M_FORBIDDEN' } })
+    expect(await a.membership('!room100:evil.example', ANA)).toBeUndefined()
+    expect(await invited(99)).toMatchObject({ status: 200 })
+    await a.memberships.leave(as(ANA), { roomId: '!room7:evil.example' })
+    expect(await invited(100)).toMatchObject({ status: 200 })
   })
 })
 

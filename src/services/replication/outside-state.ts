@@ -11,6 +11,8 @@ import type { PduIntake } from './pdu-intake.js'
 const MAX_EVENTS = 100
 /** Of the state key and type together with the content, as JSON; an event may have 64 KiB. */
 const MAX_BYTES = 65_536
+/** Of all of them together. Every initial /sync carries them, for each room that the user is invited to. */
+const MAX_TOTAL_BYTES = 128 * 1024
 
 export interface OutsideState {
   readonly list: Json | undefined
@@ -49,11 +51,17 @@ export async function readOutsideState(intake: PduIntake, input: OutsideState): 
   }
   const out = new Map<string, JsonObject>()
   let create = false
+  let total = 0
   for (const item of taken) {
     const event = verified.get(item)
     const stripped =
       event !== undefined ? strippedEvent(event) : whole.includes(item) ? undefined : readStripped(item)
     if (stripped === undefined) continue
+    total += JSON.stringify(stripped).length
+    if (total > MAX_TOTAL_BYTES) {
+      wrong('too much')
+      break
+    }
     const { type, state_key: stateKey } = stripped as { type: string; state_key: string }
     if (type === 'm.room.create' && stateKey === '') {
       create = true

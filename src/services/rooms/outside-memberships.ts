@@ -1,15 +1,19 @@
+import { forbidden } from '../../core/errors.js'
 import { serverNameOf } from '../../core/ids/server-name-of.js'
 import { isObject, type Json, type JsonObject } from '../../core/json/value.js'
 import type { RoomVersionRules } from '../../core/room-version/rules.js'
 import { allocatePosition } from '../../storage/tables/positions.js'
 import { membershipOf, upsertMemberships, type MembershipRow } from '../../storage/tables/memberships.js'
 import { insertRoom, roomById } from '../../storage/tables/rooms.js'
-import { run, type Store } from '../../storage/tx.js'
+import { all, run, type Store, type Tx } from '../../storage/tx.js'
 import type { Nids } from './nids.js'
 
 /** Memberships in rooms whose state this server does not have: invites and knocks that came from, or went to, others. */
 export interface OutsideMemberships {
-  /** Records an invite or knock with the stripped state that clients are shown. Gives the room's nid. */
+  /**
+   * Records an invite or knock with the stripped state that clients are shown. Gives the room's nid. Throws M_FORBIDDEN for an
+   * invite where too many of the user's are unanswered.
+   */
   put(row: {
     readonly roomId: string
     readonly rules: RoomVersionRules
@@ -22,6 +26,24 @@ export interface OutsideMemberships {
   forget(roomNid: number, userId: string): Promise<void>
   /** Who can be asked about the room: the inviter's server first, then servers named in the stripped state. */
   serversFor(row: MembershipRow): string[]
+}
+
+/** Unanswered invites of one user that came from outside, and those from one server, which must not use up all. */
+const MAX_INVITES = 300
+const MAX_INVITES_OF_SERVER = 100
+
+/** Nobody asks the invited user, and every initial /sync of theirs carries all invites. */
+function* refuseTooManyInvites(userId: string, roomNid: number, sender: string): Tx<void> {
+  const pending = yield* all<{ room_nid: number; sender: string }>(
+    `SELECT room_nid, sender FROM memberships
+     WHERE user_id = ? AND membership = 'invite' AND event_nid IS NULL LIMIT ${MAX_INVITES}`,
+    userId,
+  )
+  if (pending.some((row) => row.room_nid === roomNid)) return
+  const server = serverNameOf(sender)
+  const same = pending.filter((row) => serverNameOf(row.sender) === server)
+  if (pending.length >= MAX_INVITES || same.length >= MAX_INVITES_OF_SERVER)
+    throw forbidden('The user has too many unanswered invites')
 }
 
 export function createOutsideMemberships(deps: {
@@ -46,6 +68,7 @@ export function createOutsideMemberships(deps: {
           published: 0,
         })
         const room = (yield* roomById(row.roomId))!
+        if (row.membership === 'invite') yield* refuseTooManyInvites(row.userId, room.nid, row.sender)
         yield* upsertMemberships([
           {
             room_nid: room.nid,
