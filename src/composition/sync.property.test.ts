@@ -203,6 +203,15 @@ describe('a client that follows a room by incremental syncs', () => {
             (membership === 'invite' && visibility.includes('invited'))
           )
         }
+        // Nor of the state that came after it.
+        const joinedAt = (event: ClientEvent): boolean => event.content['membership'] === 'join'
+        const departure = own.findLast(
+          (event, i) => !joinedAt(event) && own[i - 1] !== undefined && joinedAt(own[i - 1]!),
+        )
+        const late = all
+          .slice(departure === undefined ? 0 : all.indexOf(departure) + 1)
+          .filter((event) => !own.includes(event) && [...known.state.values()].includes(event.event_id))
+        expect([userId, late.map((event) => [event.type, event.event_id])]).toEqual([userId, []])
         const illegible = all.filter((event) => known.timeline.includes(event.event_id) && !isLegible(event))
         expect([userId, illegible.map((event) => [event.type, event.event_id])]).toEqual([userId, []])
       }
