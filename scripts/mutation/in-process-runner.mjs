@@ -84,6 +84,8 @@ function createRunner(options) {
   let files = []
   let pristine
   let reloads = 0
+  // How long each test took last. Short ones run first, since one that fails ends the run.
+  const durations = new Map()
 
   return {
     capabilities: () => ({ reloadEnvironment: true }),
@@ -117,7 +119,11 @@ function createRunner(options) {
           tests = await load(folder, files)
         }
         const chosen = testFilter === undefined ? [...tests.values()] : testFilter.map((id) => tests.get(id))
-        const results = await run(chosen.filter(Boolean), context, !disableBail)
+        const quickFirst = chosen
+          .filter(Boolean)
+          .sort((a, b) => (durations.get(a.id) ?? 0) - (durations.get(b.id) ?? 0))
+        const results = await run(quickFirst, context, !disableBail)
+        for (const { id, timeSpentMs } of results) durations.set(id, timeSpentMs)
         return toMutantRunResult(
           determineHitLimitReached(context.hitCount, hitLimit) ?? {
             status: DryRunStatus.Complete,

@@ -105,6 +105,16 @@ describe.each(versions(2))('state resolution since version 2 (here $id)', (rules
     expect(story.resolve(first, second)).toMatchObject({ topic: 'new', power_levels: 'raised' })
   })
 
+  it('replays what only one side built on, though it is in no state today', () => {
+    const { story, room } = start(rules.id)
+    const raised = story.levels(room, 'raised', withAlice(rules, { [BOB]: 50, [EVE]: 50 }))
+    const byEve = story.levels(raised, 'byEve', withAlice(rules, { [BOB]: 50, [EVE]: 50, [ZARA]: 50 }), {
+      sender: EVE,
+    })
+    // Eve had the power from levels that neither side has any more.
+    expect(story.resolve(byEve, room)).toMatchObject({ power_levels: 'byEve' })
+  })
+
   it('never uses rejected events, neither as state nor to allow others', () => {
     const { story, room } = start(rules.id)
     const forged = story.levels(room, 'forged', withAlice(rules, { [EVE]: 100, [BOB]: 50 }), { sender: EVE })
@@ -196,6 +206,30 @@ describe('version 1', () => {
     const q = story.add(room, 'q', 'x', '', { depth: 50 })
     expect(story.resolve(p, q)).toMatchObject({ x: 'q' })
     expect(story.resolve(q, p)).toMatchObject({ x: 'q' })
+  })
+  it('takes an event of any other kind although an older one is refused', () => {
+    const { story, room } = start(1)
+    const a = story.add(room, 'a', 'x', '', { depth: 19 })
+    const b = story.add(room, 'b', 'x', '', { depth: 20, sender: EVE })
+    const c = story.add(room, 'c', 'x', '', { depth: 21 })
+    expect(story.resolve(a, b, c)).toMatchObject({ x: 'c' })
+  })
+  it('compares the SHA-1 of ids byte by byte, not as text', () => {
+    const { story, room } = start(1)
+    // The hashes begin 7ab991cd and 7ae9bf32: they differ in bytes that are no text.
+    const a = story.add(room, 'e0', 'x', '', { depth: 50 })
+    const b = story.add(room, 'e157', 'x', '', { depth: 50 })
+    expect(story.resolve(a, b)).toMatchObject({ x: 'e0' })
+  })
+  it('takes the only event known for a key at once, so that the levels can build on it', () => {
+    const { story, room } = start(1)
+    const key = stateKey('m.room.member', BOB)
+    const left = story.levels(room, 'l1', { [ALICE]: 100, [BOB]: 50 }, { depth: 20 })
+    const right = story.levels(room, 'l2', { [ALICE]: 100, [BOB]: 50, [EVE]: 10 }, { depth: 30, sender: BOB })
+    expect(story.resolve(new Map([...left, [key, '$unknown']]), right)).toMatchObject({
+      'member|bob': 'bob',
+      power_levels: 'l2',
+    })
   })
   it('keeps the oldest of other events where none is allowed', () => {
     const { story, room } = start(1)
@@ -309,6 +343,20 @@ describe('the reverse topological power ordering', () => {
     story.levels(high, 'a', {}, { ts: 9 })
     expect(story.sorted('a', 'b')).toEqual(['a', 'b'])
   })
+  it('reads the sender’s level from the power levels among the auth events, whatever else is there', () => {
+    const { story, room } = start(11)
+    const all = story.levels(room, 'base', { [ALICE]: 100, [BOB]: 50, [EVE]: 10 })
+    story.levels(all, 'byEve', {}, { sender: EVE, ts: 1 })
+    for (const auth of [
+      ['create', 'base', 'bob'],
+      ['create', 'base', 'bob', 'rules'],
+      ['rules', 'bob', 'base', 'create'],
+      ['nowhere', 'create', 'base', 'bob'],
+    ]) {
+      story.levels(all, 'byBob', {}, { sender: BOB, ts: 10, auth })
+      expect(story.sorted('byBob', 'byEve')).toEqual(['byBob', 'byEve'])
+    }
+  })
   it('gives nobody a level where the auth events are missing', () => {
     const { story, room } = start(11)
     story.levels(room, 'orphan', {}, { auth: [], ts: 1 })
@@ -349,7 +397,8 @@ describe('the mainline ordering', () => {
     const { story, room } = start(11)
     const next = story.levels(room, 'next', { [ALICE]: 100 })
     story.add(next, 'odd', 'm.room.power_levels', 'key', {})
-    story.add(room, 'early', 'x', 'early', { auth: ['create', 'odd', 'levels'], ts: 9 })
+    // An auth event that is not at hand is passed over.
+    story.add(room, 'early', 'x', 'early', { auth: ['create', 'nowhere', 'odd', 'levels'], ts: 9 })
     story.add(next, 'late', 'x', 'late', { ts: 1 })
     const get = (id: string): RoomEvent | undefined => story.events.get(id)
     const order = mainlineSort([get('$late')!, get('$early')!], get('$next'), get)
@@ -436,7 +485,14 @@ describe('resolve', () => {
     // Even where the difference holds undisputed events, they are not part of the answer.
     const result = resolve({ ...context, conflicted, authDifference: ['$levels', '$bob', '$nowhere'] })
     expect([...result]).toEqual([[key, '$topic2']])
-    expect(resolve({ ...context, conflicted: new Map(), authDifference: ['$levels'] }).size).toBe(0)
+    // Nor are messages, which have no key.
+    const message = testEvent(story.rules, { id: '$message', sender: ALICE, roomId: '!create' })
+    story.events.set(message.id, message)
+    expect([...resolve({ ...context, conflicted, authDifference: ['$message'] })]).toEqual([[key, '$topic2']])
+    // Without a conflict there is nothing to decide, whatever else is named.
+    for (const authDifference of [['$levels'], ['$topic1']]) {
+      expect(resolve({ ...context, conflicted: new Map(), authDifference }).size).toBe(0)
+    }
   })
 })
 

@@ -74,6 +74,14 @@ describe('authChain', () => {
     expect(sorted(authChain([], edges))).toBe('')
     expect(sorted(authChain(['x'], edges))).toBe('x')
   })
+  it('asks for the edges of what it reaches, once each, and of nothing else', () => {
+    const asked: string[] = []
+    authChain(['d'], (id) => {
+      asked.push(id)
+      return edges(id)
+    })
+    expect(asked.toSorted()).toEqual(['a', 'b', 'c', 'd'])
+  })
   it('ends where it is told to', () => {
     expect(sorted(authChain(['d'], edges, (id) => id === 'b'))).toBe('acd')
     expect(sorted(authChain(['d'], edges, (id) => id === 'd'))).toBe('')
