@@ -81,7 +81,7 @@ async function measure(node, settings, tables) {
       diskPerJoin: growth(beforeJoins, afterJoins, joined.result),
     }
   } finally {
-    client.close()
+    await client.close()
   }
 }
 

@@ -68,6 +68,6 @@ export async function measureFanOut(url, client, world, seconds) {
       loopMaxMs: node.loopMaxMs,
     }
   } finally {
-    polls.close()
+    await polls.close()
   }
 }
