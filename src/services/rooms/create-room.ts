@@ -179,6 +179,17 @@ export interface RoomCreation {
 
 export function createRoomCreation(deps: CreateRoomDeps): RoomCreation {
   const { context } = deps
+  let lastMoment = 0
+
+  /**
+   * Where a room's id is the hash of its create event, two rooms that one user makes in the same millisecond would be one. A clock
+   * that was set back for longer than a moment is followed.
+   */
+  function momentOfItsOwn(): number {
+    const now = context.clock.now()
+    lastMoment = now <= lastMoment && lastMoment - now < 1_000 ? lastMoment + 1 : now
+    return lastMoment
+  }
 
   async function create(requester: Requester, input: CreateRoomInput): Promise<{ room_id: string }> {
     refuseSuspended(requester)
@@ -227,6 +238,7 @@ export function createRoomCreation(deps: CreateRoomDeps): RoomCreation {
       sender: creator,
       stateKey: '',
       content: creationContent(rules, creator, given, trusted),
+      originServerTs: momentOfItsOwn(),
     }
     const empty = { local: new Set<string>(), servers: new Map<string, number>() }
     const nowhere = openWorkingRoom(
