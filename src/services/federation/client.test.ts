@@ -55,6 +55,31 @@ const failure = (promise: Promise<unknown>): Promise<FederationError> =>
     },
   )
 
+describe('closing', () => {
+  it('does not wait for a peer that never ends its answer', async () => {
+    const { port } = await server((_req, res) => {
+      res.writeHead(200, { 'content-type': 'application/json' })
+      const drip = setInterval(() => res.write(' '), 50)
+      res.once('close', () => clearInterval(drip))
+    })
+    const connections = testConnections({ closeGraceMs: 200 })
+    const client = createFederationClient({
+      serverName: 'finances.example',
+      signer,
+      discovery: { resolve: () => Promise.resolve([at(port)]) },
+      connections,
+      clock: systemClock,
+      userAgent: 'test/1',
+    })
+    const request = failure(client.request(get))
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    const started = Date.now()
+    await connections.close()
+    expect(Date.now() - started).toBeLessThan(2_000)
+    await request
+  })
+})
+
 describe('a federation request', () => {
   it('is signed over exactly what arrives, with the Host header and SNI of the server name', async () => {
     let verified = false

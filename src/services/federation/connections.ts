@@ -16,7 +16,7 @@ export interface Endpoint {
 export interface Connections {
   /** The keep-alive connections to an endpoint. `caFor` names the server whose own authority is trusted there, if it has one. */
   pool(endpoint: Endpoint, caFor?: string): Pool
-  /** Ends idle connections at once and the others after their request. */
+  /** Ends idle connections at once and the others after their request, or after a grace: a peer may drip for minutes. */
   close(): Promise<void>
 }
 
@@ -29,6 +29,8 @@ export interface ConnectionsOptions {
   /** False only in tests against servers without certificates. */
   readonly verifyTls?: boolean
   readonly connectTimeoutMs?: number
+  /** How long `close` waits for requests under way. Default 2 seconds. */
+  readonly closeGraceMs?: number
   /** How long an idle connection is kept. */
   readonly keepAliveMs?: number
   readonly maxPerEndpoint?: number
@@ -142,7 +144,14 @@ export function createConnections(options: ConnectionsOptions): Connections {
     async close() {
       const all = [...pools.values()]
       pools.clear()
-      await Promise.all(all.map((pool) => pool.close()))
+      const grace = setTimeout(() => {
+        for (const pool of all) void pool.destroy().catch(() => undefined)
+      }, options.closeGraceMs ?? 2_000)
+      try {
+        await Promise.all(all.map((pool) => pool.close()))
+      } finally {
+        clearTimeout(grace)
+      }
     },
   }
 }
