@@ -65,6 +65,31 @@ describe('joining a room through another server', () => {
     expect((await b.membership(roomId, '@bo:b.example'))?.membership).toBe('join')
   })
 
+  it('goes on while other joins wait for a server that never ends its answers', async () => {
+    const roomId = await publicRoom()
+    const others = await Promise.all(Array.from({ length: 8 }, () => publicRoom()))
+    await world.node('slow.example')
+    let release!: () => void
+    const held = new Promise<void>((resolve) => (release = resolve))
+    let holding = 0
+    world.intercept = async (request, answer) => {
+      if (request.destination !== 'slow.example') return answer()
+      if (request.path.includes('/make_join/')) {
+        const template = await a.ask('b.example', 'GET', `${request.path}?ver=12`)
+        return JSON.stringify(template.body)
+      }
+      holding++
+      await held
+      return '{}'
+    }
+    const slow = others.map((id) => join(id, '@bo:b.example', ['slow.example']).catch(() => undefined))
+    while (holding < 2) await new Promise((resolve) => setTimeout(resolve, 10))
+    await join(roomId, '@bee:b.example')
+    expect(holding).toBe(2)
+    release()
+    await Promise.all(slow)
+  })
+
   it('passes on why the user may not come in', async () => {
     const { room_id: roomId } = await a.creation.create(as('@ana:a.example'), { preset: 'private_chat' })
     await expect(join(roomId)).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' })

@@ -4,7 +4,7 @@ import { MatrixError } from '../../core/errors.js'
 import { serverNameOf } from '../../core/ids/server-name-of.js'
 import { isObject, ownValue, type Json, type JsonObject } from '../../core/json/value.js'
 import { createKeyedQueue, QueueFullError } from '../../platform/keyed-queue.js'
-import { createSemaphore, SemaphoreFullError } from '../../platform/semaphore.js'
+import { createSemaphore, SemaphoreFullError, type Semaphore } from '../../platform/semaphore.js'
 import { roomForImport } from '../../storage/tables/room-imports.js'
 import { applyEvent } from '../rooms/apply-event.js'
 import { isResident } from '../rooms/join-authoriser.js'
@@ -27,6 +27,8 @@ export type JoinRemote = (
 
 /** Joins whose answers are in memory at once, and joins that may wait for that. */
 const AT_ONCE = 6
+/** Of those, joins through one server: it may take minutes over each answer. */
+const AT_ONCE_THROUGH_ONE = 2
 const MAX_WAITING = 500
 /** Joins of one room, the running one included. */
 const MAX_PER_ROOM = 50
@@ -38,11 +40,23 @@ export function createJoin(deps: HandshakeDeps): JoinRemote {
   const perRoom = createKeyedQueue({ maxPerKey: MAX_PER_ROOM, maxTotal: MAX_WAITING })
   const slots = createSemaphore({ permits: AT_ONCE, maxWaiting: MAX_WAITING })
 
+  const throughOne = new Map<string, Semaphore>()
+
+  async function withSlot(server: string, task: () => Promise<void>): Promise<void> {
+    const own = throughOne.get(server) ?? createSemaphore({ permits: AT_ONCE_THROUGH_ONE })
+    throughOne.set(server, own)
+    try {
+      await own.run(() => slots.run(task))
+    } finally {
+      if (own.active === 0) throughOne.delete(server)
+    }
+  }
+
   async function through(server: string, userId: string, roomId: string, content: JsonObject): Promise<void> {
     const timeoutMs = deps.options?.requestTimeoutMs ?? 20_000
     const template = await requestTemplate(deps.client, { kind: 'join', server, roomId, userId, timeoutMs })
     const event = eventFromTemplate(context, template, { roomId, userId, content })
-    await slots.run(async () => {
+    await withSlot(server, async () => {
       const answer = await readJoinAnswer(deps, server, event)
       await takeIn(deps, server, answer)
     })
