@@ -486,7 +486,8 @@ describe('resolve', () => {
     const result = resolve({ ...context, conflicted, authDifference: ['$levels', '$bob', '$nowhere'] })
     expect([...result]).toEqual([[key, '$topic2']])
     // Nor are messages, which have no key.
-    const message = testEvent(story.rules, { id: '$message', sender: ALICE, roomId: '!create' })
+    const auth = ['$levels', '$alice']
+    const message = testEvent(story.rules, { id: '$message', sender: ALICE, roomId: '!create', auth })
     story.events.set(message.id, message)
     expect([...resolve({ ...context, conflicted, authDifference: ['$message'] })]).toEqual([[key, '$topic2']])
     // Without a conflict there is nothing to decide, whatever else is named.
