@@ -77,6 +77,7 @@ describe('closing', () => {
     await connections.close()
     expect(Date.now() - started).toBeLessThan(2_000)
     await request
+    await failure(client.request(get))
   })
 })
 

@@ -111,6 +111,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
       settle(Object.assign(new Error('closed while connecting'), { code: 'ECONNRESET' })),
     )
   }
+  let closed = false
 
   return {
     pool(endpoint, caFor) {
@@ -133,7 +134,9 @@ export function createConnections(options: ConnectionsOptions): Connections {
         maxHeaderSize: 16_384,
         connect: connector(endpoint, () => ownContext ?? sharedContext()),
       })
-      pools.set(key, pool)
+      // Whoever was still waiting for their turn gets no connection any more: it would keep the process alive.
+      if (closed) void pool.destroy().catch(() => undefined)
+      else pools.set(key, pool)
       if (pools.size > maxEndpoints) {
         const [oldest, old] = pools.entries().next().value as [string, Pool]
         pools.delete(oldest)
@@ -142,6 +145,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
       return pool
     },
     async close() {
+      closed = true
       const all = [...pools.values()]
       pools.clear()
       const grace = setTimeout(() => {
