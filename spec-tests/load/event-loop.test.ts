@@ -15,7 +15,6 @@ const SYNC_MS = 10
 /**
  * The promise is 100 ms, of a machine that has a core for the node: `CHANCERY_MAX_BLOCK=100`, this file alone. Among other
  * tests the kernel by itself holds a process up for longer.
- * TODO: the promise is not yet seen to hold for initial syncs and member lists of 10,000 on two cores.
  */
 const MAX_BLOCK = Number(process.env['CHANCERY_MAX_BLOCK'] ?? 400)
 /** What the timer of the histogram waits between two looks, in milliseconds. */
