@@ -41,6 +41,9 @@ const SERVICES = [
   'replication',
 ]
 
+/** The folders of `services/replication`; the same rule. */
+const REPLICATION = ['peers', 'history', 'sending', 'handshakes', 'receiving', 'serving']
+
 const MAX_LINES = 400
 const ROOT = dirname(fileURLToPath(import.meta.url))
 
@@ -160,6 +163,21 @@ describe('the architecture', () => {
       else if (from === undefined || SERVICES.indexOf(into) > SERVICES.indexOf(from))
         wrong.push(`${file.path} imports ${to}`)
     }
+    expect(wrong).toEqual([])
+  })
+
+  it('keeps the folders of replication in their declared order', () => {
+    const folderOf = (path: string): string | undefined => /^services\/replication\/([^/]+)\//.exec(path)?.[1]
+    const inside = program.filter((file) => file.path.startsWith('services/replication/'))
+    expect(inside.filter((file) => !REPLICATION.includes(folderOf(file.path) ?? ''))).toEqual([])
+    const wrong = [...edges()]
+      .filter(({ file, to }) => {
+        const [from, into] = [folderOf(file.path), folderOf(to)]
+        return (
+          from !== undefined && into !== undefined && REPLICATION.indexOf(into) > REPLICATION.indexOf(from)
+        )
+      })
+      .map(({ file, to }) => `${file.path} imports ${to}`)
     expect(wrong).toEqual([])
   })
 

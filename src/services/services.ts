@@ -19,13 +19,13 @@ import type { UserDirectory } from './directory/user-directory.js'
 import type { History } from './timeline/history.js'
 import type { Sync } from './sync/sync.js'
 import type { TypingNotices } from './typing/typing-notices.js'
-import type { Inbound } from './replication/inbound.js'
+import type { Inbound } from './replication/receiving/inbound.js'
 import type { NodeInfo } from './node-info.js'
 import type { Keys } from './federation/keys.js'
 import type { NotaryService } from './federation/notary.js'
-import type { InviteServing } from './replication/serve-invite.js'
-import type { MembershipServing } from './replication/serve-membership.js'
-import type { FederationReads } from './replication/serve-reads.js'
+import type { InviteServing } from './replication/serving/serve-invite.js'
+import type { MembershipServing } from './replication/serving/serve-membership.js'
+import type { FederationReads } from './replication/serving/serve-reads.js'
 
 /** Everything that an endpoint may call. Built in `composition/services.ts`. */
 export interface Services {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import type { JsonObject } from '../../core/json/value.js'
-import { addNode, bodiesOf, createNetwork, until, type Network, type TestNode } from './testing-network.js'
+import { addNode, bodiesOf, createNetwork, until, type Network, type TestNode } from './testing/network.js'
 
 const ALICE = '@alice:a.example'
 const BOB = '@bob:b.example'

@@ -1,0 +1,193 @@
+import type { RoomEvent } from '../../../core/event/types.js'
+import { checkAuth } from '../../../core/auth/check.js'
+import { MatrixError } from '../../../core/errors.js'
+import { serverNameOf } from '../../../core/ids/server-name-of.js'
+import { isObject, ownValue, type Json, type JsonObject } from '../../../core/json/value.js'
+import { createKeyedQueue, QueueFullError } from '../../../platform/keyed-queue.js'
+import { createSemaphore, SemaphoreFullError, type Semaphore } from '../../../platform/semaphore.js'
+import { roomForImport } from '../../../storage/tables/room-imports.js'
+import { applyEvent } from '../../rooms/apply-event.js'
+import { isResident } from '../../rooms/join-authoriser.js'
+import type { StateChange, WorkingRoom } from '../../rooms/working-room.js'
+import { checkForeignState, type CheckedState, type JudgedEvent } from '../history/check-state.js'
+import { sendMembership, withSomeServer, type HandshakeDeps } from './handshake.js'
+import { storeOutliers, storeRemoteMembers, storeState } from '../history/import-state.js'
+import { readListAnswer } from '../peers/peer-answer.js'
+import { badAnswer } from '../peers/peer-failure.js'
+import { accepted } from '../peers/pdu-intake.js'
+import { withSignaturesOf } from '../peers/same-event.js'
+import { eventFromTemplate, requestTemplate } from '../peers/template.js'
+
+export type JoinRemote = (
+  userId: string,
+  roomId: string,
+  via: readonly string[],
+  content: JsonObject,
+) => Promise<void>
+
+/** Joins whose answers are in memory at once, and joins that may wait for that. */
+const AT_ONCE = 6
+/** Of those, joins through one server: it may take minutes over each answer. */
+const AT_ONCE_THROUGH_ONE = 2
+const MAX_WAITING = 500
+/** Joins of one room, the running one included. */
+const MAX_PER_ROOM = 50
+const LOOKUP_BATCH = 500
+
+/** Joining rooms through other servers. SPEC: https://spec.matrix.org/v1.19/server-server-api/#joining-rooms */
+export function createJoin(deps: HandshakeDeps): JoinRemote {
+  const { context } = deps
+  const perRoom = createKeyedQueue({ maxPerKey: MAX_PER_ROOM, maxTotal: MAX_WAITING })
+  const slots = createSemaphore({ permits: AT_ONCE, maxWaiting: MAX_WAITING })
+
+  const throughOne = new Map<string, Semaphore>()
+
+  async function withSlot(server: string, task: () => Promise<void>): Promise<void> {
+    const own = throughOne.get(server) ?? createSemaphore({ permits: AT_ONCE_THROUGH_ONE })
+    throughOne.set(server, own)
+    try {
+      await own.run(() => slots.run(task))
+    } finally {
+      if (own.active === 0) throughOne.delete(server)
+    }
+  }
+
+  async function through(server: string, userId: string, roomId: string, content: JsonObject): Promise<void> {
+    const timeoutMs = deps.options?.requestTimeoutMs ?? 20_000
+    const template = await requestTemplate(deps.client, { kind: 'join', server, roomId, userId, timeoutMs })
+    const event = eventFromTemplate(context, template, { roomId, userId, content })
+    await withSlot(server, async () => {
+      const answer = await readJoinAnswer(deps, server, event)
+      await takeIn(deps, server, answer)
+    })
+  }
+
+  return async (userId, roomId, via, content) => {
+    try {
+      // Joins of one room follow each other, so that its state is brought in once at a time.
+      await perRoom.run(roomId, () =>
+        withSomeServer(deps, via, (server) => through(server, userId, roomId, content)),
+      )
+    } catch (error) {
+      if (error instanceof QueueFullError || error instanceof SemaphoreFullError) {
+        throw new MatrixError('M_LIMIT_EXCEEDED', 'Too many joins are under way', { retry_after_ms: 5_000 })
+      }
+      throw error
+    }
+  }
+}
+
+interface JoinAnswer {
+  /** Our event, with the signature of the server that let the user in. */
+  readonly event: RoomEvent
+  readonly checked: CheckedState
+}
+
+/** Sends the event and judges the whole answer before anything of it is stored. */
+async function readJoinAnswer(deps: HandshakeDeps, server: string, event: RoomEvent): Promise<JoinAnswer> {
+  const { context } = deps
+  const { rules, roomId } = event
+  const body = await sendMembership(deps, 'join', server, event)
+  const { envelope: raw, lists } = await readListAnswer(body, ['state', 'auth_chain'])
+  const envelope = Array.isArray(raw) ? (raw as readonly Json[])[1] : raw
+  if (!isObject(envelope)) throw badAnswer('the answer to the join is no object')
+  if (envelope['members_omitted'] === true) throw badAnswer('members were left out, which was not asked for')
+
+  const signed = cosigned(event, ownValue(envelope, 'event'))
+  const [verdict] = await deps.keys.verifyEventSignatures([signed])
+  if (verdict?.ok !== true) throw badAnswer('the server that let the user in has not signed the join')
+
+  const options = { origin: server }
+  const state = accepted(await deps.intake(lists.get('state')!, rules, roomId, options))
+  const authChain = accepted(await deps.intake(lists.get('auth_chain')!, rules, roomId, options))
+  const known = await knownEvents(deps, roomId, [...state, ...authChain])
+  const checked = await checkForeignState(
+    { rules, roomId, state, authChain, known },
+    context.local.verifySignature,
+  )
+  const byKey = new Map(checked.state.map((one) => [`${one.type}\u0000${one.stateKey}`, one]))
+  const allowed = checkAuth(
+    signed,
+    (type, stateKey) => byKey.get(`${type}\u0000${stateKey}`),
+    context.local.verifySignature,
+  )
+  if (!allowed.ok) throw badAnswer(`the state does not let the user in: ${allowed.reason}`)
+  return { event: signed, checked }
+}
+
+/** Our event with the signature that the authorising user's server has added, where the join needs one. */
+function cosigned(event: RoomEvent, json: Json | undefined): RoomEvent {
+  const authoriser = event.content['join_authorised_via_users_server']
+  const signer = typeof authoriser === 'string' ? serverNameOf(authoriser) : undefined
+  return signer === undefined || json === undefined ? event : withSignaturesOf(event, signer, json)
+}
+
+async function knownEvents(
+  { context }: HandshakeDeps,
+  roomId: string,
+  events: readonly RoomEvent[],
+): Promise<Map<string, JudgedEvent>> {
+  const known = new Map<string, JudgedEvent>()
+  const room = await context.loader.load(roomId)
+  if (room === undefined) return known
+  const ids = [...new Set(events.flatMap((event) => [event.id, ...event.authEvents]))]
+  for (let i = 0; i < ids.length; i += LOOKUP_BATCH) {
+    for (const [id, stored] of await context.events.byIds(ids.slice(i, i + LOOKUP_BATCH))) {
+      if (stored.roomNid !== room.nid) continue
+      known.set(id, { event: stored.event, rejected: stored.rejected !== undefined })
+    }
+  }
+  return known
+}
+
+/** Stores the room. Until the last transaction nobody sees anything of it. */
+async function takeIn(deps: HandshakeDeps, server: string, { event, checked }: JoinAnswer): Promise<void> {
+  const { context } = deps
+  const { roomId, rules } = event
+  const fresh = await context.local.nids.take('room')
+  const row = await context.store.write('rooms.import', () => roomForImport(fresh, roomId, rules.id))
+  if (row.version !== rules.id) throw badAnswer('the room is known here with another version')
+  context.loader.forget(roomId)
+  context.events.forgetMeta(row.nid)
+  const before = await context.loader.load(roomId)
+  const resident = await isResident(context, before)
+
+  const nids = await storeOutliers(context, row.nid, checked)
+  const root = await storeState(context, row.nid, checked.state, nids)
+  if (!resident) {
+    await storeRemoteMembers(context, row.nid, checked.state, nids, context.serverName)
+    context.rosters.forget(row.nid)
+  }
+  await context.writer.create(roomId, rules, async (room) => {
+    const options = { live: true, origin: server, stateBefore: root }
+    const stays = room.root !== undefined && room.roster.local.size > 0
+    const stored = await applyEvent(
+      room,
+      event,
+      stays ? options : { ...options, adopt: await localMembers(deps, room, checked, nids) },
+      context.local,
+    )
+    // Thrown, so that nothing of it is written: the user is not in the room.
+    if (stored.rejected !== undefined || stored.softFailed)
+      throw badAnswer('the join is not allowed by the state')
+  })
+}
+
+/** What the state says about users of this server: their rows change together with the room. */
+async function localMembers(
+  { context }: HandshakeDeps,
+  room: WorkingRoom,
+  { state }: CheckedState,
+  nids: ReadonlyMap<string, number>,
+): Promise<StateChange[]> {
+  const members = state.filter(
+    (event) => event.type === 'm.room.member' && serverNameOf(event.stateKey!) === context.serverName,
+  )
+  const byNid = await context.events.byNids(members.map((event) => nids.get(event.id)!))
+  const joinedBefore = room.roster.local
+  return members.flatMap((event): StateChange[] => {
+    const after = byNid.get(nids.get(event.id)!)
+    if (after === undefined || joinedBefore.has(event.stateKey!)) return []
+    return [{ type: event.type, stateKey: event.stateKey!, before: undefined, after }]
+  })
+}

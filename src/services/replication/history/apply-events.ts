@@ -1,0 +1,81 @@
+import type { RoomEvent } from '../../../core/event/types.js'
+import type { NodeName } from '../../../core/state-trie/node.js'
+import { applyEvent, MissingPredecessors } from '../../rooms/apply-event.js'
+import type { RoomsContext } from '../../rooms/context.js'
+import { resolveRoots } from '../../rooms/resolve-roots.js'
+import { eventsByIds, type WorkingRoom } from '../../rooms/working-room.js'
+
+export interface ToApply {
+  readonly event: RoomEvent
+  readonly origin: string
+  /** The staged row that it settles. */
+  readonly stagedNid: number | undefined
+  /** The state before it as a peer has it, where predecessors are missing. */
+  readonly peerState: NodeName | undefined
+}
+
+export type Applied =
+  | { readonly item: ToApply; readonly ok: true; readonly rowGone: boolean }
+  | { readonly item: ToApply; readonly ok: false; readonly error: unknown }
+
+/**
+ * Applies events in their order, all of them in few transactions. One that fails costs only itself and, where the whole
+ * transaction failed, a second try of each alone. Events known already are passed over. In order of `items`.
+ */
+export async function applyEvents(
+  context: RoomsContext,
+  roomId: string,
+  items: readonly ToApply[],
+): Promise<Applied[]> {
+  const together = await Promise.allSettled(items.map((item) => applyOne(context, roomId, item)))
+  const results: Applied[] = []
+  for (const [i, item] of items.entries()) {
+    const first = together[i]!
+    if (first.status === 'fulfilled') results.push({ item, ok: true, rowGone: first.value })
+    else if (first.reason instanceof MissingPredecessors)
+      results.push({ item, ok: false, error: first.reason })
+    else results.push(await alone(context, roomId, item))
+  }
+  return results
+}
+
+async function alone(context: RoomsContext, roomId: string, item: ToApply): Promise<Applied> {
+  try {
+    return { item, ok: true, rowGone: await applyOne(context, roomId, item) }
+  } catch (error) {
+    return { item, ok: false, error }
+  }
+}
+
+/** True when the staged row went with the transaction; an event that was known writes nothing. */
+function applyOne(context: RoomsContext, roomId: string, item: ToApply): Promise<boolean> {
+  return context.writer.write(roomId, async (room) => {
+    const before = room.pending.length
+    const stateBefore =
+      item.peerState === undefined ? undefined : await mergedState(context, room, item.event, item.peerState)
+    await applyEvent(
+      room,
+      item.event,
+      { live: true, origin: item.origin, ...(stateBefore === undefined ? {} : { stateBefore }) },
+      context.local,
+    )
+    if (room.pending.length === before) return false
+    if (item.stagedNid !== undefined) room.settled.push(item.stagedNid)
+    return true
+  })
+}
+
+/** A peer's view of the state before an event, resolved with what the predecessors that are here lead to. */
+export async function mergedState(
+  context: Pick<RoomsContext, 'local'>,
+  room: WorkingRoom,
+  event: RoomEvent,
+  peerState: NodeName,
+): Promise<NodeName> {
+  const { readers, verifySignature } = context.local
+  const prevs = await eventsByIds(room, event.prevEvents, readers)
+  const roots = [...prevs.values()].flatMap((stored) =>
+    stored.roomNid === room.base.nid ? (stored.stateAfter ?? []) : [],
+  )
+  return resolveRoots(room, [peerState, ...roots], readers, verifySignature)
+}

@@ -1,0 +1,149 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { readPdu } from '../../../core/event/format.js'
+import { verifyContentHash } from '../../../core/event/hash.js'
+import { redactedEvent } from '../../../core/event/redact.js'
+import type { RoomEvent } from '../../../core/event/types.js'
+import type { Json } from '../../../core/json/value.js'
+import type { RoomVersionRules } from '../../../core/room-version/rules.js'
+import { startDeadline } from '../../../platform/deadline.js'
+import type { Logger } from '../../../platform/logger.js'
+import type { Keys, SignatureVerdict } from '../../federation/keys.js'
+
+export type IntakeResult =
+  | { readonly ok: true; readonly event: RoomEvent }
+  | {
+      readonly ok: false
+      readonly reason: string
+      /** Where only a key is lacking: the event, not yet to be believed. Another try may succeed. */
+      readonly unverified?: RoomEvent
+    }
+
+export interface IntakeOptions {
+  /** Who handed them over, for the log. */
+  readonly origin: string
+  /** Decide by the keys already known; nothing is fetched. Default false. */
+  readonly knownOnly?: boolean
+  /** For all keys together, in milliseconds. Default 20,000. */
+  readonly keyWaitMs?: number
+}
+
+/**
+ * The checks of events from other servers that need no room: format, content hash (a wrong one leaves the redacted
+ * form), signatures. In order of `pdus`; one bad event never fails the others. Never rejects for bad input, and lets
+ * other work run in between.
+ * SPEC: https://spec.matrix.org/v1.19/server-server-api/#checks-performed-on-receipt-of-a-pdu (1–3)
+ */
+export type PduIntake = (
+  pdus: readonly Json[],
+  rules: RoomVersionRules,
+  /** Undefined where the events say of which room they are, i.e. a create event of room version 12. */
+  roomId: string | undefined,
+  options: IntakeOptions,
+) => Promise<IntakeResult[]>
+
+/** Events read and hashed in one turn of the event loop. */
+const BATCH = 64
+
+/** The events that passed. */
+export const accepted = (results: readonly IntakeResult[]): RoomEvent[] =>
+  results.flatMap((result) => (result.ok ? [result.event] : []))
+
+export function createPduIntake(deps: {
+  readonly keys: Pick<Keys, 'verifyEventSignatures'>
+  readonly logger: Logger
+}): PduIntake {
+  const { keys, logger } = deps
+
+  interface Open {
+    readonly index: number
+    readonly event: RoomEvent
+  }
+  /** Verdicts by the keys that are here. */
+  async function judge(open: readonly Open[]): Promise<(readonly [Open, SignatureVerdict])[]> {
+    const verdicts = await keys.verifyEventSignatures(
+      open.map(({ event }) => event),
+      { knownOnly: true },
+    )
+    return open.map((item, at) => [item, verdicts[at]!] as const)
+  }
+
+  /** Has the keys of each of these events' signers fetched, for as long as there is time. */
+  async function fetchKeys(samples: readonly RoomEvent[], waitMs: number): Promise<void> {
+    const deadline = startDeadline(waitMs)
+    const over = new Promise<void>((resolve) =>
+      deadline.signal.addEventListener('abort', () => resolve(), { once: true }),
+    )
+    try {
+      await Promise.race([Promise.all(samples.map((event) => keys.verifyEventSignatures([event]))), over])
+    } finally {
+      deadline.end()
+    }
+  }
+
+  return async (pdus, rules, roomId, options) => {
+    const results: IntakeResult[] = []
+    const lacking: Open[] = []
+    const unsure = new Map<string, RoomEvent>()
+    function settle(judged: readonly (readonly [Open, SignatureVerdict])[], last: boolean): void {
+      for (const [item, verdict] of judged) {
+        if (verdict.ok) continue
+        const { index, event } = item
+        const mayChange = verdict.reason === 'unknown-key' || verdict.reason === 'expired-key'
+        if (mayChange && !last) {
+          unsure.set(verdict.server, event)
+          lacking.push(item)
+          continue
+        }
+        const reason = `signature of ${verdict.server}: ${verdict.reason}`
+        results[index] =
+          verdict.reason === 'unknown-key' ? { ok: false, reason, unverified: event } : { ok: false, reason }
+      }
+    }
+
+    const final = options.knownOnly === true
+    let verifying: Promise<void> = Promise.resolve()
+    for (let start = 0; start < pdus.length; start += BATCH) {
+      const open: Open[] = []
+      for (const [at, json] of pdus.slice(start, start + BATCH).entries()) {
+        const result = readOne(json, rules, roomId)
+        results.push(result)
+        if (result.ok) open.push({ index: start + at, event: result.event })
+      }
+      // The thread pool verifies one batch while the next is read and hashed here.
+      await verifying
+      verifying = judge(open).then((judged) => settle(judged, final))
+      // A failure is met by the await above, one turn later.
+      verifying.catch(() => undefined)
+      await nextTurn()
+    }
+    await verifying
+    if (lacking.length > 0) {
+      await fetchKeys([...unsure.values()], options.keyWaitMs ?? 20_000)
+      for (let start = 0; start < lacking.length; start += BATCH) {
+        settle(await judge(lacking.slice(start, start + BATCH)), true)
+      }
+    }
+
+    const refused = results.filter((result) => !result.ok)
+    if (refused.length > 0) {
+      logger.info(
+        {
+          origin: options.origin,
+          roomId,
+          refused: refused.length,
+          of: pdus.length,
+          reason: refused[0]?.reason,
+        },
+        'events of another server were dropped',
+      )
+    }
+    return results
+  }
+}
+
+function readOne(json: Json, rules: RoomVersionRules, roomId: string | undefined): IntakeResult {
+  const read = readPdu(json, rules, roomId === undefined ? {} : { roomId })
+  if (!read.ok) return { ok: false, reason: read.reason }
+  const { event } = read
+  return { ok: true, event: verifyContentHash(event.pdu, rules) ? event : redactedEvent(event) }
+}

@@ -1,0 +1,309 @@
+import { setMaxListeners } from 'node:events'
+import type { RoomEvent } from '../../../core/event/types.js'
+import { backoffDelay } from '../../../platform/backoff.js'
+import { createLru } from '../../../platform/lru.js'
+import { createSemaphore } from '../../../platform/semaphore.js'
+import {
+  dueStaged,
+  markStagedVerified,
+  nextStagedAt,
+  roomsWithStaged,
+  stagedByNids,
+  type StagedRow,
+} from '../../../storage/tables/staging.js'
+import type { RoomsContext } from '../../rooms/context.js'
+import type { RoomSnapshot } from '../../rooms/working-room.js'
+import { applyEvents, type Applied, type ToApply } from '../history/apply-events.js'
+import type { GapFill } from '../history/gap-fill.js'
+import type { PduIntake } from '../peers/pdu-intake.js'
+import { storedByIds } from '../history/missing-auth.js'
+import { isResident } from '../../rooms/join-authoriser.js'
+import { createStagedRows } from './staged-rows.js'
+import { reviveStaged, sortOut, verifyStaged, type Staged } from './staged-events.js'
+import type { StagingQuota } from './staging-quota.js'
+
+/**
+ * Applies staged PDUs, room by room. What is ready is applied at once; what waits for keys, for predecessors or for auth
+ * events is fetched for aside, while what comes after it goes on. What fails is tried again ever more rarely and
+ * finally dropped, so nothing holds up a room, and no room holds up another.
+ */
+export interface Drain {
+  /** Something was staged for this room. */
+  wake(roomId: string): void
+  /** At start: counts what is staged, and goes on with it. */
+  resume(): Promise<void>
+  /** Resolves when nothing is being worked on; what waits for its next attempt does not count. */
+  idle(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface DrainOptions {
+  /** Pauses between attempts for one PDU, in milliseconds. Default 5 seconds to 30 minutes. */
+  readonly retry?: { readonly initialMs: number; readonly maxMs: number }
+  /** After so many failed attempts a PDU is dropped. Default 10. */
+  readonly maxAttempts?: number
+}
+
+export interface DrainDeps {
+  readonly context: RoomsContext
+  readonly intake: PduIntake
+  readonly gapFill: GapFill
+  readonly quota: StagingQuota
+  readonly options?: DrainOptions
+}
+
+interface RoomDrain {
+  readonly roomId: string
+  running: boolean
+  again: boolean
+  /** Parked rows are to be looked at again. */
+  rescan: boolean
+  /** Rows that wait for something that is not here. */
+  readonly parked: Set<number>
+  /** Event ids that parked rows wait for. */
+  readonly lacking: Set<string>
+  filling: boolean
+  timer: NodeJS.Timeout | undefined
+}
+
+const BATCH = 64
+/** Rows fetched for at once. */
+const FILL_BATCH = 50
+const MIN_PAUSE = 5
+const MAX_PAUSE = 60_000
+
+/** TODO: several processes on one PostgreSQL need one owner for each room's drain, by a lease. */
+export function createDrain(deps: DrainDeps): Drain {
+  const { context, quota, gapFill, options = {} } = deps
+  const { store, clock, random, logger } = context
+  const { retry = { initialMs: 5_000, maxMs: 30 * 60_000 }, maxAttempts = 10 } = options
+  const settling = createStagedRows(context, quota, { retry, maxAttempts })
+  const { finish, drop, fail, postpone } = settling
+  const rooms = new Map<string, RoomDrain>()
+  /** Local work and work that waits for others are bounded apart: slow servers must not stop rooms that need none. */
+  const applying = createSemaphore({ permits: 16 })
+  const fetching = createSemaphore({ permits: 16 })
+  /** Origins whose gaps could not be filled, by room: they are not asked about again at once. */
+  const cooling = createLru<string, { readonly until: number; readonly failures: number }>({ max: 10_000 })
+  const closing = new AbortController()
+  // Everything under way listens to it.
+  setMaxListeners(0, closing.signal)
+  const tasks = new Set<Promise<void>>()
+
+  function wake(roomId: string, rescan = false): void {
+    if (closing.signal.aborted) return
+    let room = rooms.get(roomId)
+    if (room === undefined) {
+      room = { roomId, running: false, again: false, rescan: false, parked: new Set(), lacking: new Set(), filling: false, timer: undefined } // prettier-ignore
+      rooms.set(roomId, room)
+    }
+    room.rescan ||= rescan
+    if (room.running) room.again = true
+    else start(room)
+  }
+
+  function start(room: RoomDrain): void {
+    room.running = true
+    track(
+      run(room).catch((error: unknown) => troubled(room, error)),
+      () => {
+        room.running = false
+        if (room.again) start(room)
+        else if (!room.filling && room.timer === undefined) rooms.delete(room.roomId)
+      },
+    )
+  }
+
+  function track(work: Promise<void>, done: () => void): void {
+    const task = work.finally(() => {
+      tasks.delete(task)
+      if (!closing.signal.aborted) done()
+    })
+    tasks.add(task)
+  }
+
+  function troubled(room: RoomDrain, error: unknown): void {
+    if (closing.signal.aborted) return
+    logger.error({ err: error, roomId: room.roomId }, 'staged events of a room could not be processed')
+    schedule(room, retry.initialMs)
+  }
+
+  function schedule(room: RoomDrain, ms: number): void {
+    clearTimeout(room.timer)
+    room.timer = setTimeout(
+      () => {
+        room.timer = undefined
+        wake(room.roomId, true)
+      },
+      Math.max(MIN_PAUSE, Math.min(ms, MAX_PAUSE)),
+    )
+    room.timer.unref()
+  }
+
+  /** One look at everything that is due. */
+  async function run(room: RoomDrain): Promise<void> {
+    room.again = false
+    if (room.rescan && !room.filling) {
+      room.rescan = false
+      room.parked.clear()
+      room.lacking.clear()
+    }
+    const due = await store.read('drain.due', () => dueStaged(room.roomId, clock.now()))
+    const nids = due.filter((nid) => !room.parked.has(nid))
+    for (let i = 0; i < nids.length && !closing.signal.aborted; i += BATCH) {
+      const rows = await store.read('drain.rows', () => stagedByNids(nids.slice(i, i + BATCH)))
+      await applying.run(() => process(room, rows), closing.signal)
+    }
+    if (room.parked.size > 0 && !room.filling) startFilling(room)
+    // The end of the filling is followed by another look.
+    if (!room.filling) {
+      const next = await store.read('drain.next', () => nextStagedAt(room.roomId))
+      if (next !== undefined) schedule(room, next - clock.now())
+    }
+  }
+
+  async function residentRoom(roomId: string): Promise<RoomSnapshot | undefined> {
+    const snapshot = await context.loader.load(roomId)
+    return snapshot !== undefined && (await isResident(context, snapshot)) ? snapshot : undefined
+  }
+
+  async function process(room: RoomDrain, rows: readonly StagedRow[]): Promise<void> {
+    const snapshot = await residentRoom(room.roomId)
+    if (snapshot === undefined) return drop(rows, 'this server has left the room')
+    const { events, damaged } = reviveStaged(rows, snapshot.rules)
+    if (damaged.length > 0) await drop(damaged, 'it cannot be read')
+    const sorted = await sortOut(context, snapshot, events)
+    await drop(sorted.known.map(({ row }) => row))
+    for (const { row } of sorted.waiting) room.parked.add(row.nid)
+    for (const id of sorted.lacking) room.lacking.add(id)
+    const applied = await applyEvents(context, room.roomId, sorted.ready.map(toApply))
+    await finish(applied, events)
+    if (applied.some(({ item, ok }) => ok && room.lacking.has(item.event.id))) {
+      room.rescan = true
+      room.again = true
+    }
+  }
+
+  const toApply = ({ event, row }: Staged): ToApply => ({
+    event,
+    origin: row.origin,
+    stagedNid: row.nid,
+    peerState: undefined,
+  })
+
+  function startFilling(room: RoomDrain): void {
+    room.filling = true
+    const nids = [...room.parked].toSorted((a, b) => a - b).slice(0, FILL_BATCH)
+    let failed = false
+    track(
+      fetching
+        .run(() => fill(room, nids), closing.signal)
+        .catch((error: unknown) => {
+          failed = true
+          troubled(room, error)
+        }),
+      () => {
+        room.filling = false
+        for (const nid of nids) room.parked.delete(nid)
+        // After trouble the next look is scheduled: what was fetched in vain is not fetched again at once.
+        if (!failed) wake(room.roomId, true)
+      },
+    )
+  }
+
+  /** Fetches what the oldest parked rows of one origin wait for, and applies them. */
+  async function fill(room: RoomDrain, nids: readonly number[]): Promise<void> {
+    const snapshot = await residentRoom(room.roomId)
+    const rows = await store.read('drain.parked', () => stagedByNids(nids))
+    const origin = rows[0]?.origin
+    if (snapshot === undefined || origin === undefined) return
+    const own = rows.filter((row) => row.origin === origin)
+    const verdicts = await verifyStaged(deps.intake, snapshot, own)
+    await drop(verdicts.refused, 'its signatures are not valid')
+    await fail(verdicts.unsure, new Error('a key of its server cannot be had'))
+    if (verdicts.fresh.length > 0) {
+      await store.write('drain.verified', () =>
+        markStagedVerified(verdicts.fresh.map(({ row, json }) => ({ nid: row.nid, json }))),
+      )
+    }
+    const staged = verdicts.events
+    const { waiting, lacking } = await sortOut(context, snapshot, staged)
+    if (waiting.length === 0 && lacking.size === 0) {
+      await finish(await applyEvents(context, room.roomId, staged.map(toApply)), staged)
+      return
+    }
+    const place = `${room.roomId} ${origin}`
+    const rest = cooling.get(place)
+    if (rest !== undefined && rest.until > clock.monotonic()) {
+      return postpone(waiting, rest.until - clock.monotonic())
+    }
+    const filled = await gapFill.fill(
+      snapshot,
+      staged.map(({ event }) => event),
+      origin,
+      { signal: closing.signal, avoid: (id) => settling.isBroken(id) },
+    )
+    if (closing.signal.aborted) return
+    const rowOf = new Map(staged.map(({ event, row }) => [event.id, row]))
+    const results: Applied[] = []
+    const applicable = await withKnownAuth(filled.events)
+    for (let i = 0; i < applicable.length; i += BATCH) {
+      const items = applicable.slice(i, i + BATCH).map((event) => ({
+        event,
+        origin,
+        stagedNid: rowOf.get(event.id)?.nid,
+        peerState: filled.stateBefore.get(event.id),
+      }))
+      results.push(...(await applyEvents(context, room.roomId, items)))
+    }
+    await finish(results, staged)
+    const tried = new Set(results.map(({ item }) => item.event.id))
+    const untried = staged.filter(({ event }) => !tried.has(event.id))
+    await fail(
+      untried.map(({ row }) => row),
+      new Error('its auth events cannot be had'),
+    )
+    const helped = untried.length === 0 && results.every(({ ok }) => ok)
+    if (helped) cooling.delete(place)
+    else {
+      const failures = (rest?.failures ?? 0) + 1
+      const pause = backoffDelay(
+        { initialMs: retry.initialMs, maxMs: Math.min(MAX_PAUSE, retry.maxMs) },
+        failures,
+        random,
+      )
+      cooling.set(place, { until: clock.monotonic() + pause, failures })
+    }
+  }
+
+  /** What lacks auth events must not be judged: it would be rejected for ever. Nor what stands on such an event. */
+  async function withKnownAuth(events: readonly RoomEvent[]): Promise<RoomEvent[]> {
+    const stored = await storedByIds(
+      context,
+      events.flatMap((event) => event.authEvents),
+    )
+    const fine = new Set<string>()
+    return events.filter((event) => {
+      if (!event.authEvents.every((id) => stored.has(id) || fine.has(id))) return false
+      fine.add(event.id)
+      return true
+    })
+  }
+
+  return {
+    wake: (roomId) => wake(roomId),
+    async resume() {
+      await quota.load()
+      for (const roomId of await store.read('drain.rooms', () => roomsWithStaged())) wake(roomId)
+    },
+    async idle() {
+      while (tasks.size > 0) await Promise.allSettled(tasks)
+    },
+    async close() {
+      closing.abort()
+      for (const room of rooms.values()) clearTimeout(room.timer)
+      await Promise.allSettled(tasks)
+      rooms.clear()
+    },
+  }
+}

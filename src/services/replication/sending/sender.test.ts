@@ -1,0 +1,285 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import type { JsonObject } from '../../../core/json/value.js'
+import { systemClock } from '../../../platform/clock.js'
+import { createLogger, silentLogger } from '../../../platform/logger.js'
+import { systemRandom } from '../../../platform/random.js'
+import { destination, enqueueEdus, saveDestination } from '../../../storage/tables/outbox.js'
+import { openTestStore } from '../../../storage/testing.js'
+import { all, type Store } from '../../../storage/tx.js'
+import { FederationError, type FederationRequest } from '../../federation/client.js'
+import { createSender, type Sender, type SenderDeps, type SenderOptions } from './sender.js'
+import { until } from '../testing/network.js'
+
+let store: Store
+let open: Sender[] = []
+beforeEach(async () => {
+  store = await openTestStore()
+})
+afterEach(async () => {
+  for (const sender of open) await sender.close()
+  open = []
+  await store.close()
+})
+
+type Answer = (request: FederationRequest) => Promise<JsonObject> | JsonObject
+
+function sender(
+  answer: Answer,
+  options: Partial<SenderOptions> = {},
+  deps: Partial<SenderDeps> = {},
+): Sender {
+  const made = createSender({
+    store,
+    client: { request: async (request) => answer(request) },
+    clock: systemClock,
+    random: systemRandom,
+    logger: silentLogger,
+    serverName: 'a.example',
+    options: { backoff: { initialMs: 10, maxMs: 60 }, ...options },
+    ...deps,
+  })
+  open.push(made)
+  return made
+}
+
+const put = (to: string, n: number, type = 'm.direct_to_device', first = 0): Promise<void> =>
+  store.write('test', () =>
+    enqueueEdus(
+      Array.from({ length: n }, (_, i) => ({
+        destination: to,
+        eduType: type,
+        content: JSON.stringify({ n: first + i }),
+        coalesceKey: null,
+      })),
+    ),
+  )
+const waiting = async (to: string): Promise<{ edu_type: string; content: string }[]> => [
+  ...(await store.read('test', () =>
+    all<{ edu_type: string; content: string }>(
+      'SELECT edu_type, content FROM outbox_edus WHERE destination = ? ORDER BY nid',
+      to,
+    ),
+  )),
+]
+const edusOf = (request: FederationRequest): JsonObject[] => (request.body?.['edus'] ?? []) as JsonObject[]
+const status = (code: number, retryAfterMs?: number): FederationError =>
+  new FederationError('status', `status ${code}`, {
+    status: code,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  })
+
+describe('a sender', () => {
+  it('goes on after a restart with what waits, and nothing is sent twice after an answer', async () => {
+    await put('b.example', 150)
+    const got: number[] = []
+    const down = sender(() => Promise.reject(new FederationError('unreachable', 'down')))
+    await down.resume()
+    await until(() => down.stats().failing === 1)
+    await down.close()
+    const row = await store.read('test', () => destination('b.example'))
+    expect(row?.failing_since).not.toBeNull()
+    const up = sender((request) => {
+      got.push(...edusOf(request).map((edu) => (edu['content'] as JsonObject)['n'] as number))
+      return {}
+    })
+    await up.resume()
+    await until(() => up.stats().active === 0)
+    expect(got).toEqual(Array.from({ length: 150 }, (_, i) => i))
+    expect(await waiting('b.example')).toEqual([])
+    expect(await store.read('test', () => destination('b.example'))).toMatchObject({
+      failing_since: null,
+      retry_at: null,
+    })
+  })
+
+  it('pauses ever longer, within its bounds, and remembers that over a restart', async () => {
+    await put('b.example', 1)
+    const times: number[] = []
+    const one = sender(
+      () => {
+        times.push(performance.now())
+        throw status(503)
+      },
+      { backoff: { initialMs: 20, maxMs: 80 } },
+    )
+    await one.resume()
+    await until(() => times.length === 6)
+    const pauses = times.slice(1).map((time, i) => time - times[i]!)
+    expect(pauses[0]!).toBeGreaterThan(14)
+    expect(pauses[2]!).toBeGreaterThan(55)
+    expect(Math.max(...pauses)).toBeLessThan(400)
+    await one.close()
+
+    await store.write('test', () =>
+      saveDestination({
+        server_name: 'b.example',
+        failing_since: 1,
+        retry_at: Date.now() + 60_000,
+        retry_interval: 60_000,
+      }),
+    )
+    let asked = 0
+    const two = sender(() => ({ n: ++asked }), { backoff: { initialMs: 20, maxMs: 3_600_000 } })
+    await two.resume()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(asked).toBe(0)
+    // The server is heard of.
+    two.onContact('b.example')
+    two.onContact('never.heard.of')
+    await until(() => two.stats().active === 0)
+    expect(asked).toBe(1)
+    expect(await waiting('b.example')).toEqual([])
+  })
+
+  it('keeps to what a 429 asks for, within its longest pause', async () => {
+    await put('b.example', 1)
+    let asked = 0
+    const one = sender(
+      () => {
+        asked++
+        throw status(429, 10 ** 12)
+      },
+      { backoff: { initialMs: 5, maxMs: 250 } },
+    )
+    await one.resume()
+    await new Promise((resolve) => setTimeout(resolve, 150))
+    expect(asked).toBe(1)
+    await until(() => asked === 2)
+  })
+
+  it('is not let to ask all the time by a server that talks to it and never answers', async () => {
+    await put('b.example', 1)
+    let asked = 0
+    const one = sender(
+      () => {
+        asked++
+        throw status(500)
+      },
+      { backoff: { initialMs: 200, maxMs: 60_000 } },
+    )
+    await one.resume()
+    await until(() => asked === 1)
+    for (let i = 0; i < 50; i++) one.onContact('b.example')
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(asked).toBe(1)
+  })
+
+  it('finds the one item that a server refuses for good, gives it up with a word, and delivers the rest', async () => {
+    const lines: string[] = []
+    await put('b.example', 60)
+    const got = new Set<number>()
+    const one = sender(
+      (request) => {
+        const numbers = edusOf(request).map((edu) => (edu['content'] as JsonObject)['n'] as number)
+        if (numbers.includes(37)) throw status(400)
+        for (const n of numbers) got.add(n)
+        return {}
+      },
+      { backoff: { initialMs: 1, maxMs: 5 } },
+      { logger: createLogger({ write: (line) => lines.push(line) }) },
+    )
+    await one.resume()
+    await until(() => one.stats().active === 0)
+    expect(got.size).toBe(59)
+    expect(lines.filter((line) => line.includes('not sent any more'))).toHaveLength(1)
+  })
+
+  it.each([401, 403, 404, 500])('drops nothing for a status %i', async (code) => {
+    await put('b.example', 3)
+    let asked = 0
+    const one = sender(() => {
+      if (++asked < 8) throw status(code)
+      return {}
+    })
+    await one.resume()
+    await until(() => one.stats().active === 0)
+    expect(asked).toBe(8)
+  })
+
+  it('bounds what waits for a dead server: receipts go first, and the log tells', async () => {
+    const lines: string[] = []
+    await put('b.example', 20, 'm.direct_to_device')
+    await put('b.example', 20, 'm.receipt')
+    await put('b.example', 20, 'm.device_list_update', 100)
+    let asked = 0
+    const one = sender(
+      () => {
+        asked++
+        throw status(502)
+      },
+      { backoff: { initialMs: 50_000, maxMs: 50_000 }, maxWaitingEdus: 30 },
+      { logger: createLogger({ write: (line) => lines.push(line) }) },
+    )
+    await one.resume()
+    await until(() => one.stats().failing === 1 && asked === 1)
+    await until(async () => (await waiting('b.example')).length === 30)
+    const left = await waiting('b.example')
+    expect(left.filter((row) => row.edu_type === 'm.receipt')).toEqual([])
+    expect(left.filter((row) => row.edu_type === 'm.device_list_update')).toHaveLength(20)
+    expect(lines.find((line) => line.includes('oldest EDUs were dropped'))).toContain(
+      '"m.direct_to_device":10',
+    )
+  })
+
+  it('reaches living servers while a hundred dead ones hang', async () => {
+    for (let i = 0; i < 100; i++) {
+      await put(`dead${i}.example`, 1)
+      await store.write('test', () =>
+        saveDestination({
+          server_name: `dead${i}.example`,
+          failing_since: 1,
+          retry_at: 2,
+          retry_interval: 10,
+        }),
+      )
+    }
+    await put('alive.example', 1)
+    let hanging = 0
+    let most = 0
+    const one = sender(
+      (request) => {
+        if (request.destination === 'alive.example') return {}
+        most = Math.max(most, ++hanging)
+        return new Promise((_, reject) =>
+          request.signal!.addEventListener('abort', () => {
+            hanging--
+            reject(request.signal!.reason as Error)
+          }),
+        )
+      },
+      { maxRetriesParallel: 8, maxParallel: 2 },
+    )
+    await one.resume()
+    await until(async () => (await waiting('alive.example')).length === 0)
+    expect(most).toBe(8)
+    await one.close()
+    expect(await waiting('dead7.example')).toHaveLength(1)
+  })
+
+  it('keeps an EDU that was replaced while an older one was under way', async () => {
+    const receipt = (n: number): Promise<void> =>
+      store.write('test', () =>
+        enqueueEdus([
+          {
+            destination: 'b.example',
+            eduType: 'm.receipt',
+            content: JSON.stringify({ n }),
+            coalesceKey: 'k',
+          },
+        ]),
+      )
+    await receipt(1)
+    const got: unknown[] = []
+    const one: Sender = sender(async (request) => {
+      got.push(...edusOf(request).map((edu) => (edu['content'] as JsonObject)['n']))
+      if (got.length === 1) {
+        await receipt(2)
+        one.wake(['b.example'])
+      }
+      return {}
+    })
+    one.wake(['b.example', 'a.example'])
+    await until(() => one.stats().active === 0)
+    expect(got).toEqual([1, 2])
+  })
+})

@@ -1,0 +1,339 @@
+import { setMaxListeners } from 'node:events'
+import type { Clock } from '../../../platform/clock.js'
+import type { Logger } from '../../../platform/logger.js'
+import type { Random } from '../../../platform/random.js'
+import { createSemaphore } from '../../../platform/semaphore.js'
+import { deleteSent, destination as destinationRow, pendingDestinations, saveDestination } from '../../../storage/tables/outbox.js' // prettier-ignore
+import type { Store } from '../../../storage/tx.js'
+import { encodePath, FederationError, type FederationClient } from '../../federation/client.js'
+import {
+  afterFailure,
+  HEALTHY,
+  healthOf,
+  rowOf,
+  type BackoffTimes,
+  type EphemeralEdu,
+  type Health,
+} from './destination-state.js'
+import { boundOutbox } from './outbox-bounds.js'
+import { nextBatch, transactionBody, transactionId, type Batch } from './transaction.js'
+import { MAX_EDUS, MAX_PDUS } from '../peers/transaction-limits.js'
+
+/**
+ * Sends what waits in the outbox, one transaction at a time to each destination. What is in the outbox stays there
+ * until its receiver has answered 200; what is ephemeral is sent once or not at all.
+ */
+export interface Sender {
+  /** Something was written to the outbox for these servers. */
+  wake(destinations: Iterable<string>): void
+  /** Sends an EDU that may be lost; a newer one with the same key replaces it while it waits. */
+  sendEphemeral(destinations: readonly string[], edu: EphemeralEdu, coalesceKey: string): void
+  /** At start: goes on with everything that waits. */
+  resume(): Promise<void>
+  /** A request of this server arrived, so it is up: what waits for it is tried at once. */
+  onContact(serverName: string): void
+  /** How many destinations have something waiting or under way, and how many of them fail. */
+  stats(): { readonly active: number; readonly failing: number }
+  /** Ends the requests under way. Nothing durable is lost. */
+  close(): Promise<void>
+}
+
+export interface SenderOptions {
+  readonly backoff: BackoffTimes
+  /** Requests to servers that work, at once. Default 64. */
+  readonly maxParallel?: number
+  /** Requests to servers that failed last time, at once: the dead never hold up the living. Default 16. */
+  readonly maxRetriesParallel?: number
+  /** For one transaction, in milliseconds. Default 60,000. */
+  readonly timeoutMs?: number
+  /** EDUs kept for a server that does not answer. Default 10,000. */
+  readonly maxWaitingEdus?: number
+}
+
+export interface SenderDeps {
+  readonly store: Store
+  readonly client: Pick<FederationClient, 'request'>
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly serverName: string
+  readonly options: SenderOptions
+  /** After each attempt, for metrics. */
+  onAttempt?(outcome: { readonly ok: boolean; readonly pdus: number; readonly edus: number }): void
+}
+
+interface Destination {
+  readonly name: string
+  running: boolean
+  again: boolean
+  /** Undefined until it was read. */
+  health: Health | undefined
+  lastAttempt: number
+  timer: NodeJS.Timeout | undefined
+  /** Part of transaction ids; a new one after each success. */
+  salt: string
+  /** How much the next transaction may hold: halved while the peer refuses the content. */
+  limit: number
+  refusals: number
+  readonly ephemeral: Map<string, { readonly edu: EphemeralEdu; readonly at: number }>
+}
+
+const MAX_EPHEMERAL = 100
+const EPHEMERAL_LIFE = 30_000
+/** Answers that may mean that this very content is refused; others say that the server is in trouble, or we are. */
+const CONTENT_REFUSED = new Set([400, 413, 422])
+/** So often a single PDU or EDU is offered before it is given up. */
+const MAX_REFUSALS = 3
+const MAX_TIMER = 2 ** 31 - 1
+
+/**
+ * TODO: several processes on one PostgreSQL need one owner for each destination, by a lease.
+ * TODO: after a long outage the latest event of each room would do; the receiver fetches the others as it needs them.
+ */
+export function createSender(deps: SenderDeps): Sender {
+  const { store, client, clock, random, logger, serverName, options } = deps
+  const destinations = new Map<string, Destination>()
+  const healthy = createSemaphore({ permits: options.maxParallel ?? 64 })
+  const retries = createSemaphore({ permits: options.maxRetriesParallel ?? 16 })
+  const closing = new AbortController()
+  // Everything under way listens to it.
+  setMaxListeners(0, closing.signal)
+  const loops = new Set<Promise<void>>()
+
+  function stateOf(name: string): Destination {
+    let state = destinations.get(name)
+    if (state === undefined) {
+      state = {
+        name,
+        running: false,
+        again: false,
+        health: undefined,
+        lastAttempt: -Infinity,
+        timer: undefined,
+        salt: random.string(16),
+        limit: MAX_PDUS,
+        refusals: 0,
+        ephemeral: new Map(),
+      }
+      destinations.set(name, state)
+    }
+    return state
+  }
+
+  function start(state: Destination): void {
+    if (closing.signal.aborted) return
+    if (state.running) {
+      state.again = true
+      return
+    }
+    if (state.timer !== undefined) return
+    state.running = true
+    const loop = run(state)
+      .catch((error: unknown) => {
+        if (closing.signal.aborted) return
+        logger.error({ err: error, destination: state.name }, 'sending to a server failed here')
+        pause(state, options.backoff.initialMs)
+      })
+      .finally(() => {
+        state.running = false
+        loops.delete(loop)
+        if (state.again && state.timer === undefined) start(state)
+        else if (state.timer === undefined) destinations.delete(state.name)
+      })
+    loops.add(loop)
+  }
+
+  function pause(state: Destination, ms: number): void {
+    clearTimeout(state.timer)
+    state.timer = setTimeout(
+      () => {
+        state.timer = undefined
+        start(state)
+      },
+      Math.min(Math.max(ms, 1), MAX_TIMER),
+    )
+    state.timer.unref()
+  }
+
+  async function run(state: Destination): Promise<void> {
+    while (!closing.signal.aborted) {
+      state.again = false
+      state.health ??= healthOf(
+        await store.read('sender.health', () => destinationRow(state.name)),
+        clock.now(),
+        options.backoff,
+      )
+      const wait = state.health.retryAt - clock.now()
+      if (wait > 0) {
+        state.ephemeral.clear()
+        pause(state, wait)
+        return
+      }
+      const lane = state.health.failingSince === undefined ? healthy : retries
+      const more = await lane.run(() => attempt(state), closing.signal)
+      if (!more && !state.again) return
+    }
+  }
+
+  function takeEphemeral(state: Destination): EphemeralEdu[] {
+    const oldest = clock.monotonic() - EPHEMERAL_LIFE
+    const taken = [...state.ephemeral.values()].filter(({ at }) => at > oldest).map(({ edu }) => edu)
+    state.ephemeral.clear()
+    return taken
+  }
+
+  /** Sends one transaction; false when nothing waits or a pause was begun. */
+  async function attempt(state: Destination): Promise<boolean> {
+    const whole = state.limit >= MAX_PDUS
+    const ephemeral = whole ? takeEphemeral(state) : []
+    const read = (pdus: number, edus: number): Promise<Batch> =>
+      store.read('sender.batch', () => nextBatch(state.name, { pdus, edus }))
+    let batch = await read(state.limit, whole ? MAX_EDUS - ephemeral.length : 0)
+    // A part of a refused transaction: its PDUs first, then its EDUs.
+    if (!whole && batch.pdus.length === 0) batch = await read(0, state.limit)
+    const [pdus, edus] = [batch.pdus.length, batch.edus.length + ephemeral.length]
+    if (pdus + edus === 0) {
+      if (!whole) state.limit = MAX_PDUS
+      return !whole
+    }
+    try {
+      state.lastAttempt = clock.monotonic()
+      await client.request({
+        destination: state.name,
+        method: 'PUT',
+        path: encodePath('/_matrix/federation/v1/send', transactionId(state.salt, batch, ephemeral)),
+        body: transactionBody(serverName, clock.now(), batch, ephemeral),
+        timeoutMs: options.timeoutMs ?? 60_000,
+        maxBytes: 1024 * 1024,
+        signal: closing.signal,
+      })
+    } catch (error) {
+      if (closing.signal.aborted) return false
+      deps.onAttempt?.({ ok: false, pdus, edus })
+      await failed(state, batch, error)
+      return false
+    }
+    deps.onAttempt?.({ ok: true, pdus, edus })
+    await succeeded(state, batch)
+    return true
+  }
+
+  async function succeeded(state: Destination, batch: Batch): Promise<void> {
+    const recovered = state.health!.failingSince !== undefined
+    await store.write('sender.sent', function* () {
+      yield* remove(state.name, batch)
+      if (recovered) yield* saveDestination(rowOf(state.name, HEALTHY))
+    })
+    if (recovered) logger.info({ destination: state.name }, 'a server answers again')
+    state.health = HEALTHY
+    state.salt = random.string(16)
+    state.limit = Math.min(MAX_PDUS, state.limit * 2)
+    state.refusals = 0
+  }
+
+  const remove = (name: string, batch: Batch) =>
+    deleteSent(
+      name,
+      batch.pdus.map((row) => row.event_nid),
+      batch.edus,
+    )
+
+  /**
+   * Every failure is followed by a pause: a transaction that a server refuses today it may take tomorrow. Where the
+   * answer may mean the content, ever smaller parts are offered, and one item alone that is refused again and again is
+   * given up, so that it does not hold up all that follows.
+   */
+  async function failed(state: Destination, batch: Batch, error: unknown): Promise<void> {
+    const known = error instanceof FederationError ? error : undefined
+    const before = state.health!
+    const health = afterFailure(before, options.backoff, { clock, random }, known?.retryAfterMs)
+    const items = batch.pdus.length + batch.edus.length
+    let givenUp = false
+    if (known?.status !== undefined && CONTENT_REFUSED.has(known.status) && items > 0) {
+      if (items > 1) {
+        state.limit = Math.max(1, Math.floor(Math.min(items, state.limit) / 2))
+      } else if (++state.refusals >= MAX_REFUSALS) {
+        givenUp = true
+        state.refusals = 0
+        logger.warn(
+          { destination: state.name, status: known.status, reason: known.message, nids: batch.pdus.map((row) => row.event_nid), edu: batch.edus[0]?.edu_type },
+          'a server refused something again and again; it is not sent any more',
+        ) // prettier-ignore
+      }
+    }
+    const dropped = await store.write('sender.failed', function* () {
+      if (givenUp) yield* remove(state.name, batch)
+      yield* saveDestination(rowOf(state.name, health))
+      return yield* boundOutbox(state.name, options.maxWaitingEdus ?? 10_000)
+    })
+    if (dropped.size > 0) {
+      logger.warn(
+        { destination: state.name, dropped: Object.fromEntries(dropped) },
+        'too much waits for a server that does not answer; the oldest EDUs were dropped',
+      )
+    }
+    const report = before.failingSince === undefined ? logger.info : logger.debug
+    report(
+      { destination: state.name, reason: error instanceof Error ? error.message : 'unknown', pause: health.retryAt - clock.now() },
+      'a server did not take a transaction',
+    ) // prettier-ignore
+    state.health = health
+    state.ephemeral.clear()
+    if (known === undefined) throw error
+    pause(state, health.retryAt - clock.now())
+  }
+
+  return {
+    wake(names) {
+      for (const name of names) if (name !== serverName) start(stateOf(name))
+    },
+
+    sendEphemeral(names, edu, coalesceKey) {
+      if (closing.signal.aborted) return
+      for (const name of names) {
+        if (name === serverName) continue
+        const state = stateOf(name)
+        // A server that does not answer has no use for the news of a second.
+        if (state.timer !== undefined) continue
+        state.ephemeral.delete(coalesceKey)
+        if (state.ephemeral.size >= MAX_EPHEMERAL) state.ephemeral.delete(firstKey(state.ephemeral))
+        state.ephemeral.set(coalesceKey, { edu, at: clock.monotonic() })
+        start(state)
+      }
+    },
+
+    async resume() {
+      const names = await store.read('sender.pending', () => pendingDestinations())
+      for (const name of names) if (name !== serverName) start(stateOf(name))
+    },
+
+    onContact(name) {
+      const state = destinations.get(name)
+      if (state?.timer === undefined) return
+      // A server that talks to us and does not answer us must not make us ask all the time.
+      if (clock.monotonic() - state.lastAttempt < options.backoff.initialMs) return
+      clearTimeout(state.timer)
+      state.timer = undefined
+      if (state.health?.failingSince !== undefined)
+        state.health = { ...state.health, retryAt: 0, interval: 0 }
+      start(state)
+    },
+
+    stats() {
+      const all = [...destinations.values()]
+      return {
+        active: all.length,
+        failing: all.filter((state) => state.health?.failingSince !== undefined).length,
+      }
+    },
+
+    async close() {
+      closing.abort()
+      for (const state of destinations.values()) clearTimeout(state.timer)
+      await Promise.allSettled(loops)
+      destinations.clear()
+    },
+  }
+}
+
+const firstKey = (map: ReadonlyMap<string, unknown>): string => map.keys().next().value!
