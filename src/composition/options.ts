@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs'
 import type { Config } from '../config/schema.js'
 import type { RateLimits } from '../http/rate-limit.js'
+import type { AccountsOptions } from '../services/accounts/accounts.js'
 import type { AttemptOptions } from '../services/accounts/attempts.js'
 import type { TransportOptions } from '../services/federation/transport.js'
+import type { MediaOptions } from '../services/media/media.js'
 import type { NodeInfoOptions } from '../services/node-info.js'
+import type { ServerInfoOptions } from '../services/server-info/server-info.js'
 import { VERSION } from '../version.js'
 
 /** What parts of the server are told of the configuration, in their own words. */
@@ -60,10 +63,74 @@ export function transportOptions({ federation, old_signing_keys: oldKeys }: Conf
 }
 
 /** How many wrong passwords are answered; undefined: any number. */
-export function attemptOptions({ passwords }: Config): AttemptOptions | undefined {
+function attemptOptions({ passwords }: Config): AttemptOptions | undefined {
   const { wrong_attempts: limits } = passwords
   if (limits === false) return undefined
   return { perAddress: limits.per_address, perAccount: limits.per_account, windowMs: limits.window }
+}
+
+export function accountsOptions(config: Config): AccountsOptions {
+  const { passwords, registration, sessions } = config
+  const attempts = attemptOptions(config)
+  return {
+    passwords: {
+      cost: {
+        memoryKib: passwords.memory_kib,
+        iterations: passwords.iterations,
+        parallelism: passwords.parallelism,
+      },
+      minLength: passwords.min_length,
+    },
+    registration: {
+      enabled: registration.enabled,
+      requireToken: registration.flow === 'token',
+      guests: registration.guests,
+    },
+    login: { tokenLifetimeMs: sessions.login_token_lifetime },
+    uia: { lifetimeMs: sessions.auth_session_lifetime },
+    tokens: {
+      refreshableMs: sessions.access_token_lifetime,
+      ...(sessions.session_lifetime === null ? {} : { nonRefreshableMs: sessions.session_lifetime }),
+    },
+    ...(attempts === undefined ? {} : { attempts }),
+    ...(registration.shared_secret === undefined
+      ? {}
+      : { registrationSharedSecret: registration.shared_secret }),
+  }
+}
+
+export function serverInfoOptions({ rooms, turn }: Config): ServerInfoOptions {
+  return {
+    defaultRoomVersion: rooms.default_room_version,
+    ...(turn.secret === undefined || turn.uris.length === 0
+      ? {}
+      : {
+          turn: { uris: turn.uris, sharedSecret: turn.secret, ttlSeconds: Math.round(turn.ttl / 1000) },
+        }),
+  }
+}
+
+/** What may be fetched from elsewhere, in bytes and milliseconds. */
+export const remoteMediaLimits = ({
+  media,
+}: Config): { readonly maxRemoteBytes: number; readonly remoteTimeoutMs: number } => ({
+  maxRemoteBytes: media.remote_max_bytes,
+  remoteTimeoutMs: media.remote_timeout,
+})
+
+export function mediaOptions(config: Config): MediaOptions {
+  const { media } = config
+  return {
+    path: media.path,
+    maxUploadBytes: media.max_upload_bytes,
+    maxImagePixels: media.max_image_pixels,
+    thumbnailSizes: media.thumbnails,
+    dynamicThumbnails: media.dynamic_thumbnails,
+    ...(media.remote_cache_max_bytes === null ? {} : { remoteCacheBytes: media.remote_cache_max_bytes }),
+    ...(media.remote_cache_lifetime === null ? {} : { remoteCacheMs: media.remote_cache_lifetime }),
+    ...remoteMediaLimits(config),
+    legacyUnauthenticated: media.legacy_unauthenticated,
+  }
 }
 
 /** `false` in the file is no limit. */

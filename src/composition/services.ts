@@ -53,7 +53,14 @@ import { userById } from '../storage/tables/users.js'
 import type { Store } from '../storage/tx.js'
 import { VERSION } from '../version.js'
 import { createThumbnailPool, type ThumbnailPool } from '../workers/thumbnail-pool.js'
-import { attemptOptions, nodeInfoOptions, transportOptions } from './options.js'
+import {
+  accountsOptions,
+  mediaOptions,
+  nodeInfoOptions,
+  remoteMediaLimits,
+  serverInfoOptions,
+  transportOptions,
+} from './options.js'
 import { buildReplication } from './replication.js'
 import { buildRooms, type RoomsParts } from './rooms.js'
 
@@ -107,44 +114,15 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   })
   const serverInfo = createServerInfo({
     clock,
-    options: {
-      defaultRoomVersion: config.rooms.default_room_version,
-      ...(config.turn.secret === undefined || config.turn.uris.length === 0
-        ? {}
-        : {
-            turn: {
-              uris: config.turn.uris,
-              sharedSecret: config.turn.secret,
-              ttlSeconds: Math.round(config.turn.ttl / 1000),
-            },
-          }),
-    },
+    options: serverInfoOptions(config),
   })
   const thumbnails = createThumbnailPool({ logger })
-  const remoteLimits = {
-    maxRemoteBytes: config.media.remote_max_bytes,
-    remoteTimeoutMs: config.media.remote_timeout,
-  }
   const media = await createMedia({
     ...base,
     thumbnailer: thumbnails,
-    fetchRemote: federationFetch(transport.client, remoteLimits),
-    fetchUrl: outboundFetch(transport.http, remoteLimits),
-    options: {
-      path: config.media.path,
-      maxUploadBytes: config.media.max_upload_bytes,
-      maxImagePixels: config.media.max_image_pixels,
-      thumbnailSizes: config.media.thumbnails,
-      dynamicThumbnails: config.media.dynamic_thumbnails,
-      ...(config.media.remote_cache_max_bytes === null
-        ? {}
-        : { remoteCacheBytes: config.media.remote_cache_max_bytes }),
-      ...(config.media.remote_cache_lifetime === null
-        ? {}
-        : { remoteCacheMs: config.media.remote_cache_lifetime }),
-      ...remoteLimits,
-      legacyUnauthenticated: config.media.legacy_unauthenticated,
-    },
+    fetchRemote: federationFetch(transport.client, remoteMediaLimits(config)),
+    fetchUrl: outboundFetch(transport.http, remoteMediaLimits(config)),
+    options: mediaOptions(config),
   })
 
   const tokenCache = createTokenCache(clock)
@@ -231,40 +209,13 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     checkInvitable,
     userExists: async (userId) => (await store.read('users.exists', () => userById(userId))) !== undefined,
   })
-  const attempts = attemptOptions(config)
   const accounts = createAccounts({
     ...base,
     devices,
     tokenCache,
     isCrossSigningKey,
     onDeactivated: (userId) => profileRooms.leaveAll(userId, memberships),
-    options: {
-      passwords: {
-        cost: {
-          memoryKib: config.passwords.memory_kib,
-          iterations: config.passwords.iterations,
-          parallelism: config.passwords.parallelism,
-        },
-        minLength: config.passwords.min_length,
-      },
-      registration: {
-        enabled: config.registration.enabled,
-        requireToken: config.registration.flow === 'token',
-        guests: config.registration.guests,
-      },
-      login: { tokenLifetimeMs: config.sessions.login_token_lifetime },
-      uia: { lifetimeMs: config.sessions.auth_session_lifetime },
-      tokens: {
-        refreshableMs: config.sessions.access_token_lifetime,
-        ...(config.sessions.session_lifetime === null
-          ? {}
-          : { nonRefreshableMs: config.sessions.session_lifetime }),
-      },
-      ...(attempts === undefined ? {} : { attempts }),
-      ...(config.registration.shared_secret === undefined
-        ? {}
-        : { registrationSharedSecret: config.registration.shared_secret }),
-    },
+    options: accountsOptions(config),
   })
 
   const typing = createTyping(clock)
