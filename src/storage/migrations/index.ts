@@ -8,6 +8,7 @@ import { outbox } from './0007-outbox.js'
 import { receipts } from './0008-receipts.js'
 import { staging } from './0009-staging.js'
 import { stateLookups } from './0010-state-lookups.js'
+import { contacts } from './0011-contacts.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -23,4 +24,5 @@ export const migrations: readonly Migration[] = [
   receipts,
   staging,
   stateLookups,
+  contacts,
 ]

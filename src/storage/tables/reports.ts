@@ -1,0 +1,61 @@
+import { all, run, type Tx } from '../tx.js'
+
+/** What a user reported to the administrators. Empty strings stand for what a report of its kind does not name. */
+export interface ReportRow {
+  readonly report_id: number
+  /** `room`, `event` or `user`. */
+  readonly kind: string
+  readonly reporter: string
+  readonly room_id: string
+  readonly event_id: string
+  readonly user_id: string
+  readonly reason: string
+  /** The event as the reporter saw it, JSON; it may be gone or redacted when somebody reads the report. */
+  readonly event_json: string | null
+  readonly created_ts: number
+}
+
+const COLUMNS = 'report_id, kind, reporter, room_id, event_id, user_id, reason, event_json, created_ts'
+
+/** Post: the reporter has one report of the target: this one. */
+export function* putReport(row: Omit<ReportRow, 'report_id'>): Tx<void> {
+  yield* run(
+    `INSERT INTO reports (kind, reporter, room_id, event_id, user_id, reason, event_json, created_ts)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (reporter, kind, room_id, event_id, user_id) DO UPDATE SET reason = excluded.reason,
+       event_json = excluded.event_json, created_ts = excluded.created_ts`,
+    row.kind,
+    row.reporter,
+    row.room_id,
+    row.event_id,
+    row.user_id,
+    row.reason,
+    row.event_json,
+    row.created_ts,
+  )
+}
+
+/** Post: the reporter has at most `keep` reports, the newest. */
+export function* pruneReportsOf(reporter: string, keep: number): Tx<void> {
+  yield* run(
+    `DELETE FROM reports WHERE reporter = ? AND report_id NOT IN (
+       SELECT report_id FROM reports WHERE reporter = ? ORDER BY created_ts DESC, report_id DESC LIMIT ?)`,
+    reporter,
+    reporter,
+    keep,
+  )
+}
+
+/** Newest first, below `before`. */
+export function* reportsBefore(before: number, limit: number): Tx<readonly ReportRow[]> {
+  return yield* all<ReportRow>(
+    `SELECT ${COLUMNS} FROM reports WHERE report_id < ? ORDER BY report_id DESC LIMIT ?`,
+    before,
+    limit,
+  )
+}
+
+/** Post: the report is gone; false when there was none. */
+export function* deleteReport(reportId: number): Tx<boolean> {
+  return (yield* run('DELETE FROM reports WHERE report_id = ?', reportId)) === 1
+}

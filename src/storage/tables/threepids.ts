@@ -1,0 +1,56 @@
+import { all, one, run, type Tx } from '../tx.js'
+
+/** An address of an account, which its user has proved to be theirs. Addresses are canonical. */
+export interface ThreepidRow {
+  readonly medium: string
+  readonly address: string
+  readonly user_id: string
+  readonly validated_ts: number
+  readonly added_ts: number
+}
+
+/** Post: false, and nothing changed, when an account has the address already, this one included. */
+export function* insertThreepid(row: ThreepidRow): Tx<boolean> {
+  const changes = yield* run(
+    `INSERT INTO threepids (medium, address, user_id, validated_ts, added_ts) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT DO NOTHING`,
+    row.medium,
+    row.address,
+    row.user_id,
+    row.validated_ts,
+    row.added_ts,
+  )
+  return changes === 1
+}
+
+export function* threepidOwner(medium: string, address: string): Tx<string | undefined> {
+  const row = yield* one<{ user_id: string }>(
+    'SELECT user_id FROM threepids WHERE medium = ? AND address = ?',
+    medium,
+    address,
+  )
+  return row?.user_id
+}
+
+export function* threepidsOf(userId: string): Tx<readonly ThreepidRow[]> {
+  return yield* all<ThreepidRow>(
+    `SELECT medium, address, user_id, validated_ts, added_ts FROM threepids WHERE user_id = ?
+     ORDER BY added_ts, address`,
+    userId,
+  )
+}
+
+/** Post: the user does not have the address; false when they did not have it before. */
+export function* deleteThreepid(userId: string, medium: string, address: string): Tx<boolean> {
+  const changes = yield* run(
+    'DELETE FROM threepids WHERE user_id = ? AND medium = ? AND address = ?',
+    userId,
+    medium,
+    address,
+  )
+  return changes === 1
+}
+
+export function* deleteThreepidsOf(userId: string): Tx<void> {
+  yield* run('DELETE FROM threepids WHERE user_id = ?', userId)
+}
