@@ -24,6 +24,7 @@ const SERVICES = [
   'server-info',
   'devices',
   'accounts',
+  'operator',
   'account-data',
   'filters',
   'profile',
@@ -38,6 +39,7 @@ const SERVICES = [
   'typing',
   'sync',
   'directory',
+  'spaces',
   'replication',
 ]
 

@@ -20,6 +20,7 @@ import { createFilters } from '../services/filters/filters.js'
 import { federationFetch, outboundFetch } from '../services/media/federation-fetch.js'
 import { createMedia } from '../services/media/media.js'
 import { createNodeInfo } from '../services/node-info.js'
+import { createOperator } from '../services/operator/operator.js'
 import { createProfile } from '../services/profile/profile.js'
 import { PUSH_DATA } from '../services/push/push-rules.js'
 import { createRuleEditor } from '../services/push/rule-editor.js'
@@ -40,6 +41,7 @@ import { createProfileRooms } from '../services/rooms/profile-rooms.js'
 import { createSending } from '../services/rooms/send.js'
 import { createServerInfo } from '../services/server-info/server-info.js'
 import type { Services } from '../services/services.js'
+import { createSpaces } from '../services/spaces/spaces.js'
 import { createSync } from '../services/sync/sync.js'
 import { createClientViews } from '../services/timeline/client-view.js'
 import { createHistory } from '../services/timeline/history.js'
@@ -245,6 +247,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     serverInfo,
     devices,
     accounts,
+    operator: createOperator({ store, accounts, serverName }),
     profile,
     accountData,
     filters,
@@ -263,6 +266,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
       fetchRemote: (server, query) => fetchRemotePublicRooms(transport.client, server, query),
     }),
     userDirectory: createUserDirectory({ store }),
+    spaces: createSpaces({ context, client: transport.client, aliases }),
     history: createHistory({ context, views, backfill: replication.backfill.backfill }),
     sync: createSync({
       context,

@@ -1,6 +1,7 @@
 import type { AccountData } from './account-data/account-data.js'
 import type { Accounts } from './accounts/accounts.js'
 import type { Devices } from './devices/devices.js'
+import type { Operator } from './operator/operator.js'
 import type { Filters } from './filters/filters.js'
 import type { Profile } from './profile/profile.js'
 import type { ServerInfo } from './server-info/server-info.js'
@@ -16,6 +17,7 @@ import type { RuleEditor } from './push/rule-editor.js'
 import type { Receipts } from './receipts/receipts.js'
 import type { PublicRooms } from './directory/public-rooms.js'
 import type { UserDirectory } from './directory/user-directory.js'
+import type { Spaces } from './spaces/spaces.js'
 import type { History } from './timeline/history.js'
 import type { Sync } from './sync/sync.js'
 import type { TypingNotices } from './typing/typing-notices.js'
@@ -34,6 +36,7 @@ export interface Services {
   readonly serverInfo: ServerInfo
   readonly devices: Devices
   readonly accounts: Accounts
+  readonly operator: Operator
   readonly profile: Profile
   readonly accountData: AccountData
   readonly filters: Filters
@@ -49,6 +52,7 @@ export interface Services {
   readonly typingNotices: TypingNotices
   readonly publicRooms: PublicRooms
   readonly userDirectory: UserDirectory
+  readonly spaces: Spaces
   readonly history: History
   readonly sync: Sync
   readonly inbound: Inbound

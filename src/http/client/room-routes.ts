@@ -32,6 +32,8 @@ import { setRoomVisibilityOnDirectory } from './directory/set-room-visibility-on
 import { getPublicRooms } from './directory/get-public-rooms.js'
 import { queryPublicRooms } from './directory/query-public-rooms.js'
 import { searchUserDirectory } from './directory/search-user-directory.js'
+import { getRoomSummary, getRoomSummaryUnstable } from './space/get-room-summary.js'
+import { getSpaceHierarchy } from './space/get-space-hierarchy.js'
 import { pushRuleRoutes } from './push-rule-routes.js'
 import { sync } from './sync/sync.js'
 
@@ -71,5 +73,8 @@ export const roomRoutes: readonly Route[] = [
   getPublicRooms,
   queryPublicRooms,
   searchUserDirectory,
+  getSpaceHierarchy,
+  getRoomSummary,
+  getRoomSummaryUnstable,
   ...pushRuleRoutes,
 ]

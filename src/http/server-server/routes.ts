@@ -8,6 +8,7 @@ import { getPublicRooms } from './get-public-rooms.js'
 import { getRoomState } from './get-room-state.js'
 import { getRoomStateIds } from './get-room-state-ids.js'
 import { getServerKey } from './get-server-key.js'
+import { getSpaceHierarchy } from './get-space-hierarchy.js'
 import { getVersion } from './get-version.js'
 import { makeJoin } from './make-join.js'
 import { makeKnock } from './make-knock.js'
@@ -28,7 +29,7 @@ import { e2eeFederationRoutes } from './e2ee-routes.js'
 /**
  * The API for servers, without transactions and media. SPEC: https://spec.matrix.org/v1.19/server-server-api/
  *
- * TODO: `exchange_third_party_invite` and `3pid/onbind` (with identity servers), `hierarchy` (with spaces), `timestamp_to_event`,
+ * TODO: `exchange_third_party_invite` and `3pid/onbind` (with identity servers), `timestamp_to_event`,
  * `openid/userinfo` (with the tokens that clients are given).
  */
 export const federationRoutes: readonly Route[] = [
@@ -52,6 +53,7 @@ export const federationRoutes: readonly Route[] = [
   queryProfile,
   getPublicRooms,
   queryPublicRooms,
+  getSpaceHierarchy,
   getServerKey,
   perspectivesKeyQuery,
   bulkPerspectivesKeyQuery,
