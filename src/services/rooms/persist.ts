@@ -9,6 +9,7 @@ import { saveClientTransactions } from '../../storage/tables/client-transactions
 import { upsertMemberships, type MembershipRow } from '../../storage/tables/memberships.js'
 import { enqueuePdus } from '../../storage/tables/outbox.js'
 import { allocatePosition, readPosition } from '../../storage/tables/positions.js'
+import { deleteRelationsOf, insertRelations } from '../../storage/tables/relations.js'
 import { advanceRoom, insertRoom } from '../../storage/tables/rooms.js'
 import {
   insertStateDeltas,
@@ -18,6 +19,7 @@ import {
 } from '../../storage/tables/state.js'
 import type { Tx } from '../../storage/tx.js'
 import { serverNameOf } from '../../core/ids/server-name-of.js'
+import { relationRow } from './relation-row.js'
 import { toRow } from './stored-event.js'
 import { writeUnread } from './unread-effects.js'
 import { membershipIn, type WorkingRoom } from './working-room.js'
@@ -129,9 +131,13 @@ export function* persistRoom(room: WorkingRoom, now: number, serverName: string)
     }
   }
   yield* insertEvents(pending.map((item) => toRow(item.stored, item.json)))
+  yield* insertRelations(pending.flatMap((item) => relationRow(item.stored) ?? []))
   for (const { stored, redaction } of pending) {
     if (redaction !== undefined) yield* markRedacted(redaction.target.nid, stored.nid, redaction.json)
   }
+  yield* deleteRelationsOf(
+    pending.flatMap((item) => (item.redaction === undefined ? [] : [item.redaction.target.nid])),
+  )
   yield* insertStateDeltas(deltas)
   yield* upsertMemberships([...members.values()])
   const advanced = yield* advanceRoom(

@@ -9,6 +9,7 @@ import { receipts } from './0008-receipts.js'
 import { staging } from './0009-staging.js'
 import { stateLookups } from './0010-state-lookups.js'
 import { contacts } from './0011-contacts.js'
+import { relations } from './0012-relations.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -25,4 +26,5 @@ export const migrations: readonly Migration[] = [
   staging,
   stateLookups,
   contacts,
+  relations,
 ]
