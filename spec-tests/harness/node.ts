@@ -46,21 +46,6 @@ export const testAuthority = (): Certificate =>
     random: systemRandom,
   })
 
-const OFF = Object.fromEntries(
-  [
-    'login',
-    'registration',
-    'message',
-    'join',
-    'invite',
-    'create_room',
-    'read',
-    'keys',
-    'media',
-    'federation',
-  ].map((name) => [name, false]),
-)
-
 export async function startNode(options: NodeOptions = {}): Promise<Node> {
   if (!existsSync(MAIN)) throw new Error('the program is not built: run npm run build first')
   const folder = await mkdtemp(join(tmpdir(), 'chancery-node-'))
@@ -101,7 +86,7 @@ export async function startNode(options: NodeOptions = {}): Promise<Node> {
     public_baseurl: `http://127.0.0.1:${clientPort}`,
     registration: { enabled: true, flow: 'dummy' },
     passwords: { min_length: 1, memory_kib: 1024, iterations: 1 },
-    rate_limits: OFF,
+    rate_limits: { enabled: false },
     metrics: { enabled: true },
     federation: {
       ca_files: authority === undefined ? [] : ['ca.crt'],

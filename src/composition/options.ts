@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Config } from '../config/schema.js'
-import type { RateLimits } from '../http/rate-limit.js'
+import type { Budget, RateLimits } from '../http/rate-limit.js'
+import type { RateLimit } from '../http/route.js'
 import type { AccountsOptions } from '../services/accounts/accounts.js'
 import type { AttemptOptions } from '../services/accounts/attempts.js'
 import type { TransportOptions } from '../services/federation/transport.js'
@@ -134,7 +135,9 @@ export function mediaOptions(config: Config): MediaOptions {
 }
 
 /** `false` in the file is no limit. */
-export function rateLimits(config: Config): RateLimits {
-  const entries = Object.entries(config.rate_limits).filter((entry) => entry[1] !== false)
+export function rateLimits({ rate_limits: { enabled, ...budgets } }: Config): RateLimits {
+  if (!enabled) return {}
+  const limits: Record<RateLimit, Budget | false> = budgets
+  const entries = Object.entries(limits).filter((entry) => entry[1] !== false)
   return Object.fromEntries(entries) as RateLimits
 }

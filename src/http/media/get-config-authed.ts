@@ -6,6 +6,7 @@ export const getConfigAuthed = route({
   method: 'GET',
   paths: v1('/media/config'),
   auth: 'guest',
+  rateLimit: 'read',
   async handler(_, { media }) {
     return { 'm.upload.size': media.maxUploadBytes }
   },

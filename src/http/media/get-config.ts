@@ -7,6 +7,7 @@ export const getConfig = route({
   method: 'GET',
   paths: mediaPaths('/config'),
   auth: 'guest',
+  rateLimit: 'read',
   async handler(_, { media }) {
     return { 'm.upload.size': media.maxUploadBytes }
   },

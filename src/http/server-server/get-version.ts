@@ -6,6 +6,7 @@ export const getVersion = route({
   method: 'GET',
   paths: ['/_matrix/federation/v1/version'],
   auth: 'none',
+  rateLimit: 'public',
   handler: (_call, { nodeInfo }) =>
     Promise.resolve({ server: { name: 'Chancery', version: nodeInfo.about.version } }),
 })

@@ -7,6 +7,7 @@ export const getLandingPage = route({
   method: 'GET',
   paths: ['/'],
   auth: 'none',
+  rateLimit: 'public',
   async handler(_call, { nodeInfo }) {
     return reply({
       headers: {

@@ -7,6 +7,7 @@ export const deleteRoomTag = route({
   method: 'DELETE',
   paths: v3('/user/{userId}/rooms/{roomId}/tags/{tag}'),
   auth: 'user',
+  rateLimit: 'write',
   async handler({ requester, params }, { accountData }) {
     await accountData.deleteTag(ownUserId(requester, params), params['roomId']!, params['tag']!)
     return {}

@@ -7,6 +7,7 @@ export const getAccountDataPerRoom = route({
   method: 'GET',
   paths: v3('/user/{userId}/rooms/{roomId}/account_data/{type}'),
   auth: 'user',
+  rateLimit: 'read',
   handler: ({ requester, params }, { accountData }) =>
     accountData.get(ownUserId(requester, params), params['roomId']!, params['type']!),
 })

@@ -7,6 +7,7 @@ export const getAccountData = route({
   method: 'GET',
   paths: v3('/user/{userId}/account_data/{type}'),
   auth: 'user',
+  rateLimit: 'read',
   handler: ({ requester, params }, { accountData }) =>
     accountData.get(ownUserId(requester, params), '', params['type']!),
 })

@@ -7,6 +7,7 @@ export const getRoomTags = route({
   method: 'GET',
   paths: v3('/user/{userId}/rooms/{roomId}/tags'),
   auth: 'user',
+  rateLimit: 'read',
   handler: async ({ requester, params }, { accountData }) => ({
     tags: await accountData.tags(ownUserId(requester, params), params['roomId']!),
   }),

@@ -7,6 +7,7 @@ export const setAccountDataPerRoom = route({
   method: 'PUT',
   paths: v3('/user/{userId}/rooms/{roomId}/account_data/{type}'),
   auth: 'user',
+  rateLimit: 'write',
   body: 'object',
   async handler({ requester, params, body }, { accountData }) {
     await accountData.set(ownUserId(requester, params), params['roomId']!, params['type']!, body)

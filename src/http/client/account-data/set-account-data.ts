@@ -7,6 +7,7 @@ export const setAccountData = route({
   method: 'PUT',
   paths: v3('/user/{userId}/account_data/{type}'),
   auth: 'user',
+  rateLimit: 'write',
   body: 'object',
   async handler({ requester, params, body }, { accountData }) {
     await accountData.set(ownUserId(requester, params), '', params['type']!, body)

@@ -7,6 +7,7 @@ export const setRoomTag = route({
   method: 'PUT',
   paths: v3('/user/{userId}/rooms/{roomId}/tags/{tag}'),
   auth: 'user',
+  rateLimit: 'write',
   body: 'object',
   async handler({ requester, params, body }, { accountData }) {
     await accountData.setTag(ownUserId(requester, params), params['roomId']!, params['tag']!, body)

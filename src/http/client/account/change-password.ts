@@ -11,6 +11,7 @@ export const changePassword = route({
   method: 'POST',
   paths: v3('/account/password'),
   auth: 'user',
+  rateLimit: 'login',
   maxBody: 64 * 1024,
   body: Type.Object({
     new_password: Type.String(),

@@ -12,6 +12,7 @@ export const deactivateAccount = route({
   method: 'POST',
   paths: v3('/account/deactivate'),
   auth: 'user',
+  rateLimit: 'login',
   maxBody: 64 * 1024,
   body: Type.Object({ erase: Type.Optional(Type.Boolean()), auth: AuthData }),
   async handler({ requester, body, request }, { accounts }) {

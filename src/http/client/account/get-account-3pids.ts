@@ -9,5 +9,6 @@ export const getAccount3Pids = route({
   method: 'GET',
   paths: v3('/account/3pid'),
   auth: 'user',
+  rateLimit: 'read',
   handler: () => Promise.resolve({ threepids: [] }),
 })

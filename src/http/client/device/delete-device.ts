@@ -8,6 +8,7 @@ export const deleteDevice = route({
   method: 'DELETE',
   paths: v3('/devices/{deviceId}'),
   auth: 'user',
+  rateLimit: 'write',
   maxBody: 64 * 1024,
   body: Type.Object({ auth: AuthData }),
   async handler({ requester, params, body, request }, { accounts, devices }) {

@@ -8,6 +8,7 @@ export const deleteDevices = route({
   method: 'POST',
   paths: v3('/delete_devices'),
   auth: 'user',
+  rateLimit: 'write',
   body: Type.Object({ devices: Type.Array(Type.String(), { maxItems: 1_000 }), auth: AuthData }),
   async handler({ requester, body, request }, { accounts, devices }) {
     if (requester.appserviceId === undefined) {

@@ -6,5 +6,6 @@ export const getDevice = route({
   method: 'GET',
   paths: v3('/devices/{deviceId}'),
   auth: 'guest',
+  rateLimit: 'read',
   handler: ({ requester, params }, { devices }) => devices.get(requester.userId, params['deviceId']!),
 })

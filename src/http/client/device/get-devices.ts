@@ -6,5 +6,6 @@ export const getDevices = route({
   method: 'GET',
   paths: v3('/devices'),
   auth: 'guest',
+  rateLimit: 'read',
   handler: async ({ requester }, { devices }) => ({ devices: await devices.list(requester.userId) }),
 })

@@ -7,6 +7,7 @@ export const updateDevice = route({
   method: 'PUT',
   paths: v3('/devices/{deviceId}'),
   auth: 'guest',
+  rateLimit: 'write',
   body: Type.Object({ display_name: Type.Optional(Type.String()) }),
   async handler({ requester, params, body }, { devices }) {
     const deviceId = params['deviceId']!

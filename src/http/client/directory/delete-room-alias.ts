@@ -6,6 +6,7 @@ export const deleteRoomAlias = route({
   method: 'DELETE',
   paths: v3('/directory/room/{roomAlias}'),
   auth: 'user',
+  rateLimit: 'write',
   async handler({ requester, params }, { aliases }) {
     await aliases.remove(requester, params['roomAlias']!)
     return {}

@@ -6,5 +6,6 @@ export const getLocalAliases = route({
   method: 'GET',
   paths: v3('/rooms/{roomId}/aliases'),
   auth: 'user',
+  rateLimit: 'read',
   handler: ({ requester, params }, { aliases }) => aliases.list(requester, params['roomId']!),
 })

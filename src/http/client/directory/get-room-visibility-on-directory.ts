@@ -6,5 +6,6 @@ export const getRoomVisibilityOnDirectory = route({
   method: 'GET',
   paths: v3('/directory/list/room/{roomId}'),
   auth: 'none',
+  rateLimit: 'read',
   handler: ({ params }, { publicRooms }) => publicRooms.visibility(params['roomId']!),
 })

@@ -7,6 +7,7 @@ export const setRoomAlias = route({
   method: 'PUT',
   paths: v3('/directory/room/{roomAlias}'),
   auth: 'user',
+  rateLimit: 'write',
   body: Type.Object({ room_id: Type.String({ maxLength: 255 }) }),
   async handler({ requester, params, body }, { aliases }) {
     await aliases.set(requester, params['roomAlias']!, body.room_id)

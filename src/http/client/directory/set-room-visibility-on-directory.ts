@@ -7,6 +7,7 @@ export const setRoomVisibilityOnDirectory = route({
   method: 'PUT',
   paths: v3('/directory/list/room/{roomId}'),
   auth: 'user',
+  rateLimit: 'write',
   body: Type.Object({
     visibility: Type.Optional(Type.Union([Type.Literal('public'), Type.Literal('private')])),
   }),

@@ -7,6 +7,7 @@ export const defineFilter = route({
   method: 'POST',
   paths: v3('/user/{userId}/filter'),
   auth: 'guest',
+  rateLimit: 'write',
   maxBody: 128 * 1024,
   body: 'object',
   handler: async ({ requester, params, body }, { filters }) => ({

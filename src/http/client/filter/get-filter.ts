@@ -7,6 +7,7 @@ export const getFilter = route({
   method: 'GET',
   paths: v3('/user/{userId}/filter/{filterId}'),
   auth: 'guest',
+  rateLimit: 'read',
   handler: ({ requester, params }, { filters }) =>
     filters.get(ownUserId(requester, params), params['filterId']!),
 })

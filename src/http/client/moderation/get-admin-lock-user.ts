@@ -6,6 +6,7 @@ export const getAdminLockUser = route({
   method: 'GET',
   paths: v1('/admin/lock/{userId}'),
   auth: 'admin',
+  rateLimit: 'read',
   handler: async ({ requester, params }, { accounts }) => ({
     locked: await accounts.moderation.get(requester.userId, params['userId']!, 'locked'),
   }),

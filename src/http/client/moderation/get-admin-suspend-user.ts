@@ -6,6 +6,7 @@ export const getAdminSuspendUser = route({
   method: 'GET',
   paths: v1('/admin/suspend/{userId}'),
   auth: 'admin',
+  rateLimit: 'read',
   handler: async ({ requester, params }, { accounts }) => ({
     suspended: await accounts.moderation.get(requester.userId, params['userId']!, 'suspended'),
   }),

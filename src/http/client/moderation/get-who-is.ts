@@ -7,6 +7,7 @@ export const getWhoIs = route({
   method: 'GET',
   paths: v3('/admin/whois/{userId}'),
   auth: 'user',
+  rateLimit: 'read',
   async handler({ requester, params }, { accounts }) {
     const userId = params['userId']!
     if (!requester.isAdmin && userId !== requester.userId) throw forbidden('You may look at yourself only')

@@ -7,6 +7,7 @@ export const setAdminLockUser = route({
   method: 'PUT',
   paths: v1('/admin/lock/{userId}'),
   auth: 'admin',
+  rateLimit: 'write',
   body: Type.Object({ locked: Type.Boolean() }),
   async handler({ requester, params, body }, { accounts }) {
     await accounts.moderation.set(requester.userId, params['userId']!, 'locked', body.locked)

@@ -7,6 +7,7 @@ export const setAdminSuspendUser = route({
   method: 'PUT',
   paths: v1('/admin/suspend/{userId}'),
   auth: 'admin',
+  rateLimit: 'write',
   body: Type.Object({ suspended: Type.Boolean() }),
   async handler({ requester, params, body }, { accounts }) {
     await accounts.moderation.set(requester.userId, params['userId']!, 'suspended', body.suspended)

@@ -6,6 +6,7 @@ export const deleteProfileField = route({
   method: 'DELETE',
   paths: v3('/profile/{userId}/{keyName}'),
   auth: 'guest',
+  rateLimit: 'write',
   async handler({ requester, params }, { profile }) {
     await profile.deleteField(requester, params['userId']!, params['keyName']!)
     return {}

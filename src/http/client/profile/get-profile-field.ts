@@ -6,6 +6,7 @@ export const getProfileField = route({
   method: 'GET',
   paths: v3('/profile/{userId}/{keyName}'),
   auth: 'optional-user',
+  rateLimit: 'read',
   handler: ({ requester, params }, { profile }) =>
     profile.getField(params['userId']!, params['keyName']!, requester),
 })

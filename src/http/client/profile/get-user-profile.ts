@@ -6,5 +6,6 @@ export const getUserProfile = route({
   method: 'GET',
   paths: v3('/profile/{userId}'),
   auth: 'optional-user',
+  rateLimit: 'read',
   handler: ({ requester, params }, { profile }) => profile.get(params['userId']!, requester),
 })

@@ -7,6 +7,7 @@ export const setProfileField = route({
   method: 'PUT',
   paths: v3('/profile/{userId}/{keyName}'),
   auth: 'guest',
+  rateLimit: 'write',
   maxBody: 128 * 1024,
   body: 'object',
   async handler({ requester, params, body }, { profile }) {

@@ -6,6 +6,7 @@ export const deletePushRule = route({
   method: 'DELETE',
   paths: v3('/pushrules/global/{kind}/{ruleId}'),
   auth: 'user',
+  rateLimit: 'write',
   async handler({ requester, params }, { ruleEditor }) {
     await ruleEditor.remove(requester.userId, params['kind']!, params['ruleId']!)
     return {}

@@ -6,6 +6,7 @@ export const getPushRuleActions = route({
   method: 'GET',
   paths: v3('/pushrules/global/{kind}/{ruleId}/actions'),
   auth: 'user',
+  rateLimit: 'read',
   async handler({ requester, params }, { ruleEditor }) {
     const { actions } = await ruleEditor.get(requester.userId, params['kind']!, params['ruleId']!)
     return { actions }

@@ -6,6 +6,7 @@ export const getPushRule = route({
   method: 'GET',
   paths: v3('/pushrules/global/{kind}/{ruleId}'),
   auth: 'user',
+  rateLimit: 'read',
   handler: ({ requester, params }, { ruleEditor }) =>
     ruleEditor.get(requester.userId, params['kind']!, params['ruleId']!),
 })

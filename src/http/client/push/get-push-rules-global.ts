@@ -6,6 +6,7 @@ export const getPushRulesGlobal = route({
   method: 'GET',
   paths: [...v3('/pushrules/global/'), ...v3('/pushrules/global')],
   auth: 'user',
+  rateLimit: 'read',
   async handler({ requester }, { pushRules }) {
     return pushRules.of(requester.userId)
   },

@@ -7,6 +7,7 @@ export const getPushRules = route({
   method: 'GET',
   paths: [...v3('/pushrules/'), ...v3('/pushrules')],
   auth: 'user',
+  rateLimit: 'read',
   async handler({ requester }, { pushRules }) {
     return pushRulesContent(await pushRules.of(requester.userId))
   },

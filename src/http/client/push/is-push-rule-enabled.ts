@@ -6,6 +6,7 @@ export const isPushRuleEnabled = route({
   method: 'GET',
   paths: v3('/pushrules/global/{kind}/{ruleId}/enabled'),
   auth: 'user',
+  rateLimit: 'read',
   async handler({ requester, params }, { ruleEditor }) {
     const { enabled } = await ruleEditor.get(requester.userId, params['kind']!, params['ruleId']!)
     return { enabled }

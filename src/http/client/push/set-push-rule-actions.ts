@@ -6,6 +6,7 @@ export const setPushRuleActions = route({
   method: 'PUT',
   paths: v3('/pushrules/global/{kind}/{ruleId}/actions'),
   auth: 'user',
+  rateLimit: 'write',
   body: 'object',
   maxBody: 64 * 1024,
   async handler({ requester, params, body }, { ruleEditor }) {

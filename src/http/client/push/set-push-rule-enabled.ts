@@ -7,6 +7,7 @@ export const setPushRuleEnabled = route({
   method: 'PUT',
   paths: v3('/pushrules/global/{kind}/{ruleId}/enabled'),
   auth: 'user',
+  rateLimit: 'write',
   body: Type.Object({ enabled: Type.Boolean() }),
   async handler({ requester, params, body }, { ruleEditor }) {
     await ruleEditor.setEnabled(requester.userId, params['kind']!, params['ruleId']!, body.enabled)

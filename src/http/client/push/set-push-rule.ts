@@ -9,6 +9,7 @@ export const setPushRule = route({
   method: 'PUT',
   paths: v3('/pushrules/global/{kind}/{ruleId}'),
   auth: 'user',
+  rateLimit: 'write',
   query: Type.Object({ before: ruleId, after: ruleId }),
   body: 'object',
   maxBody: 64 * 1024,

@@ -7,6 +7,7 @@ export const ban = route({
   method: 'POST',
   paths: v3('/rooms/{roomId}/ban'),
   auth: 'user',
+  rateLimit: 'membership',
   body: Type.Object({
     user_id: Type.String({ maxLength: 255 }),
     reason: Type.Optional(Type.String({ maxLength: 4096 })),

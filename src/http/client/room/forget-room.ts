@@ -6,6 +6,7 @@ export const forgetRoom = route({
   method: 'POST',
   paths: v3('/rooms/{roomId}/forget'),
   auth: 'user',
+  rateLimit: 'membership',
   body: 'object',
   async handler({ requester, params }, { memberships }) {
     await memberships.forget(requester, params['roomId']!)

@@ -7,6 +7,7 @@ export const getEventContext = route({
   method: 'GET',
   paths: v3('/rooms/{roomId}/context/{eventId}'),
   auth: 'guest',
+  rateLimit: 'read',
   query: Type.Object({
     limit: Type.Optional(Type.Integer({ minimum: 0 })),
     filter: Type.Optional(Type.String()),

@@ -6,5 +6,6 @@ export const getJoinedMembersByRoom = route({
   method: 'GET',
   paths: v3('/rooms/{roomId}/joined_members'),
   auth: 'guest',
+  rateLimit: 'read',
   handler: ({ requester, params }, { history }) => history.joinedMembers(requester, params['roomId']!),
 })

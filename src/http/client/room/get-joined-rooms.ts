@@ -6,6 +6,7 @@ export const getJoinedRooms = route({
   method: 'GET',
   paths: v3('/joined_rooms'),
   auth: 'guest',
+  rateLimit: 'read',
   async handler({ requester }, { memberships }) {
     return { joined_rooms: await memberships.joinedRooms(requester.userId) }
   },

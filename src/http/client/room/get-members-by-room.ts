@@ -11,6 +11,7 @@ export const getMembersByRoom = route({
   method: 'GET',
   paths: v3('/rooms/{roomId}/members'),
   auth: 'guest',
+  rateLimit: 'read',
   query: Type.Object({ at: Type.Optional(Type.String()), membership, not_membership: membership }),
   async handler({ requester, params, query }, { history }) {
     const chunk = await history.members(requester, params['roomId']!, {

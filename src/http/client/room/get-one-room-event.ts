@@ -6,6 +6,7 @@ export const getOneRoomEvent = route({
   method: 'GET',
   paths: v3('/rooms/{roomId}/event/{eventId}'),
   auth: 'guest',
+  rateLimit: 'read',
   handler: ({ requester, params }, { history }) =>
     history.event(requester, params['roomId']!, params['eventId']!),
 })

@@ -7,6 +7,7 @@ export const getRoomEvents = route({
   method: 'GET',
   paths: v3('/rooms/{roomId}/messages'),
   auth: 'guest',
+  rateLimit: 'read',
   query: Type.Object({
     dir: Type.Union([Type.Literal('b'), Type.Literal('f')]),
     from: Type.Optional(Type.String()),

@@ -11,6 +11,7 @@ export const getRoomStateWithKey = route({
     ...v3('/rooms/{roomId}/state/{eventType}'),
   ],
   auth: 'guest',
+  rateLimit: 'read',
   query: Type.Object({
     format: Type.Optional(Type.Union([Type.Literal('content'), Type.Literal('event')])),
   }),

@@ -6,5 +6,6 @@ export const getRoomState = route({
   method: 'GET',
   paths: v3('/rooms/{roomId}/state'),
   auth: 'guest',
+  rateLimit: 'read',
   handler: ({ requester, params }, { history }) => history.state(requester, params['roomId']!),
 })

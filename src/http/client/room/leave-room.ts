@@ -7,6 +7,7 @@ export const leaveRoom = route({
   method: 'POST',
   paths: v3('/rooms/{roomId}/leave'),
   auth: 'user',
+  rateLimit: 'membership',
   body: Type.Object({ reason: Type.Optional(Type.String({ maxLength: 4096 })) }),
   async handler({ requester, params, body }, { memberships }) {
     await memberships.leave(requester, { roomId: params['roomId']!, reason: body.reason })

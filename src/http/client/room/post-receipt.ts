@@ -8,6 +8,7 @@ export const postReceipt = route({
   method: 'POST',
   paths: v3('/rooms/{roomId}/receipt/{receiptType}/{eventId}'),
   auth: 'user',
+  rateLimit: 'activity',
   body: Type.Object({ thread_id: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })) }),
   async handler({ requester, params, body }, { receipts }) {
     const type = params['receiptType']

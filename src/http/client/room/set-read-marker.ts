@@ -9,6 +9,7 @@ export const setReadMarker = route({
   method: 'POST',
   paths: v3('/rooms/{roomId}/read_markers'),
   auth: 'user',
+  rateLimit: 'activity',
   body: Type.Object({ 'm.fully_read': eventId, 'm.read': eventId, 'm.read.private': eventId }),
   async handler({ requester, params, body }, { receipts }) {
     await receipts.setMarkers(requester, {

@@ -7,6 +7,7 @@ export const setTyping = route({
   method: 'PUT',
   paths: v3('/rooms/{roomId}/typing/{userId}'),
   auth: 'user',
+  rateLimit: 'activity',
   body: Type.Object({ typing: Type.Boolean(), timeout: Type.Optional(Type.Integer({ minimum: 0 })) }),
   async handler({ requester, params, body }, { typingNotices }) {
     await typingNotices.set(requester, {

@@ -6,5 +6,6 @@ export const getCapabilities = route({
   method: 'GET',
   paths: v3('/capabilities'),
   auth: 'guest',
+  rateLimit: 'read',
   handler: ({ requester }, { serverInfo }) => Promise.resolve(serverInfo.capabilities(requester)),
 })

@@ -9,5 +9,6 @@ export const getProtocols = route({
   method: 'GET',
   paths: v3('/thirdparty/protocols'),
   auth: 'user',
+  rateLimit: 'read',
   handler: () => Promise.resolve({}),
 })

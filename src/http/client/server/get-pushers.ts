@@ -9,5 +9,6 @@ export const getPushers = route({
   method: 'GET',
   paths: v3('/pushers'),
   auth: 'user',
+  rateLimit: 'read',
   handler: () => Promise.resolve({ pushers: [] }),
 })

@@ -6,5 +6,6 @@ export const getTurnServer = route({
   method: 'GET',
   paths: v3('/voip/turnServer'),
   auth: 'guest',
+  rateLimit: 'read',
   handler: ({ requester }, { serverInfo }) => Promise.resolve(serverInfo.turnServer(requester)),
 })

@@ -6,5 +6,6 @@ export const getLoginFlows = route({
   method: 'GET',
   paths: v3('/login'),
   auth: 'none',
+  rateLimit: 'public',
   handler: (_call, { accounts }) => Promise.resolve({ flows: accounts.login.flows() }),
 })

@@ -6,6 +6,7 @@ export const getTokenOwner = route({
   method: 'GET',
   paths: v3('/account/whoami'),
   auth: 'guest',
+  rateLimit: 'read',
   handler: ({ requester }) =>
     Promise.resolve({
       user_id: requester.userId,

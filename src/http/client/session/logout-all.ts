@@ -6,6 +6,7 @@ export const logoutAll = route({
   method: 'POST',
   paths: v3('/logout/all'),
   auth: 'guest',
+  rateLimit: 'write',
   allowLocked: true,
   body: 'json',
   async handler({ requester }, { accounts }) {

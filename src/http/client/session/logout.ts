@@ -7,6 +7,7 @@ export const logout = route({
   method: 'POST',
   paths: v3('/logout'),
   auth: 'guest',
+  rateLimit: 'write',
   allowLocked: true,
   body: 'json',
   async handler({ requester }, { accounts }) {

@@ -9,6 +9,7 @@ export const refresh = route({
   // The refresh token is the credential. No limit by address: a ministry's clients refresh behind one address, and
   // a token of 238 bits is not guessed.
   auth: 'none',
+  rateLimit: 'public',
   maxBody: 64 * 1024,
   body: Type.Object({ refresh_token: Type.String() }),
   handler: ({ body }, { accounts }) => accounts.sessions.refresh(body.refresh_token),

@@ -7,6 +7,7 @@ export const sync = route({
   method: 'GET',
   paths: v3('/sync'),
   auth: 'guest',
+  rateLimit: 'sync',
   query: Type.Object({
     since: Type.Optional(Type.String({ maxLength: 255 })),
     // An id, or a filter as JSON.
