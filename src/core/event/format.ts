@@ -1,16 +1,19 @@
 import { fitsId, isLegalText } from '../ids/common.js'
 import { isHashRoomId, parseOpaqueRoomId, roomIdOfCreate } from '../ids/room-id.js'
 import { isUserId } from '../ids/user-id.js'
+import { NotCanonical } from '../json/canonical.js'
 import { isInteger64, toDouble } from '../json/integer.js'
 import { isObject, ownValue, type Json, type RawNumber } from '../json/value.js'
 import type { RoomVersionRules } from '../room-version/rules.js'
-import { eventId } from './event-id.js'
-import { without } from './hash.js'
+import { canonicalForms, type CanonicalForms } from './canonical-forms.js'
+import { referenceHashOf, without } from './hash.js'
 import { isEventIdOf, readReferences } from './references.js'
-import { checkPduSize, fitsCodePoints, MAX_AUTH_EVENTS, MAX_PREV_EVENTS, strictFieldBytes } from './size.js'
+import { checkTextSize, fitsCodePoints, MAX_AUTH_EVENTS, MAX_PREV_EVENTS, strictFieldBytes } from './size.js'
 import { refuse, type Pdu, type Refusal, type RoomEvent } from './types.js'
 
-export type PduResult = { readonly ok: true; readonly event: RoomEvent } | Refusal
+export type PduResult =
+  | { readonly ok: true; readonly event: RoomEvent; /** Of `event.pdu`. */ readonly forms: CanonicalForms }
+  | Refusal
 
 export interface PduContext {
   /** The room that the event must be of. */
@@ -59,11 +62,18 @@ export function readPdu(json: Json, rules: RoomVersionRules, context: PduContext
   const namesRoom = rules.roomIds === 'create-hash' && type === 'm.room.create' && stateKey === ''
   if (namesRoom ? givenRoomId !== undefined : !isRoomIdOf(rules, givenRoomId)) return wrong('room_id')
 
-  const size = checkPduSize(pdu, rules)
+  const checked = pdu as unknown as Pdu
+  let forms: CanonicalForms
+  try {
+    forms = canonicalForms(checked, rules)
+  } catch (error) {
+    if (error instanceof NotCanonical) return refuse('format.json', error.message)
+    throw error
+  }
+  const size = checkTextSize(forms.whole)
   if (!size.ok) return size
 
-  const checked = pdu as unknown as Pdu
-  const id = eventId(checked, rules)
+  const id = rules.eventIds === 'on-the-wire' ? (ownId as string) : `$${referenceHashOf(forms.signed, rules)}`
   if (prevEvents.includes(id) || authEvents.includes(id)) return wrong('the event refers to itself')
   const roomId = namesRoom ? roomIdOfCreate(id) : (givenRoomId as string)
   if (context.roomId !== undefined && context.roomId !== roomId) return wrong('the event is of another room')
@@ -71,6 +81,7 @@ export function readPdu(json: Json, rules: RoomVersionRules, context: PduContext
   const redacts = rules.redactsIn === 'event' ? field('redacts') : ownValue(content, 'redacts')
   return {
     ok: true,
+    forms,
     event: {
       id,
       roomId,

@@ -28,8 +28,19 @@ const sha256 = (text: string, encoding: 'base64' | 'base64url'): string =>
  * SPEC: https://spec.matrix.org/v1.19/server-server-api/#calculating-the-content-hash-for-an-event
  */
 export function contentHash(pdu: JsonObject, rules: RoomVersionRules): string {
-  const hashed = without(pdu, ['unsigned', 'signatures', 'hashes'])
-  return sha256(canonicalJson(hashed, canonicalMode(rules)), 'base64')
+  return sha256(hashedText(pdu, rules), 'base64')
+}
+
+const hashedText = (pdu: JsonObject, rules: RoomVersionRules): string =>
+  canonicalJson(without(pdu, ['unsigned', 'signatures', 'hashes']), canonicalMode(rules))
+
+/** Whether the event claims the content hash of this text, which is its own as `canonicalForms` writes it. */
+export function claimsHashOf(pdu: Pdu, hashed: string): boolean {
+  const claimed = isObject(pdu.hashes) ? pdu.hashes['sha256'] : undefined
+  if (typeof claimed !== 'string') return false
+  // Other servers pad, or use the URL-safe alphabet: the bytes count.
+  const standard = claimed.replaceAll('-', '+').replaceAll('_', '/')
+  return unpadded(standard.slice(0, 64)) === sha256(hashed, 'base64')
 }
 
 /**
@@ -37,11 +48,7 @@ export function contentHash(pdu: JsonObject, rules: RoomVersionRules): string {
  * redacted form (`redactedEvent`) may be used.
  */
 export function verifyContentHash(pdu: Pdu, rules: RoomVersionRules): boolean {
-  const claimed = isObject(pdu.hashes) ? pdu.hashes['sha256'] : undefined
-  if (typeof claimed !== 'string') return false
-  // Other servers pad, or use the URL-safe alphabet: the bytes count.
-  const standard = claimed.replaceAll('-', '+').replaceAll('_', '/')
-  return unpadded(standard.slice(0, 64)) === contentHash(pdu, rules)
+  return claimsHashOf(pdu, hashedText(pdu, rules))
 }
 
 /**
@@ -51,8 +58,10 @@ export function verifyContentHash(pdu: Pdu, rules: RoomVersionRules): boolean {
  */
 export function referenceHash(pdu: Pdu, rules: RoomVersionRules): string {
   const hashed = without(redact(pdu, rules), ['signatures', 'unsigned'])
-  return sha256(
-    canonicalJson(hashed, canonicalMode(rules)),
-    rules.eventIds === 'hash-url-safe' ? 'base64url' : 'base64',
-  )
+  return referenceHashOf(canonicalJson(hashed, canonicalMode(rules)), rules)
+}
+
+/** The same from the text that it covers. */
+export function referenceHashOf(signed: string, rules: RoomVersionRules): string {
+  return sha256(signed, rules.eventIds === 'hash-url-safe' ? 'base64url' : 'base64')
 }

@@ -17,9 +17,14 @@ export const MAX_AUTH_EVENTS = 10
 export function checkPduSize(pdu: JsonObject, rules: RoomVersionRules): Verdict {
   const canonical = tryCanonicalJson(pdu, canonicalMode(rules))
   if (!canonical.ok) return refuse('format.json', canonical.reason)
+  return checkTextSize(canonical.text)
+}
+
+/** The same of the canonical form itself. */
+export function checkTextSize(canonical: string): Verdict {
   // Every UTF-16 unit takes one byte at least and three at most.
-  const units = canonical.text.length
-  const bytes = units * 3 <= MAX_PDU_BYTES ? units : utf8Length(canonical.text)
+  const units = canonical.length
+  const bytes = units * 3 <= MAX_PDU_BYTES ? units : utf8Length(canonical)
   return bytes <= MAX_PDU_BYTES ? ALLOW : refuse('format.size', `the event takes ${bytes} bytes`)
 }
 

@@ -1,6 +1,6 @@
 import { sortByCodePoint } from './compare.js'
 import { pythonFloat, pythonNumber } from './number.js'
-import { RawNumber, type Json } from './value.js'
+import { RawNumber, type Json, type JsonObject } from './value.js'
 
 /** `strict` from room version 6 and for all signed objects that are not events; `lenient` for room versions 1–5. */
 export type CanonicalMode = 'strict' | 'lenient'
@@ -40,6 +40,21 @@ export function tryCanonicalJson(
     if (error instanceof NotCanonical) return { ok: false, reason: error.message }
     throw error
   }
+}
+
+/**
+ * The members of an object as they stand in its canonical form, `"key":value`, by key and in canonical order, so that the forms
+ * of an object with and without some of its members are written once. Throws as `canonicalJson`.
+ */
+export function canonicalMembers(
+  object: JsonObject,
+  mode: CanonicalMode = 'strict',
+): ReadonlyMap<string, string> {
+  const members = new Map<string, string>()
+  for (const key of sortByCodePoint(Object.keys(object))) {
+    members.set(key, quote(key) + ':' + write(object[key] as Json, mode === 'strict', 1))
+  }
+  return members
 }
 
 function write(value: Json, strict: boolean, depth: number): string {

@@ -40,6 +40,11 @@ export interface VerifyOptions {
   readonly knownOnly?: boolean
 }
 
+export interface VerifyEventOptions extends VerifyOptions {
+  /** For each event the text that its signatures cover (`CanonicalForms.signed`), where it has been written already. */
+  readonly signedTexts?: readonly string[]
+}
+
 export interface Keys {
   /** Verifies many signatures on the thread pool; the keys of each server are fetched once for all of them. In order of the checks. Never rejects for bad input. */
   verify(checks: readonly SignatureCheck[], options?: VerifyOptions): Promise<SignatureVerdict[]>
@@ -50,7 +55,10 @@ export interface Keys {
     options?: VerifyOptions & { readonly minimumValidUntil?: number; readonly enforceValidity?: boolean },
   ): Promise<SignatureVerdict>
   /** Whether all servers have signed that must have. In order of the events. */
-  verifyEventSignatures(events: readonly RoomEvent[], options?: VerifyOptions): Promise<SignatureVerdict[]>
+  verifyEventSignatures(
+    events: readonly RoomEvent[],
+    options?: VerifyEventOptions,
+  ): Promise<SignatureVerdict[]>
   /** The answer to `GET /_matrix/key/v2/server`. */
   ownDocument(): JsonObject
 }
@@ -147,7 +155,7 @@ export function createKeys(deps: KeysDeps): Keys {
         const checks: SignatureCheck[] = []
         const owners: number[] = []
         for (const [offset, event] of events.slice(start, start + BATCH).entries()) {
-          const prepared = checksOf(event)
+          const prepared = checksOf(event, options?.signedTexts?.[start + offset])
           if ('reason' in prepared) {
             verdicts[start + offset] = prepared
             continue
@@ -175,13 +183,14 @@ export function createKeys(deps: KeysDeps): Keys {
 
 function checksOf(
   event: RoomEvent,
+  signed: string | undefined,
 ): { readonly checks: SignatureCheck[] } | (SignatureVerdict & { ok: false }) {
   const malformed = { ok: false, reason: 'malformed', server: '' } as const
   const required = requiredSigners(event)
   if (!required.ok) return malformed
   let bytes: Uint8Array
   try {
-    bytes = eventSigningInput(event.pdu, event.rules)
+    bytes = signed === undefined ? eventSigningInput(event.pdu, event.rules) : Buffer.from(signed)
   } catch (error) {
     if (error instanceof NotCanonical) return malformed
     throw error

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { readPdu } from '../../../core/event/format.js'
-import { verifyContentHash } from '../../../core/event/hash.js'
+import { claimsHashOf } from '../../../core/event/hash.js'
 import { redactedEvent } from '../../../core/event/redact.js'
 import type { RoomEvent } from '../../../core/event/types.js'
 import type { Json } from '../../../core/json/value.js'
@@ -57,12 +57,14 @@ export function createPduIntake(deps: {
   interface Open {
     readonly index: number
     readonly event: RoomEvent
+    /** What its signatures cover. */
+    readonly signed: string
   }
   /** Verdicts by the keys that are here. */
   async function judge(open: readonly Open[]): Promise<(readonly [Open, SignatureVerdict])[]> {
     const verdicts = await keys.verifyEventSignatures(
       open.map(({ event }) => event),
-      { knownOnly: true },
+      { knownOnly: true, signedTexts: open.map(({ signed }) => signed) },
     )
     return open.map((item, at) => [item, verdicts[at]!] as const)
   }
@@ -105,9 +107,9 @@ export function createPduIntake(deps: {
     for (let start = 0; start < pdus.length; start += BATCH) {
       const open: Open[] = []
       for (const [at, json] of pdus.slice(start, start + BATCH).entries()) {
-        const result = readOne(json, rules, roomId)
+        const { result, signed } = readOne(json, rules, roomId)
         results.push(result)
-        if (result.ok) open.push({ index: start + at, event: result.event })
+        if (result.ok) open.push({ index: start + at, event: result.event, signed })
       }
       // The thread pool verifies one batch while the next is read and hashed here.
       await verifying
@@ -141,9 +143,15 @@ export function createPduIntake(deps: {
   }
 }
 
-function readOne(json: Json, rules: RoomVersionRules, roomId: string | undefined): IntakeResult {
+function readOne(
+  json: Json,
+  rules: RoomVersionRules,
+  roomId: string | undefined,
+): { readonly result: IntakeResult; readonly signed: string } {
   const read = readPdu(json, rules, roomId === undefined ? {} : { roomId })
-  if (!read.ok) return { ok: false, reason: read.reason }
-  const { event } = read
-  return { ok: true, event: verifyContentHash(event.pdu, rules) ? event : redactedEvent(event) }
+  if (!read.ok) return { result: { ok: false, reason: read.reason }, signed: '' }
+  const { event, forms } = read
+  // What is redacted has the same signatures: they cover the redacted form.
+  const whole = claimsHashOf(event.pdu, forms.hashed)
+  return { result: { ok: true, event: whole ? event : redactedEvent(event) }, signed: forms.signed }
 }
