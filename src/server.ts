@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { createServer as createHttpServer, type Server } from 'node:http'
+import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { rateLimits } from './composition/options.js'
@@ -9,6 +9,7 @@ import { createApp } from './http/app.js'
 import { accountRoutes } from './http/client/account-routes.js'
 import { e2eeRoutes } from './http/client/e2ee-routes.js'
 import { roomRoutes } from './http/client/room-routes.js'
+import { operatorRoutes } from './http/operator/routes.js'
 import { federationMediaRoutes, mediaRoutes } from './http/media/routes.js'
 import { createRateLimiter } from './http/rate-limit.js'
 import type { Route } from './http/route.js'
@@ -19,6 +20,7 @@ import { periodicJobs } from './jobs/jobs.js'
 import { startJobs } from './jobs/schedule.js'
 import { systemClock } from './platform/clock.js'
 import { createSigner, parseKeyFile } from './platform/ed25519.js'
+import { listenPrivately } from './platform/local-socket.js'
 import { createLogger, type Logger } from './platform/logger.js'
 import { createMetrics } from './platform/metrics.js'
 import { systemRandom } from './platform/random.js'
@@ -93,10 +95,19 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     const { services } = built
     const addresses: Record<string, string> = {}
     for (const [i, listener] of config.listeners.entries()) {
-      const server = createListener(config, listener, built, logger, stopping.signal, nodeMetrics)
+      const routes = listener.resources.flatMap((resource) => ROUTES[resource])
+      const handler = createHandler(config, routes, built, logger, stopping.signal, nodeMetrics)
+      const server = createListener(listener, handler)
       addresses[`listener ${i}`] = await listen(server, listener)
       servers.push(server)
     }
+    const operators = createHttpServer(
+      LIMITS,
+      createHandler(config, operatorRoutes, built, logger, stopping.signal, nodeMetrics),
+    )
+    const refusal = await listenPrivately(operators, config.operator_socket)
+    if (refusal === undefined) servers.push(operators)
+    else logger.warn({ reason: refusal }, 'the command line cannot reach this node while it runs')
     if (config.federation.enabled) {
       await built.drain.resume()
       await built.sender.resume()
@@ -127,17 +138,17 @@ function openStore(
   return openSqlite({ ...common, path: config.database.path, ...(onFault === undefined ? {} : { onFault }) })
 }
 
-function createListener(
+function createHandler(
   config: Config,
-  listener: Config['listeners'][number],
+  routes: readonly Route[],
   built: Built,
   logger: Logger,
   stopping: AbortSignal,
   nodeMetrics: NodeMetrics | undefined,
-): Server {
+): RequestListener {
   const { services, transport, sender } = built
   const app = createApp({
-    routes: listener.resources.flatMap((resource) => ROUTES[resource]),
+    routes,
     services,
     logger,
     clock: systemClock,
@@ -153,21 +164,26 @@ function createListener(
     admitServer: (authorization) => transport.requestAuth.admit(authorization),
     ...(nodeMetrics === undefined ? {} : { onAnswer: nodeMetrics.onAnswer }),
   })
-  const limits = {
-    // A slow sender is cut off; long polls wait for us, not for the client.
-    headersTimeout: 20_000,
-    requestTimeout: 10 * 60_000,
-    keepAliveTimeout: 65_000,
-    maxHeaderSize: 32 * 1024,
-  }
   const handler = app.callback()
-  if (listener.tls === undefined) return createHttpServer(limits, (req, res) => void handler(req, res))
+  return (req, res) => void handler(req, res)
+}
+
+const LIMITS = {
+  // A slow sender is cut off; long polls wait for us, not for the client.
+  headersTimeout: 20_000,
+  requestTimeout: 10 * 60_000,
+  keepAliveTimeout: 65_000,
+  maxHeaderSize: 32 * 1024,
+}
+
+function createListener(listener: Config['listeners'][number], handler: RequestListener): Server {
+  if (listener.tls === undefined) return createHttpServer(LIMITS, handler)
   const tls = {
     cert: readFileSync(listener.tls.certificate),
     key: readFileSync(listener.tls.key),
     minVersion: 'TLSv1.2' as const,
   }
-  return createHttpsServer({ ...limits, ...tls }, (req, res) => void handler(req, res))
+  return createHttpsServer({ ...LIMITS, ...tls }, handler)
 }
 
 function listen(server: Server, { address, port, tls }: Config['listeners'][number]): Promise<string> {

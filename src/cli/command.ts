@@ -14,11 +14,15 @@ export interface CliIo {
 export interface Options {
   text(name: string): string | undefined
   has(name: string): boolean
+  /** The words that are no options, in order; as many as the command names, or fewer. */
+  readonly words: readonly string[]
 }
 
 export interface Command {
   readonly name: string
   readonly summary: string
+  /** What stands after the command's name, such as `USER`; a command without them takes none. */
+  readonly words?: readonly string[]
   /** Lines of `--help` after the usage; each option with what it does. */
   readonly help: readonly string[]
   readonly options: Readonly<Record<string, { readonly type: 'string' | 'boolean'; readonly short?: string }>>
@@ -38,6 +42,19 @@ export class CliError extends Error {
     this.name = 'CliError'
     this.exitCode = exitCode
   }
+}
+
+/** The word in a place, which must be there. */
+export function word(command: Command, options: Options, index: number): string {
+  const given = options.words[index]
+  if (given === undefined || given === '') {
+    const usage = [command.name, ...(command.words ?? [])].join(' ')
+    throw new CliError(
+      `${command.words?.[index] ?? 'something'} is missing. Usage: chancery ${usage}`,
+      EXIT.usage,
+    )
+  }
+  return given
 }
 
 export const CONFIG_OPTION = { config: { type: 'string', short: 'c' } } as const

@@ -49,7 +49,7 @@ export async function registerOverHttp(
   const secret = config.registration.shared_secret
   if (secret === undefined) {
     throw new CliError(
-      'a node is using the database. Set `registration.shared_secret` and start the node again, or stop it for this command',
+      '`--url` needs the secret that the node has: set `registration.shared_secret` here as there',
     )
   }
   const endpoint = url.replace(/\/$/, '') + PATH

@@ -1,9 +1,11 @@
+import type { Config } from '../config/schema.js'
 import { systemRandom } from '../platform/random.js'
 import { CliError, CONFIG_HELP, CONFIG_OPTION, EXIT, type Command } from './command.js'
 import { configFrom } from './config-file.js'
 import type { NewAccount } from './new-account.js'
 import { readPassword } from './read-password.js'
 import { registerOverHttp } from './register-over-http.js'
+import type { Done } from './with-operator.js'
 
 export const registerUser: Command = {
   name: 'register-user',
@@ -14,12 +16,12 @@ export const registerUser: Command = {
     '  --display-name TEXT   the name that others see',
     '  --generate-password   make a random password and print it',
     '  --password-file FILE  take the first line of FILE; default: of standard input, or ask',
-    '  --url URL             address of the running node; default: its first client listener on this machine',
+    '  --url URL             address of a node that runs elsewhere',
     CONFIG_HELP,
     '',
-    'While the node is stopped, the account is written into the database. While a node runs on SQLite, the database',
-    'is its alone: then the account is made through the node, which needs `registration.shared_secret`.',
-    'It says which of the two it did.',
+    'A node that runs with this configuration on this machine makes the account itself; where none runs, it is written into',
+    'the database. It says which of the two it did. A node elsewhere is asked with `--url`; both sides need the same',
+    '`registration.shared_secret`.',
   ],
   options: {
     ...CONFIG_OPTION,
@@ -42,19 +44,28 @@ export const registerUser: Command = {
       admin: options.has('admin'),
       ...(displayName === undefined ? {} : { displayName }),
     }
-    const url = options.text('url')
-    // Loaded late: the other commands start faster without the storage.
-    const { openUnlessRunning, registerInStore } = await import('./register-in-store.js')
-    const store = url === undefined ? await openUnlessRunning(config) : undefined
-    const userId =
-      store === undefined
-        ? await registerOverHttp(config, account, url)
-        : await registerInStore(config, store, account)
-    io.out(`made ${userId} ${store === undefined ? 'through the running node' : 'in the database'}`)
+    const { where, value: userId } = await register(config, account, options.text('url'))
+    io.out(`made ${userId} ${where}`)
     if (generated) {
       io.out(`username: ${localpart}`)
       io.out(`password: ${account.password}`)
     }
     return EXIT.ok
   },
+}
+
+async function register(config: Config, account: NewAccount, url: string | undefined): Promise<Done<string>> {
+  const overHttp = async (): Promise<Done<string>> => ({
+    value: await registerOverHttp(config, account, url),
+    where: 'through the running node',
+  })
+  if (url !== undefined) return overHttp()
+  // Loaded late: the other commands start faster without the services.
+  const { UnreachableNode, withOperator } = await import('./with-operator.js')
+  try {
+    return await withOperator(config, (operator) => operator.register(account))
+  } catch (error) {
+    if (error instanceof UnreachableNode && config.registration.shared_secret !== undefined) return overHttp()
+    throw error
+  }
 }

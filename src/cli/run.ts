@@ -6,17 +6,25 @@ import { StorageError } from '../storage/errors.js'
 import { VERSION } from '../version.js'
 import { checkConfig } from './check-config.js'
 import { CliError, EXIT, type CliIo, type Command, type Options } from './command.js'
+import { deactivate } from './deactivate.js'
 import { generateConfig } from './generate-config.js'
 import { generateKey } from './generate-key.js'
 import { migrate } from './migrate.js'
 import { registerUser } from './register-user.js'
+import { registrationToken } from './registration-token.js'
+import { resetPassword } from './reset-password.js'
 import { serve } from './serve.js'
+import { setAdmin } from './set-admin.js'
 
 export const COMMANDS: readonly Command[] = [
   serve,
   generateConfig,
   generateKey,
   registerUser,
+  resetPassword,
+  setAdmin,
+  deactivate,
+  registrationToken,
   migrate,
   checkConfig,
 ]
@@ -39,8 +47,10 @@ function parse(command: Command, args: readonly string[]): Options & { help: boo
     const parsed = parseArgs({
       args: [...args],
       options: { ...command.options, help: { type: 'boolean', short: 'h' } },
-      allowPositionals: false,
+      allowPositionals: (command.words ?? []).length > 0,
     })
+    const surplus = parsed.positionals[command.words?.length ?? 0]
+    if (surplus !== undefined) throw new Error(`Unexpected argument '${surplus}'`)
     const values = parsed.values as Readonly<Record<string, unknown>>
     return {
       help: values['help'] === true,
@@ -49,6 +59,7 @@ function parse(command: Command, args: readonly string[]): Options & { help: boo
         return typeof value === 'string' ? value : undefined
       },
       has: (name) => values[name] === true,
+      words: parsed.positionals,
     }
   } catch (error) {
     throw new CliError(`${(error as Error).message}\nSee: chancery ${command.name} --help`, EXIT.usage)
@@ -82,7 +93,9 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
     const command = find(name)
     const options = parse(command, rest)
     if (options.help) {
-      for (const line of [`chancery ${command.name}: ${command.summary}`, '', ...command.help]) io.out(line)
+      const usage = ['Usage: chancery', command.name, ...(command.words ?? []), '[OPTIONS]'].join(' ')
+      for (const line of [`chancery ${command.name}: ${command.summary}`, usage, '', ...command.help])
+        io.out(line)
       return EXIT.ok
     }
     return await command.run(options, io)

@@ -83,6 +83,11 @@ export const server = {
     'signing.key',
     { format: 'data-path' },
   ),
+  operator_socket: text(
+    'A socket in the file system by which the command line reaches this node while it runs. Only the user that runs the node can open it; at most 103 bytes.',
+    'operator.sock',
+    { format: 'data-path' },
+  ),
   old_signing_keys: list(
     'Public keys that this server has signed with before, so that others can still check old events.',
     Type.Object({

@@ -1,0 +1,72 @@
+import { request } from 'node:http'
+import type { Operator, TokenInfo } from '../services/operator/operator.js'
+import { CliError } from './command.js'
+
+const TIMEOUT_MS = 60_000
+const MAX_ANSWER = 16 * 2 ** 20
+
+/** Nobody listens on the socket: no node runs here, or not as this user. */
+export class NoNode extends Error {}
+
+/** POSTs to the socket of a running node. Throws NoNode, and CliError with what the node says. */
+function call(socketPath: string, action: string, body: object = {}): Promise<Record<string, unknown>> {
+  return new Promise((resolve, reject) => {
+    const text = JSON.stringify(body)
+    const headers = { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) }
+    const sent = request(
+      { socketPath, path: `/operator/${action}`, method: 'POST', headers, timeout: TIMEOUT_MS },
+      (answer) => {
+        let read = ''
+        answer.setEncoding('utf8')
+        answer.on('data', (chunk: string) => {
+          read += chunk
+          if (read.length > MAX_ANSWER) answer.destroy(new CliError('the node answers without end'))
+        })
+        answer.once('error', reject)
+        answer.once('end', () => {
+          try {
+            const json = JSON.parse(read) as Record<string, unknown>
+            if (answer.statusCode === 200) resolve(json)
+            else {
+              const { error } = json
+              const why = typeof error === 'string' ? error : `the node answered ${answer.statusCode}`
+              reject(new CliError(why))
+            }
+          } catch {
+            reject(new CliError(`the node answered ${answer.statusCode}, and no JSON`))
+          }
+        })
+      },
+    )
+    sent.once('timeout', () => sent.destroy(new CliError('the node does not answer; its log may say why')))
+    sent.once('error', (error: NodeJS.ErrnoException) => {
+      const absent = ['ENOENT', 'ECONNREFUSED', 'ENAMETOOLONG', 'EINVAL'].includes(error.code ?? '')
+      if (absent) reject(new NoNode(error.message))
+      else if (error.code === 'EACCES')
+        reject(
+          new CliError(`${socketPath} belongs to another user: run this command as the user of the node`),
+        )
+      else reject(error)
+    })
+    sent.end(text)
+  })
+}
+
+/** Operations of a node that runs on this machine; its caches know at once. Every function may throw NoNode. */
+export function nodeOperator(socketPath: string): Operator {
+  const userOf = async (action: string, body: object): Promise<string> =>
+    String((await call(socketPath, action, body))['user_id'])
+  return {
+    register: (account) => userOf('register', account),
+    resetPassword: (user, password) => userOf('reset-password', { user, password }),
+    setAdmin: (user, admin) => userOf('set-admin', { user, admin }),
+    deactivate: (user, erase) => userOf('deactivate', { user, erase }),
+    createToken: async (wish) =>
+      String((await call(socketPath, 'registration-tokens/create', wish))['token']),
+    listTokens: async () =>
+      (await call(socketPath, 'registration-tokens/list'))['tokens'] as readonly TokenInfo[],
+    revokeToken: async (token) => {
+      await call(socketPath, 'registration-tokens/revoke', { token })
+    },
+  }
+}

@@ -1,0 +1,97 @@
+import { Type } from 'typebox'
+import { route, type Route } from '../route.js'
+import { Short } from '../validate.js'
+
+/**
+ * What the command line asks of a running node, over a socket of the file system that only the node's own user can open:
+ * who reaches these routes could read the database and the signing key as well. Never on a listener of the network.
+ */
+const post = (action: string) =>
+  ({ method: 'POST', paths: [`/operator/${action}`], auth: 'none', maxBody: 64 * 1024 }) as const
+
+const Positive = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
+
+const register = route({
+  ...post('register'),
+  id: 'operatorRegister',
+  body: Type.Object({
+    localpart: Short,
+    password: Type.String(),
+    admin: Type.Boolean(),
+    displayName: Type.Optional(Short),
+  }),
+  handler: async ({ body }, { operator }) => ({
+    user_id: await operator.register({
+      localpart: body.localpart,
+      password: body.password,
+      admin: body.admin,
+      ...(body.displayName === undefined ? {} : { displayName: body.displayName }),
+    }),
+  }),
+})
+
+const resetPassword = route({
+  ...post('reset-password'),
+  id: 'operatorResetPassword',
+  body: Type.Object({ user: Short, password: Type.String() }),
+  handler: async ({ body }, { operator }) => ({
+    user_id: await operator.resetPassword(body.user, body.password),
+  }),
+})
+
+const setAdmin = route({
+  ...post('set-admin'),
+  id: 'operatorSetAdmin',
+  body: Type.Object({ user: Short, admin: Type.Boolean() }),
+  handler: async ({ body }, { operator }) => ({ user_id: await operator.setAdmin(body.user, body.admin) }),
+})
+
+const deactivate = route({
+  ...post('deactivate'),
+  id: 'operatorDeactivate',
+  body: Type.Object({ user: Short, erase: Type.Boolean() }),
+  handler: async ({ body }, { operator }) => ({ user_id: await operator.deactivate(body.user, body.erase) }),
+})
+
+const createToken = route({
+  ...post('registration-tokens/create'),
+  id: 'operatorCreateToken',
+  body: Type.Object({
+    token: Type.Optional(Short),
+    usesAllowed: Type.Optional(Positive),
+    expiresTs: Type.Optional(Positive),
+  }),
+  handler: async ({ body }, { operator }) => ({
+    token: await operator.createToken({
+      ...(body.token === undefined ? {} : { token: body.token }),
+      ...(body.usesAllowed === undefined ? {} : { usesAllowed: body.usesAllowed }),
+      ...(body.expiresTs === undefined ? {} : { expiresTs: body.expiresTs }),
+    }),
+  }),
+})
+
+const listTokens = route({
+  ...post('registration-tokens/list'),
+  id: 'operatorListTokens',
+  handler: async (_call, { operator }) => ({ tokens: await operator.listTokens() }),
+})
+
+const revokeToken = route({
+  ...post('registration-tokens/revoke'),
+  id: 'operatorRevokeToken',
+  body: Type.Object({ token: Short }),
+  async handler({ body }, { operator }) {
+    await operator.revokeToken(body.token)
+    return {}
+  },
+})
+
+export const operatorRoutes: readonly Route[] = [
+  register,
+  resetPassword,
+  setAdmin,
+  deactivate,
+  createToken,
+  listTokens,
+  revokeToken,
+]

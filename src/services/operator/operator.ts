@@ -1,0 +1,111 @@
+import { invalidParam, MatrixError, notFound } from '../../core/errors.js'
+import { userById, type UserRow } from '../../storage/tables/users.js'
+import type { RegistrationTokenRow } from '../../storage/tables/registration-tokens.js'
+import type { Store } from '../../storage/tx.js'
+import type { Accounts } from '../accounts/accounts.js'
+import { loginCandidates } from '../accounts/localpart.js'
+
+/** A registration token as operators see it. */
+export interface TokenInfo {
+  readonly token: string
+  /** Null: any number. */
+  readonly usesAllowed: number | null
+  readonly completed: number
+  /** Uses that registrations under way have reserved. */
+  readonly pending: number
+  /** Milliseconds since 1970; null: never. */
+  readonly expiresTs: number | null
+}
+
+/**
+ * What whoever runs the machine may do to accounts, with the command line. Users are named by localpart or by whole id; every
+ * function gives the whole id of the account. Throws MatrixErrors: M_INVALID_PARAM, M_NOT_FOUND, M_WEAK_PASSWORD.
+ */
+export interface Operator {
+  register(account: {
+    readonly localpart: string
+    readonly password: string
+    readonly admin: boolean
+    readonly displayName?: string
+  }): Promise<string>
+  /** Ends every session of the account: devices and tokens go, those that are cached too. */
+  resetPassword(user: string, password: string): Promise<string>
+  setAdmin(user: string, admin: boolean): Promise<string>
+  /** For ever. The account leaves its rooms afterwards; with `erase` its profile and account data go too. */
+  deactivate(user: string, erase: boolean): Promise<string>
+  createToken(wish: {
+    readonly token?: string
+    readonly usesAllowed?: number
+    readonly expiresTs?: number
+  }): Promise<string>
+  listTokens(): Promise<readonly TokenInfo[]>
+  revokeToken(token: string): Promise<void>
+}
+
+const tokenInfo = (row: RegistrationTokenRow): TokenInfo => ({
+  token: row.token,
+  usesAllowed: row.uses_allowed,
+  completed: row.completed,
+  pending: row.pending,
+  expiresTs: row.expires_ts,
+})
+
+export function createOperator(deps: {
+  readonly store: Store
+  readonly accounts: Accounts
+  readonly serverName: string
+}): Operator {
+  const { store, accounts, serverName } = deps
+
+  async function find(user: string): Promise<UserRow> {
+    const candidates = loginCandidates(user, serverName)
+    if (candidates.length === 0) throw invalidParam(`\`${user}\` is no user of ${serverName}`)
+    const row = await store.read('operator.find', function* () {
+      for (const candidate of candidates) {
+        const found = yield* userById(candidate)
+        if (found !== undefined) return found
+      }
+      return undefined
+    })
+    if (row === undefined) throw notFound(`There is no account ${candidates[0]!}`)
+    if (row.deactivated === 1) throw invalidParam(`${row.user_id} is deactivated, and stays so`)
+    return row
+  }
+
+  /** A person's account, which has a password and may have rights. */
+  async function person(user: string): Promise<string> {
+    const row = await find(user)
+    if (row.is_guest === 1) throw invalidParam(`${row.user_id} is a guest`)
+    if (row.appservice_id !== null)
+      throw invalidParam(`${row.user_id} belongs to the application service ${row.appservice_id}`)
+    return row.user_id
+  }
+
+  return {
+    register: (account) => accounts.registration.createUser(account),
+    async resetPassword(user, password) {
+      const userId = await person(user)
+      await accounts.credentials.changePassword(userId, password, {
+        keepDeviceId: undefined,
+        logoutDevices: true,
+      })
+      return userId
+    },
+    async setAdmin(user, admin) {
+      const userId = await person(user)
+      await accounts.moderation.setAdmin(userId, admin)
+      return userId
+    },
+    async deactivate(user, erase) {
+      const { user_id: userId } = await find(user)
+      await accounts.credentials.deactivate(userId, erase)
+      return userId
+    },
+    createToken: (wish) => accounts.registrationTokens.create(wish),
+    listTokens: async () => (await accounts.registrationTokens.list()).map(tokenInfo),
+    async revokeToken(token) {
+      if (!(await accounts.registrationTokens.delete(token)))
+        throw new MatrixError('M_NOT_FOUND', 'There is no such registration token')
+    },
+  }
+}
