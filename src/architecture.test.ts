@@ -22,6 +22,8 @@ const SEE_EVERYTHING = new Set(['cli', 'composition', 'server.ts', 'main.ts', 'v
  */
 const SERVICES = [
   'server-info',
+  'mail',
+  'threepids',
   'devices',
   'accounts',
   'operator',

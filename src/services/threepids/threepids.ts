@@ -1,0 +1,285 @@
+import { createHash } from 'node:crypto'
+import { canonicalEmail } from '../../core/ids/email-address.js'
+import { invalidParam, MatrixError } from '../../core/errors.js'
+import type { Clock } from '../../platform/clock.js'
+import { createLru } from '../../platform/lru.js'
+import type { Random } from '../../platform/random.js'
+import * as sessions from '../../storage/tables/threepid-sessions.js'
+import * as rows from '../../storage/tables/threepids.js'
+import type { Store, Tx } from '../../storage/tx.js'
+import type { Mailer } from '../mail/mailer.js'
+import { inUseMail, proofMail, unknownMail } from './messages.js'
+import { allowedLink } from './next-link.js'
+
+/** What an address is proved for; a proof serves nothing else. */
+export type Purpose = 'register' | 'add' | 'reset'
+
+/** The body of a `requestToken`, in our words. */
+export interface EmailRequest {
+  readonly email: string
+  readonly clientSecret: string
+  readonly sendAttempt: number
+  readonly nextLink: string | undefined
+}
+
+/** What a client shows to say that an address was proved. */
+export interface ThreepidCredentials {
+  readonly sid: string
+  readonly clientSecret: string
+}
+
+export interface Proof {
+  readonly sessionId: string
+  readonly address: string
+  /** Milliseconds since 1970. */
+  readonly validatedTs: number
+}
+
+export interface ThreepidsOptions {
+  /** Where people reach this server: links in mails begin with it. */
+  readonly publicBaseurl: string
+  /** Whether nobody is told which addresses have accounts: they are sent a mail instead of an error. */
+  readonly hideAddresses: boolean
+  /** Addresses that a person may be sent to after the confirmation; each stands for all below it. */
+  readonly nextLinks: readonly string[]
+}
+
+/**
+ * E-mail addresses of accounts, and their proof: a mail with a link that only the owner of the mailbox can open.
+ * SPEC: https://spec.matrix.org/v1.19/client-server-api/#adding-account-administrative-contact-information
+ */
+export interface Threepids {
+  /** Whether mail is configured, so that addresses can be proved. */
+  readonly isOffered: boolean
+  /**
+   * Begins a proof, or repeats its mail. Throws M_THREEPID_MEDIUM_NOT_SUPPORTED, M_INVALID_PARAM, M_LIMIT_EXCEEDED; unless addresses
+   * are hidden also M_THREEPID_IN_USE, M_THREEPID_NOT_FOUND.
+   */
+  requestEmail(purpose: Purpose, request: EmailRequest): Promise<{ readonly sid: string }>
+  /** What a link of a mail opens; undefined when it does not or no longer hold. */
+  opened(sid: string, token: string): Promise<OpenedLink | undefined>
+  /** The person has confirmed. Undefined as for `opened`. */
+  confirm(sid: string, token: string): Promise<OpenedLink | undefined>
+  list(userId: string): Promise<readonly rows.ThreepidRow[]>
+  /** Throws M_THREEPID_AUTH_FAILED unless the address was proved for this. */
+  checkProved(purpose: Purpose, credentials: ThreepidCredentials): Promise<Proof>
+  /** Gives the account an address. Throws as `checkProved`, and M_THREEPID_IN_USE, M_THREEPID_DENIED. */
+  add(userId: string, credentials: ThreepidCredentials): Promise<void>
+  /** Whatever the address, the account does not have it afterwards. */
+  remove(userId: string, medium: string, address: string): Promise<void>
+  /** The account that has the address, which may be written in any way. */
+  ownerOf(address: string): Promise<string | undefined>
+  /** Part of a larger body: uses the proof up and gives it. Throws M_THREEPID_AUTH_FAILED. */
+  take(purpose: Purpose, sessionId: string): Tx<Proof>
+  /** Part of a larger body. Throws M_THREEPID_IN_USE. */
+  attach(userId: string, proof: Proof): Tx<void>
+  /** Job: forgets what is over. */
+  prune(): Promise<void>
+}
+
+export interface OpenedLink {
+  readonly address: string
+  /** Where the person goes afterwards. */
+  readonly nextLink: string | undefined
+}
+
+const EMAIL = 'email'
+/** How long a link can be opened; and, once it was, how long the client has to use the proof. */
+const LIFETIME_MS = 3_600_000
+const MAX_SESSIONS = 50_000
+const MAX_SENDS = 10
+/** Mails to one address in an hour, whoever asks for them. */
+const MAILS_AN_HOUR = 6
+const MAX_ADDRESSES = 20
+const SECRET_GRAMMAR = /^[0-9a-zA-Z.=_-]{1,255}$/
+
+const hashOf = (text: string): string => createHash('sha256').update(text).digest('base64url')
+
+const notProved = (): MatrixError =>
+  new MatrixError('M_THREEPID_AUTH_FAILED', 'The address was not confirmed (yet)', {}, 403)
+const inUse = (): MatrixError => new MatrixError('M_THREEPID_IN_USE', 'An account has this address already')
+
+export interface ThreepidsDeps {
+  readonly store: Store
+  readonly clock: Clock
+  readonly random: Random
+  readonly serverName: string
+  /** Undefined: no mail is sent, and no address can be proved. */
+  readonly mail?: { readonly mailer: Mailer; readonly options: ThreepidsOptions } | undefined
+}
+
+export function createThreepids(deps: ThreepidsDeps): Threepids {
+  const { store, clock, random, serverName, mail } = deps
+  const recent = createLru<string, { sent: number; readonly until: number }>({
+    max: 50_000,
+    ttlMs: LIFETIME_MS,
+    clock,
+  })
+
+  /** Counts a mail to the address. Throws M_LIMIT_EXCEEDED. */
+  function admit(address: string): void {
+    const known = recent.get(address)
+    if (known === undefined) {
+      recent.set(address, { sent: 1, until: clock.monotonic() + LIFETIME_MS })
+      return
+    }
+    const left = Math.max(1, Math.ceil(known.until - clock.monotonic()))
+    if (known.sent >= MAILS_AN_HOUR)
+      throw new MatrixError('M_LIMIT_EXCEEDED', 'Too many mails to this address; try again later', {
+        retry_after_ms: left,
+      })
+    recent.set(address, { sent: known.sent + 1, until: known.until }, left)
+  }
+
+  const isRepeated = (session: sessions.ThreepidSessionRow | undefined, attempt: number): boolean =>
+    session !== undefined && (session.send_attempt >= attempt || session.sends >= MAX_SENDS)
+
+  async function requestEmail(purpose: Purpose, request: EmailRequest): Promise<{ sid: string }> {
+    if (mail === undefined) throw notSupported('This server sends no mail')
+    const { mailer, options } = mail
+    const address = canonicalEmail(request.email)
+    if (address === undefined) throw invalidParam('This is not an e-mail address of a form that is accepted')
+    if (!SECRET_GRAMMAR.test(request.clientSecret))
+      throw invalidParam('client_secret has 1 to 255 characters of 0-9 a-z A-Z . = _ -')
+    const secretHash = hashOf(request.clientSecret)
+    const known = await store.read('threepids.known', () =>
+      sessions.threepidSessionFor(purpose, address, secretHash, clock.now()),
+    )
+    if (known !== undefined && isRepeated(known, request.sendAttempt)) return { sid: known.session_id }
+    admit(address)
+
+    const token = random.string(32)
+    const freshId = random.string(24)
+    const now = clock.now()
+    const expires = now + LIFETIME_MS
+    const nextLink = allowedLink(request.nextLink, options.nextLinks) ?? null
+    const sid = await store.write('threepids.request', function* () {
+      const session = yield* sessions.threepidSessionFor(purpose, address, secretHash, now)
+      if (session !== undefined && isRepeated(session, request.sendAttempt)) return session.session_id
+      const owner = yield* rows.threepidOwner(EMAIL, address)
+      const serves = (owner === undefined) === (purpose !== 'reset')
+      if (!serves && !options.hideAddresses)
+        throw purpose === 'reset'
+          ? new MatrixError('M_THREEPID_NOT_FOUND', 'No account has this address')
+          : inUse()
+      const sessionId = session?.session_id ?? freshId
+      const link = `${options.publicBaseurl}/_chancery/email/confirm?sid=${sessionId}&token=${token}`
+      const message = serves
+        ? proofMail(purpose, serverName, link)
+        : purpose === 'reset'
+          ? unknownMail(serverName)
+          : inUseMail(serverName)
+      const renewed = {
+        session_id: sessionId,
+        token_hash: serves ? hashOf(token) : null,
+        send_attempt: request.sendAttempt,
+        sends: (session?.sends ?? 0) + 1,
+        next_link: nextLink,
+        expires_ts: expires,
+      }
+      if (session === undefined) {
+        yield* sessions.pruneThreepidSessions(now, MAX_SESSIONS)
+        yield* sessions.insertThreepidSession({
+          ...renewed,
+          purpose,
+          address,
+          secret_hash: secretHash,
+          validated_ts: null,
+          created_ts: now,
+        })
+      } else yield* sessions.renewThreepidSession(renewed)
+      yield* mailer.queue({ to: address, ...message, expiresTs: expires })
+      return sessionId
+    })
+    mailer.wake()
+    return { sid }
+  }
+
+  function* withToken(sid: string, token: string): Tx<sessions.ThreepidSessionRow | undefined> {
+    const session = yield* sessions.threepidSession(sid, clock.now())
+    return session?.token_hash === hashOf(token) ? session : undefined
+  }
+
+  const openedLink = (session: sessions.ThreepidSessionRow): OpenedLink => ({
+    address: session.address,
+    // The list may have changed since the link was asked for.
+    nextLink: allowedLink(session.next_link ?? undefined, mail?.options.nextLinks ?? []),
+  })
+
+  function proofOf(purpose: Purpose, session: sessions.ThreepidSessionRow | undefined): Proof {
+    if (session === undefined || session.purpose !== purpose || session.validated_ts === null)
+      throw notProved()
+    return { sessionId: session.session_id, address: session.address, validatedTs: session.validated_ts }
+  }
+
+  function* proved(purpose: Purpose, credentials: ThreepidCredentials): Tx<Proof> {
+    const session = yield* sessions.threepidSession(credentials.sid, clock.now())
+    if (session?.secret_hash !== hashOf(credentials.clientSecret)) throw notProved()
+    return proofOf(purpose, session)
+  }
+
+  function* take(purpose: Purpose, sessionId: string): Tx<Proof> {
+    const proof = proofOf(purpose, yield* sessions.threepidSession(sessionId, clock.now()))
+    if (!(yield* sessions.deleteThreepidSession(sessionId))) throw notProved()
+    return proof
+  }
+
+  function* attach(userId: string, proof: Proof): Tx<void> {
+    const isNew = yield* rows.insertThreepid({
+      medium: EMAIL,
+      address: proof.address,
+      user_id: userId,
+      validated_ts: proof.validatedTs,
+      added_ts: clock.now(),
+    })
+    if (!isNew && (yield* rows.threepidOwner(EMAIL, proof.address)) !== userId) throw inUse()
+  }
+
+  return {
+    isOffered: mail !== undefined,
+    requestEmail,
+    async opened(sid, token) {
+      const session = await store.read('threepids.opened', () => withToken(sid, token))
+      return session === undefined ? undefined : openedLink(session)
+    },
+    async confirm(sid, token) {
+      const now = clock.now()
+      const session = await store.write('threepids.confirm', function* () {
+        const found = yield* withToken(sid, token)
+        if (found !== undefined) yield* sessions.setThreepidValidated(sid, now, now + LIFETIME_MS)
+        return found
+      })
+      return session === undefined ? undefined : openedLink(session)
+    },
+    list: (userId) => store.read('threepids.list', () => rows.threepidsOf(userId)),
+    checkProved: (purpose, credentials) =>
+      store.read('threepids.checkProved', () => proved(purpose, credentials)),
+    async add(userId, credentials) {
+      await store.write('threepids.add', function* () {
+        const { sessionId } = yield* proved('add', credentials)
+        const proof = yield* take('add', sessionId)
+        if ((yield* rows.threepidsOf(userId)).length >= MAX_ADDRESSES)
+          throw new MatrixError('M_THREEPID_DENIED', `An account has at most ${MAX_ADDRESSES} addresses`)
+        yield* attach(userId, proof)
+      })
+    },
+    async remove(userId, medium, address) {
+      const canonical = medium === EMAIL ? canonicalEmail(address) : undefined
+      if (canonical === undefined) return
+      await store.write('threepids.remove', () => rows.deleteThreepid(userId, EMAIL, canonical))
+    },
+    async ownerOf(address) {
+      const canonical = canonicalEmail(address)
+      if (canonical === undefined) return undefined
+      return await store.read('threepids.owner', () => rows.threepidOwner(EMAIL, canonical))
+    },
+    take,
+    attach,
+    prune: () =>
+      store.write('threepids.prune', () => sessions.pruneThreepidSessions(clock.now(), MAX_SESSIONS)),
+  }
+}
+
+/** For media that addresses of this server cannot be of. */
+export const notSupported = (message: string): MatrixError =>
+  new MatrixError('M_THREEPID_MEDIUM_NOT_SUPPORTED', message)
