@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { connect, createServer, type TLSSocket } from 'node:tls'
 import { describe, expect, it } from '@jest/globals'
@@ -41,6 +41,14 @@ describe('a certificate authority of our own', () => {
     expect(x509.issuer).toBe(x509.subject)
     expect(x509.verify(x509.publicKey)).toBe(true)
     expect(Math.abs(Date.parse(x509.validTo) - validity.until)).toBeLessThan(1_000)
+  })
+
+  it('may have an RSA key, in the old encoding too', async () => {
+    const rsa = createAuthority({ name: 'RSA', validity, random: systemRandom, keyType: 'rsa' })
+    const privateKey = createPrivateKey(rsa.privateKey).export({ format: 'pem', type: 'pkcs1' }).toString()
+    const leaf = issue(['sante.example'], { ...rsa, privateKey })
+    expect(new X509Certificate(leaf.certificate).checkIssued(new X509Certificate(rsa.certificate))).toBe(true)
+    expect(await handshake(leaf, 'sante.example', rsa.certificate)).toBeUndefined()
   })
 
   it('issues certificates for names and addresses that verify against it', () => {

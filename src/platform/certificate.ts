@@ -1,6 +1,19 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
 import { isIP, isIPv4 } from 'node:net'
-import { bits, boolean, explicit, implicit, integer, octets, oid, sequence, set, time, utf8 } from './der.js'
+import {
+  bits,
+  boolean,
+  explicit,
+  implicit,
+  integer,
+  nothing,
+  octets,
+  oid,
+  sequence,
+  set,
+  time,
+  utf8,
+} from './der.js'
 import type { Random } from './random.js'
 
 /** A certificate with its private key, both PEM. */
@@ -21,17 +34,21 @@ export interface AuthorityOptions {
   readonly name: string
   readonly validity: Validity
   readonly random: Random
+  /** Default `ec`, P-256; `rsa`, of 3072 bits, for those who know no other. */
+  readonly keyType?: 'ec' | 'rsa'
 }
 
 export interface ServerCertificateOptions {
   /** DNS names and IP addresses (no brackets, no port) that the certificate is for; at least one. */
   readonly hosts: readonly string[]
   readonly validity: Validity
+  /** One of `createAuthority`, or any other with an RSA or ECDSA key (PEM, PKCS #1 or #8). */
   readonly authority: Certificate
   readonly random: Random
 }
 
 const ECDSA_SHA256 = sequence(oid('1.2.840.10045.4.3.2'))
+const RSA_SHA256 = sequence(oid('1.2.840.113549.1.1.11'), nothing)
 const COMMON_NAME = oid('2.5.4.3')
 const BASIC_CONSTRAINTS = oid('2.5.29.19')
 const KEY_USAGE = oid('2.5.29.15')
@@ -42,11 +59,11 @@ const SUBJECT_KEY_ID = oid('2.5.29.14')
 const AUTHORITY_KEY_ID = oid('2.5.29.35')
 
 /**
- * A certificate authority of one's own, ECDSA P-256: for demonstrations, tests, and closed federations without a PKI.
+ * A certificate authority of one's own: for demonstrations, tests, and closed federations without a PKI.
  * It may sign server certificates and no further authorities.
  */
 export function createAuthority(options: AuthorityOptions): Certificate {
-  const key = newKey()
+  const key = newKey(options.keyType ?? 'ec')
   const subject = commonName(options.name)
   const keyId = keyIdentifier(key.spki)
   return {
@@ -72,8 +89,8 @@ export function createAuthority(options: AuthorityOptions): Certificate {
 export function createServerCertificate(options: ServerCertificateOptions): Certificate {
   const { hosts, authority } = options
   if (hosts.length === 0) throw new RangeError('a server certificate needs a host')
-  const key = newKey()
-  const authoritySpki = createPublicKey(authority.certificate).export({ format: 'der', type: 'spki' })
+  const key = newKey('ec')
+  const authorityKeyId = subjectKeyIdOf(authority.certificate)
   return {
     certificate: issue({
       issuer: subjectOf(authority.certificate),
@@ -89,7 +106,9 @@ export function createServerCertificate(options: ServerCertificateOptions): Cert
         extension(EXTENDED_KEY_USAGE, false, sequence(SERVER_AUTH)),
         extension(SUBJECT_ALTERNATIVE_NAME, false, sequence(...hosts.map(alternativeName))),
         extension(SUBJECT_KEY_ID, false, octets(keyIdentifier(key.spki))),
-        extension(AUTHORITY_KEY_ID, false, sequence(implicit(0, keyIdentifier(authoritySpki)))),
+        ...(authorityKeyId === undefined
+          ? []
+          : [extension(AUTHORITY_KEY_ID, false, sequence(implicit(0, authorityKeyId)))]),
       ],
     }),
     privateKey: key.pem,
@@ -111,26 +130,31 @@ interface Issue {
 function issue(options: Issue): string {
   const serial = Buffer.from(options.random.bytes(16))
   serial[0] = (serial[0]! & 0x7f) | 0x40
+  const signWith = createPrivateKey(options.signWith)
+  const algorithm = signWith.asymmetricKeyType === 'rsa' ? RSA_SHA256 : ECDSA_SHA256
   const toBeSigned = sequence(
     explicit(0, integer(Buffer.of(2))),
     integer(serial),
-    ECDSA_SHA256,
+    algorithm,
     options.issuer,
     sequence(time(options.validity.from), time(options.validity.until)),
     options.subject,
     options.spki,
     explicit(3, sequence(...options.extensions)),
   )
-  const signature = sign('sha256', toBeSigned, createPrivateKey(options.signWith))
-  return pem('CERTIFICATE', sequence(toBeSigned, ECDSA_SHA256, bits(signature)))
+  const signature = sign('sha256', toBeSigned, signWith)
+  return pem('CERTIFICATE', sequence(toBeSigned, algorithm, bits(signature)))
 }
 
-function newKey(): { pem: string; spki: Uint8Array } {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', {
-    namedCurve: 'P-256',
+function newKey(type: 'ec' | 'rsa'): { pem: string; spki: Uint8Array } {
+  const encoding = {
     publicKeyEncoding: { format: 'der', type: 'spki' },
     privateKeyEncoding: { format: 'pem', type: 'pkcs8' },
-  })
+  } as const
+  const { privateKey, publicKey } =
+    type === 'rsa'
+      ? generateKeyPairSync('rsa', { modulusLength: 3072, ...encoding })
+      : generateKeyPairSync('ec', { namedCurve: 'P-256', ...encoding })
   return { pem: privateKey, spki: publicKey }
 }
 
@@ -159,12 +183,25 @@ function ipv6Bytes(host: string): Uint8Array {
   return Buffer.from(all.flatMap((group) => [group >> 8, group & 255]))
 }
 
+const derOf = (certificate: string): Buffer =>
+  Buffer.from(certificate.replaceAll(/-----[^-]+-----|\s/g, ''), 'base64')
+
+/** What the certificate says its key is called; others that it signs must call it the same. */
+function subjectKeyIdOf(certificate: string): Uint8Array | undefined {
+  const der = derOf(certificate)
+  const at = der.indexOf(SUBJECT_KEY_ID)
+  if (at === -1) return undefined
+  const outer = header(der, at + SUBJECT_KEY_ID.length)
+  const { content, end } = header(der, outer.content)
+  return der.subarray(content, end)
+}
+
 /**
- * The subject of one of our own authorities, byte for byte: in a certificate made here it is the sixth element of the
- * first sequence, after version, serial, algorithm, issuer and validity.
+ * The subject, byte for byte: in a certificate of version 3 it is the sixth element of the first sequence, after version,
+ * serial, algorithm, issuer and validity.
  */
 function subjectOf(certificate: string): Uint8Array {
-  const der = Buffer.from(certificate.replaceAll(/-----[^-]+-----|\s/g, ''), 'base64')
+  const der = derOf(certificate)
   let at = header(der, header(der, 0).content).content
   for (let skipped = 0; skipped < 5; skipped++) at = header(der, at).end
   return der.subarray(at, header(der, at).end)

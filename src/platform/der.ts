@@ -15,6 +15,7 @@ function length(bytes: number): Uint8Array {
 export const sequence = (...items: readonly Uint8Array[]): Uint8Array => element(0x30, ...items)
 export const set = (...items: readonly Uint8Array[]): Uint8Array => element(0x31, ...items)
 export const boolean = (value: boolean): Uint8Array => element(0x01, Buffer.of(value ? 0xff : 0))
+export const nothing: Uint8Array = element(0x05)
 export const octets = (bytes: Uint8Array): Uint8Array => element(0x04, bytes)
 /** `unused`: how many of the last byte's low bits do not count. */
 export const bits = (bytes: Uint8Array, unused = 0): Uint8Array => element(0x03, Buffer.of(unused), bytes)
