@@ -90,6 +90,29 @@ describe('durability', () => {
     expect([done, await store.position()]).toEqual([2, 2])
   })
 
+  it('puts all that comes while a sync is under way into one transaction, which the end of the sync begins', async () => {
+    const disk = manualSync()
+    const groups: number[] = []
+    const store = await open({
+      syncFile: disk.syncFile,
+      observe: (event: StoreEvent) => event.kind === 'group' && groups.push(event.bodies),
+    })
+    const first = store.write('insert', () => insert('first'))
+    await until(() => disk.waiting() === 1)
+    const later: Promise<number>[] = []
+    for (const name of ['a', 'b', 'c']) {
+      later.push(store.write('insert', () => insert(name)))
+      await pause(5)
+    }
+    expect(groups).toEqual([1])
+    disk.finish()
+    await first
+    await until(() => disk.waiting() === 1)
+    expect(groups).toEqual([1, 3])
+    disk.finish()
+    await Promise.all(later)
+  })
+
   it('lets reads go on while a sync takes its time', async () => {
     const disk = manualSync()
     const store = await open({ syncFile: disk.syncFile })

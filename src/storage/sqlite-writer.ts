@@ -64,8 +64,9 @@ interface Group {
 const BUSY_RETRY_MS = 20
 
 /**
- * Group commit. The bodies that a turn of the event loop has queued run in one transaction, a savepoint each; the commit
- * leaves its pages in the kernel's hands, and one sync on the thread pool covers all groups committed before it began.
+ * Group commit. The bodies that wait run in one transaction, a savepoint each; the commit leaves its pages in the kernel's
+ * hands, and one sync on the thread pool covers all groups committed before it began. A group that would have to wait for
+ * the sync under way and then for one of its own is held back until that begins: one larger group writes each page once.
  * A promise settles only then, a rejection too: "this name is taken" must not be said of a row that a power cut takes away.
  */
 export function createSqliteWriter(deps: SqliteWriterDeps): SqliteWriter {
@@ -98,6 +99,8 @@ export function createSqliteWriter(deps: SqliteWriterDeps): SqliteWriter {
   function runGroup(): void {
     scheduled = false
     if (paused || queue.length === 0) return
+    // The end of the sync schedules again. A full group gains nothing by waiting.
+    if (syncing && queue.length < options.groupBodies) return
     if (!beginGroup()) return
     const jobs = queue
     const started = clock.monotonic()
@@ -211,6 +214,7 @@ export function createSqliteWriter(deps: SqliteWriterDeps): SqliteWriter {
         if (fault !== undefined) rejectGroups(covered, fault)
         else settle(covered)
         syncSoon()
+        schedule()
       },
       (error: unknown) => {
         syncing = false
