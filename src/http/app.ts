@@ -19,6 +19,8 @@ import { isReply, type Call, type Reply, type Route } from './route.js'
 import { bodyValidator, queryValidator } from './validate.js'
 
 const DEFAULT_MAX_BODY = 1024 * 1024
+/** Some 20 ms of work to read; what clients send has some hundreds, a large upload of keys a few thousand. */
+const DEFAULT_MAX_VALUES = 20_000
 
 /** A federation request whose body has been read, to be checked against its `Authorization: X-Matrix` header. */
 export interface SignedRequest {
@@ -154,6 +156,7 @@ function pipeline(route: Route, deps: HttpDeps): Middleware {
         ctx.req,
         ctx.req.headers['content-length'],
         route.maxBody ?? DEFAULT_MAX_BODY,
+        route.maxValues ?? DEFAULT_MAX_VALUES,
       )
       const signed = route.auth === 'server'
       content = signed && bytes.byteLength === 0 ? undefined : decodeJson(bytes)

@@ -1,8 +1,10 @@
+import { Readable } from 'node:stream'
 import { describe, expect, it } from '@jest/globals'
 import type { Json } from '../core/json/value.js'
-import { decodeJson, plain } from './body.js'
+import { decodeJson, plain, readBody } from './body.js'
 import { sendMessage } from './client/room/send-message.js'
 import { setRoomStateWithKey } from './client/room/set-room-state-with-key.js'
+import { sendTransaction } from './server-server/send-transaction.js'
 
 const read = (text: string): Json => decodeJson(Buffer.from(text))
 
@@ -31,4 +33,30 @@ describe('the body of an event', () => {
       expect(maxBody).toBeLessThanOrEqual(256 * 1024)
     },
   )
+})
+
+describe('a transaction of another server', () => {
+  it('may carry 50 events and 100 other messages, each as large as they may be and with hundreds of members', async () => {
+    const content = Object.fromEntries(
+      Array.from({ length: 500 }, (_, i) => [`@somebody${i}:ministry.example`, 'x'.repeat(90)]),
+    )
+    const item = {
+      type: 'm.some.type',
+      content,
+      origin_server_ts: 1,
+      auth_events: ['$a'],
+      prev_events: ['$b'],
+    }
+    const body = Buffer.from(
+      JSON.stringify({
+        pdus: Array.from({ length: 50 }, () => item),
+        edus: Array.from({ length: 100 }, () => ({ edu_type: 'm.x', content: { text: 'x'.repeat(65_000) } })),
+      }),
+    )
+    expect(body.byteLength).toBeGreaterThan(9_000_000)
+    const stream = Readable.from([body.subarray(0, 1_000_000), body.subarray(1_000_000)])
+    const { maxBody, maxValues } = sendTransaction
+    const bytes = await readBody(stream, String(body.byteLength), maxBody!, maxValues)
+    expect(Buffer.compare(bytes, body)).toBe(0)
+  })
 })

@@ -2,24 +2,45 @@ import type { Readable } from 'node:stream'
 import { MatrixError, badJson } from '../core/errors.js'
 import { parseJson } from '../core/json/parse.js'
 import { RawNumber, type Json } from '../core/json/value.js'
+import { createValueCounter } from './value-counter.js'
 
 const tooLarge = (limit: number): MatrixError =>
   new MatrixError('M_TOO_LARGE', `The request body is larger than ${limit} bytes`)
 
-/** Reads a body up to `limit` bytes; refuses while reading, not after. */
+const tooManyValues = (limit: number): MatrixError =>
+  new MatrixError('M_TOO_LARGE', `The request body holds more than ${limit} values`)
+
+/** Gives the count of values of what has come. A body of fewer bytes than values allowed is not looked at. */
+function valuesIn(chunks: readonly Uint8Array[], maxValues: number): (size: number) => number {
+  const counter = createValueCounter()
+  let counted = 0
+  let values = 0
+  return (size) => {
+    if (size > maxValues) while (counted < chunks.length) values = counter.add(chunks[counted++]!)
+    return values
+  }
+}
+
+/**
+ * Reads a body up to `limit` bytes and, where it is to be JSON, `maxValues` members and elements, so that parsing it holds up
+ * nobody. Refuses while reading, not after.
+ */
 export async function readBody(
   stream: Readable,
   declaredLength: string | undefined,
   limit: number,
+  maxValues = Infinity,
 ): Promise<Uint8Array> {
   if (declaredLength !== undefined && Number(declaredLength) > limit) throw tooLarge(limit)
   const chunks: Uint8Array[] = []
+  const count = valuesIn(chunks, maxValues)
   let size = 0
   // The connection must outlive a refusal: the answer still goes over it.
   for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
     size += chunk.byteLength
     if (size > limit) throw tooLarge(limit)
     chunks.push(chunk)
+    if (count(size) > maxValues) throw tooManyValues(maxValues)
   }
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)
 }

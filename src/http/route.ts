@@ -114,6 +114,8 @@ export interface Route<
   readonly numbers?: 'exact' | 'plain'
   /** Bytes; default 1 MiB. */
   readonly maxBody?: number
+  /** JSON members and elements, at all levels; default 20,000. */
+  readonly maxValues?: number
   /** A locked account may still call it (logout). */
   readonly allowLocked?: boolean
   handler(call: Call<A, QueryOf<Q>, BodyOf<B>>, services: Services): Promise<object | Reply>

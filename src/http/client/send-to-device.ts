@@ -11,6 +11,7 @@ export const sendToDevice = route({
   auth: 'guest',
   rateLimit: 'message',
   maxBody: 8 * 1024 * 1024,
+  maxValues: 50_000,
   body: Type.Object({ messages: Type.Unknown() }),
   handler({ requester, params, body }, { toDevice }) {
     const { messages } = body

@@ -13,6 +13,7 @@ export const sendTransaction = route({
   body: 'object',
   numbers: 'exact',
   maxBody: MAX_BODY,
+  maxValues: 50_000,
   handler: ({ origin, params, body }, { inbound }) =>
     inbound.handleTransaction(origin, params['txnId']!, body),
 })

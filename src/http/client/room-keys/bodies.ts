@@ -15,3 +15,5 @@ export const VersionQuery = Type.Object({ version: Type.String({ minLength: 1, m
 
 /** A request may carry many sessions at once. */
 export const MAX_KEYS_BODY = 8 * 1024 * 1024
+/** Ten for each session. */
+export const MAX_KEYS_VALUES = 50_000

@@ -1,5 +1,5 @@
 import { route, v3 } from '../../route.js'
-import { MAX_KEYS_BODY, VersionQuery } from './bodies.js'
+import { MAX_KEYS_BODY, MAX_KEYS_VALUES, VersionQuery } from './bodies.js'
 
 /** SPEC: https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3room_keyskeys */
 export const putRoomKeys = route({
@@ -9,6 +9,7 @@ export const putRoomKeys = route({
   auth: 'user',
   rateLimit: 'keys',
   maxBody: MAX_KEYS_BODY,
+  maxValues: MAX_KEYS_VALUES,
   query: VersionQuery,
   body: 'object',
   handler: ({ requester, query, body }, { e2ee }) =>

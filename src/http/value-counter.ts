@@ -1,0 +1,35 @@
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const COMMA = 0x2c
+const BRACKET = 0x5b
+const BRACE = 0x7b
+
+/**
+ * Counts the values of JSON as its bytes arrive: members, elements, objects and arrays, to within one for each object and array. What
+ * reading a body costs grows with them far more than with its bytes. Knows tokens, not grammar: whether it is JSON at all
+ * is seen later. UTF-8 needs no care: the bytes looked for occur in no longer character.
+ */
+export interface ValueCounter {
+  /** The next bytes; gives the count so far. */
+  add(bytes: Uint8Array): number
+}
+
+export function createValueCounter(): ValueCounter {
+  let values = 0
+  let inString = false
+  let escaped = false
+  return {
+    add(bytes) {
+      for (let i = 0; i < bytes.length; i++) {
+        const c = bytes[i]!
+        if (inString) {
+          if (escaped) escaped = false
+          else if (c === BACKSLASH) escaped = true
+          else if (c === QUOTE) inString = false
+        } else if (c === QUOTE) inString = true
+        else if (c === COMMA || c === BRACKET || c === BRACE) values++
+      }
+      return values
+    },
+  }
+}
