@@ -127,7 +127,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     options: mediaOptions(config),
   })
 
-  const tokenCache = createTokenCache(clock)
+  const tokenCache = createTokenCache(clock, { onForget: (userId) => notifier.notify([userId]) })
   const toDevice = createToDevice({ ...base, wakeSender })
   // Devices come before the keys that go with them, and keys need the confirmation that accounts give.
   const e2ee: E2ee = createE2ee({

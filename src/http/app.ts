@@ -50,6 +50,8 @@ export interface HttpDeps {
       readonly allowLocked: boolean
       readonly ip: string
       readonly userAgent: string | undefined
+      /** Whose token it was when the request came; it is asked about again. */
+      readonly before?: Requester
       readonly masquerade: { readonly userId: string | undefined; readonly deviceId: string | undefined }
     },
   ): Promise<Requester>
@@ -84,6 +86,7 @@ async function requesterFor(
   req: IncomingMessage,
   query: URLSearchParams,
   ip: string,
+  before?: Requester,
 ): Promise<Requester | undefined> {
   if (route.auth === 'none' || route.auth === 'server') return undefined
   const token = accessToken(req.headers, query)
@@ -95,6 +98,7 @@ async function requesterFor(
     allowLocked: route.allowLocked ?? false,
     ip,
     userAgent: req.headers['user-agent'],
+    ...(before === undefined ? {} : { before }),
     masquerade: {
       userId: query.get('user_id') ?? undefined,
       deviceId: query.get('device_id') ?? query.get('org.matrix.msc3202.device_id') ?? undefined,
@@ -186,6 +190,9 @@ function pipeline(route: Route, deps: HttpDeps): Middleware {
         headers: ctx.req.headers,
         uri: ctx.url,
         signal: ctx.state['signal'] as AbortSignal,
+        async stillAllowed() {
+          await requesterFor(route, deps, ctx.req, params, ip, requester)
+        },
         stream: ctx.req,
       },
     }

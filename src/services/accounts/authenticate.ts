@@ -22,6 +22,8 @@ export interface AuthContext {
   readonly allowLocked: boolean
   readonly ip: string
   readonly userAgent: string | undefined
+  /** Whose token it was when a request came that has waited since: a device that is still there may log in again. */
+  readonly before?: Requester
   /** `user_id` and `device_id` of the query; they count for application services alone. */
   readonly masquerade: { readonly userId: string | undefined; readonly deviceId: string | undefined }
 }
@@ -63,10 +65,19 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
     if (ended > 0) tokenCache.forget(row.user_id, [row.device_id])
   }
 
-  async function lookUp(hash: string): Promise<KnownToken> {
+  /** That a token has been replaced is no reason for a client to throw its keys away. */
+  async function voidToken(before: Requester | undefined): Promise<MatrixError> {
+    const deviceId = before?.deviceId
+    if (before === undefined || deviceId === undefined) return unknownToken()
+    const device = await store.read('sessions.stillThere', () => deviceById(before.userId, deviceId))
+    return device === undefined ? unknownToken() : expiredToken()
+  }
+
+  async function lookUp(hash: string, before: Requester | undefined): Promise<KnownToken> {
     let epoch = tokenCache.epoch
     const row = await store.read('sessions.authenticate', () => tokenOwner(hash))
-    if (row === undefined || row.deactivated === 1) throw unknownToken()
+    if (row === undefined) throw await voidToken(before)
+    if (row.deactivated === 1) throw unknownToken()
     const expired = row.expires_ts !== null && row.expires_ts <= clock.now()
     if (!expired && row.generation > 0 && row.used === 0) {
       const before = tokenCache.epoch
@@ -128,7 +139,7 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
     const appservice = appservices?.byToken(token)
     if (appservice !== undefined) return await asAppservice(appservice, context)
     const hash = tokenHash(token)
-    const known = tokenCache.get(hash) ?? (await lookUp(hash))
+    const known = tokenCache.get(hash) ?? (await lookUp(hash, context.before))
     if (known.locked && !context.allowLocked) throw lockedError()
     if (known.expiresTs !== null && known.expiresTs <= clock.now()) throw expiredToken()
     lastSeen.seen(known.requester.userId, known.requester.deviceId, context.ip, context.userAgent)

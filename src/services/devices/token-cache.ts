@@ -30,6 +30,8 @@ export interface TokenCacheOptions {
   readonly max?: number
   /** How long an entry is believed, in milliseconds. */
   readonly ttlMs?: number
+  /** After tokens of a user were forgotten: requests that wait should ask again whether they may. */
+  readonly onForget?: (userId: string) => void
 }
 
 interface Entry {
@@ -88,6 +90,7 @@ export function createTokenCache(
         const device = entries.get(hash)!.token.requester.deviceId
         if (deviceIds === undefined || deviceIds.includes(device)) drop(hash, userId)
       }
+      options.onForget?.(userId)
     },
     get size() {
       return entries.size

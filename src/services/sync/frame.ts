@@ -12,6 +12,8 @@ export interface SyncInput {
   readonly timeoutMs: number
   readonly stateAfter: BlockInput['stateAfter']
   readonly signal: AbortSignal
+  /** Throws when the session has ended meanwhile; asked before each answer and each wait. */
+  readonly stillAllowed?: () => Promise<void>
 }
 
 /** One sync's fixed points. */

@@ -196,10 +196,13 @@ export function createSync(deps: SyncDeps): Sync {
         for (;;) {
           const answer = await deps.gate.run(() => compute(requester, input))
           answered = answer
+          await input.stillAllowed?.()
           left = deadline - clock.monotonic()
           if (answer.hasNews || input.fullState || left <= 0 || place.signal.aborted) return answer.json
           const woken = await subscription.wait(left, place.signal)
-          if (!woken) return answer.json
+          if (woken) continue
+          await input.stillAllowed?.()
+          return answer.json
         }
       } finally {
         if (answered?.complete === true) parked.park(viewer, answered.nextBatch, subscription)

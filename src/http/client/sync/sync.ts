@@ -31,6 +31,7 @@ export const sync = route({
           ? 'state_after'
           : 'no',
       signal: request.signal,
+      stillAllowed: request.stillAllowed,
     })
   },
 })
