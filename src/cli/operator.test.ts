@@ -1,11 +1,9 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
-import { loadConfig } from '../config/load.js'
-import { silentLogger } from '../platform/logger.js'
-import { startServer, type RunningServer } from '../server.js'
 import { openSqlite } from '../storage/sqlite-store.js'
 import { usersToCleanUp, userById, type UserRow } from '../storage/tables/users.js'
+import { startNodeIn, type Answer, type NodeUnderTest } from './testing-node-client.js'
 import { workplace, type Finished, type Workplace } from './testing.js'
 
 jest.setTimeout(60_000)
@@ -19,8 +17,7 @@ rate_limits: { login: false, registration: false }
 const PASSWORD = 'a first password'
 
 let place: Workplace
-let node: RunningServer | undefined
-let url = ''
+let node: NodeUnderTest | undefined
 
 beforeEach(async () => {
   place = workplace()
@@ -34,32 +31,10 @@ afterEach(async () => {
 })
 
 async function startNode(): Promise<void> {
-  const { config } = loadConfig(join(place.folder, 'homeserver.yaml'), { env: {} })
-  node = await startServer(config, { logger: silentLogger })
-  url = node.addresses['listener 0']!
+  node = await startNodeIn(place.folder)
 }
-
-interface Answer {
-  readonly status: number
-  readonly body: Record<string, any> // oxlint-disable-line typescript/no-explicit-any
-}
-
-async function call(method: string, path: string, token?: string, body?: object): Promise<Answer> {
-  const answer = await fetch(`${url}/_matrix/client/${path}`, {
-    method,
-    headers: token === undefined ? {} : { Authorization: `Bearer ${token}` },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  })
-  return { status: answer.status, body: (await answer.json()) as Answer['body'] }
-}
-
-const login = (user: string, password: string): Promise<Answer> =>
-  call('POST', 'v3/login', undefined, {
-    type: 'm.login.password',
-    identifier: { type: 'm.id.user', user },
-    password,
-    refresh_token: true,
-  })
+const call = (...args: Parameters<NodeUnderTest['call']>): Promise<Answer> => node!.call(...args)
+const login = (user: string, password: string): Promise<Answer> => node!.login(user, password)
 const whoAmI = (token: string): Promise<Answer> => call('GET', 'v3/account/whoami', token)
 
 const make = (user: string, ...options: string[]): Promise<Finished> =>
@@ -164,7 +139,7 @@ describe('the command line beside a running node', () => {
   })
 
   it('serves the socket to its own user alone, and no listener of the network serves what it serves', async () => {
-    const answer = await fetch(`${url}/operator/set-admin`, {
+    const answer = await fetch(`${node!.url}/operator/set-admin`, {
       method: 'POST',
       body: '{"user":"anne","admin":true}',
     })

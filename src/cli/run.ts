@@ -4,12 +4,14 @@ import { ConfigError } from '../config/fault.js'
 import { nearest } from '../config/nearest.js'
 import { StorageError } from '../storage/errors.js'
 import { VERSION } from '../version.js'
+import { backup } from './backup.js'
 import { checkConfig } from './check-config.js'
 import { CliError, EXIT, type CliIo, type Command, type Options } from './command.js'
 import { deactivate } from './deactivate.js'
 import { generateConfig } from './generate-config.js'
 import { generateKey } from './generate-key.js'
 import { migrate } from './migrate.js'
+import { migrateStore } from './migrate-store.js'
 import { registerUser } from './register-user.js'
 import { registrationToken } from './registration-token.js'
 import { resetPassword } from './reset-password.js'
@@ -25,7 +27,9 @@ export const COMMANDS: readonly Command[] = [
   setAdmin,
   deactivate,
   registrationToken,
+  backup,
   migrate,
+  migrateStore,
   checkConfig,
 ]
 
