@@ -76,6 +76,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     await jobs?.stop()
     await built?.drain.close()
     await built?.sender.close()
+    await built?.mailer?.close()
     await built?.services.accounts.lastSeen.flush()
     await built?.thumbnails.close()
     await built?.transport.close()
@@ -112,6 +113,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       await built.drain.resume()
       await built.sender.resume()
     }
+    built.mailer?.wake()
     jobs = startJobs(periodicJobs(services), { clock: systemClock, logger })
     return { addresses, services, close }
   } catch (error) {

@@ -72,6 +72,7 @@ function attemptOptions({ passwords }: Config): AttemptOptions | undefined {
 
 export function accountsOptions(config: Config): AccountsOptions {
   const { passwords, registration, sessions } = config
+  const domains = registration.email_domains?.map((domain) => domain.toLowerCase())
   const attempts = attemptOptions(config)
   return {
     passwords: {
@@ -86,6 +87,8 @@ export function accountsOptions(config: Config): AccountsOptions {
       enabled: registration.enabled,
       requireToken: registration.flow === 'token',
       guests: registration.guests,
+      email: registration.email,
+      ...(domains === undefined ? {} : { emailDomains: domains }),
     },
     login: { tokenLifetimeMs: sessions.login_token_lifetime },
     uia: { lifetimeMs: sessions.auth_session_lifetime },
@@ -100,9 +103,10 @@ export function accountsOptions(config: Config): AccountsOptions {
   }
 }
 
-export function serverInfoOptions({ rooms, turn }: Config): ServerInfoOptions {
+export function serverInfoOptions({ rooms, turn, mail }: Config): ServerInfoOptions {
   return {
     defaultRoomVersion: rooms.default_room_version,
+    changeThreepids: mail.host !== undefined,
     ...(turn.secret === undefined || turn.uris.length === 0
       ? {}
       : {

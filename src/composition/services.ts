@@ -18,6 +18,7 @@ import { createE2ee, type E2ee } from '../services/e2ee/e2ee.js'
 import { createTransport, type Transport } from '../services/federation/transport.js'
 import { createFilters } from '../services/filters/filters.js'
 import { federationFetch, outboundFetch } from '../services/media/federation-fetch.js'
+import type { Mailer } from '../services/mail/mailer.js'
 import { createMedia } from '../services/media/media.js'
 import { createNodeInfo } from '../services/node-info.js'
 import { createOperator } from '../services/operator/operator.js'
@@ -63,6 +64,7 @@ import {
   serverInfoOptions,
   transportOptions,
 } from './options.js'
+import { buildMail } from './mail.js'
 import { buildReplication } from './replication.js'
 import { buildRooms, type RoomsParts } from './rooms.js'
 
@@ -83,6 +85,7 @@ export interface Built {
   readonly sender: Sender
   readonly drain: Drain
   readonly notifier: Notifier
+  readonly mailer: Mailer | undefined
   readonly thumbnails: ThumbnailPool
 }
 
@@ -127,6 +130,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     options: mediaOptions(config),
   })
 
+  const { mailer, threepids } = buildMail({ ...base, config })
   const tokenCache = createTokenCache(clock, { onForget: (userId) => notifier.notify([userId]) })
   const toDevice = createToDevice({ ...base, wakeSender })
   // Devices come before the keys that go with them, and keys need the confirmation that accounts give.
@@ -215,6 +219,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     ...base,
     devices,
     tokenCache,
+    threepids,
     isCrossSigningKey,
     onDeactivated: (userId) => profileRooms.leaveAll(userId, memberships),
     options: accountsOptions(config),
@@ -246,6 +251,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     media,
     serverInfo,
     devices,
+    threepids,
     accounts,
     operator: createOperator({ store, accounts, serverName }),
     profile,
@@ -294,5 +300,5 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     serverKeys: transport.keys,
     notary: transport.notary,
   }
-  return { services, rooms, transport, sender, drain: replication.drain, notifier, thumbnails }
+  return { services, rooms, transport, sender, drain: replication.drain, notifier, mailer, thumbnails }
 }

@@ -41,7 +41,13 @@ describe('a configuration', () => {
       { address: '0.0.0.0', port: 8008, resources: ['client', 'federation', 'media', 'metrics', 'health'] },
     ])
     expect(config.database).toEqual({ driver: 'sqlite', path: '/etc/chancery/homeserver.db' })
-    expect(config.registration).toEqual({ enabled: false, flow: 'token', guests: false })
+    expect(config.registration).toEqual({
+      enabled: false,
+      flow: 'token',
+      email: 'off',
+      email_domains: null,
+      guests: false,
+    })
     expect(config.federation.allow).toBeNull()
     expect(config.federation.timeouts.connect).toBe(10_000)
     expect(config.media.max_upload_bytes).toBe(50 * 1024 * 1024)
@@ -309,7 +315,7 @@ describe('the example', () => {
       .split('\n')
       .filter(
         (line) =>
-          !/^ *(secret|shared_secret|public_baseurl|admin_contact|page|well_known_server):/.test(line),
+          !/^ *(secret|shared_secret|public_baseurl|admin_contact|page|well_known_server|host|from|user|password):/.test(line),
       )
     const known = parse(NAME).config
     const { config } = parse(uncommented.join('\n'))

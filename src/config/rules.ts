@@ -58,6 +58,31 @@ export function contradictions(config: Config): Fault[] {
   if (backoff.initial > backoff.max) {
     report(['federation', 'backoff', 'initial'], 'is longer than `max`', 'Make it shorter.')
   }
+  const { mail } = config
+  if (mail.host === undefined && config.registration.email !== 'off') {
+    report(
+      ['registration', 'email'],
+      'needs mail',
+      'Set `mail.host` and `mail.from`, or make `registration.email` `off`.',
+    )
+  }
+  if (mail.host !== undefined && mail.from === undefined) {
+    report(['mail', 'from'], 'is missing', 'Say who the sender of mail is.')
+  }
+  if (mail.host !== undefined && config.public_baseurl === undefined) {
+    report(
+      ['public_baseurl'],
+      'is missing',
+      'The links in mails begin with it. Add it, or leave out `mail.host`.',
+    )
+  }
+  if (mail.user !== undefined && (mail.password === undefined || mail.tls === 'off')) {
+    report(
+      ['mail', 'user'],
+      mail.password === undefined ? 'has no password' : 'would log in without TLS',
+      mail.password === undefined ? 'Add `mail.password`.' : 'Use `tls: starttls` or `tls: implicit`.',
+    )
+  }
   const shared = config.registration.shared_secret
   if (shared !== undefined && shared.length < 16) {
     report(['registration', 'shared_secret'], 'can be guessed', 'Use at least 16 random characters.')

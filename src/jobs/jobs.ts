@@ -18,6 +18,7 @@ export function periodicJobs(services: Services): readonly Job[] {
       atStart: true,
       run: () => accounts.credentials.resumeDeactivations(),
     },
+    { name: 'threepids.prune', every: HOUR, run: () => services.threepids.prune() },
     { name: 'accounts.prune', every: HOUR, run: () => accounts.sessions.prune() },
     { name: 'e2ee.cleanUp', every: HOUR, run: () => e2ee.cleanUp() },
     { name: 'toDevice.cleanUp', every: HOUR, run: () => toDevice.cleanUp() },

@@ -1,5 +1,6 @@
 import type { AccountData } from './account-data/account-data.js'
 import type { Accounts } from './accounts/accounts.js'
+import type { Threepids } from './threepids/threepids.js'
 import type { Devices } from './devices/devices.js'
 import type { Operator } from './operator/operator.js'
 import type { Filters } from './filters/filters.js'
@@ -36,6 +37,7 @@ export interface Services {
   readonly serverInfo: ServerInfo
   readonly devices: Devices
   readonly accounts: Accounts
+  readonly threepids: Threepids
   readonly operator: Operator
   readonly profile: Profile
   readonly accountData: AccountData

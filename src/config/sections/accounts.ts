@@ -10,6 +10,19 @@ export const accounts = {
         ['token', 'dummy'],
         'token',
       ),
+      email: choice(
+        'Whether a new account comes with an e-mail address that its owner has confirmed. Needs `mail`.',
+        ['off', 'optional', 'required'],
+        'off',
+      ),
+      email_domains: Type.Union(
+        [Type.Null(), Type.Array(Type.String({ maxLength: 253 }), { maxItems: 1_000 })],
+        {
+          description:
+            'New accounts may have addresses of these domains alone, for example `[ministry.example]`; `null`: of any.',
+          default: null,
+        },
+      ),
       guests: flag('Whether guests may look in without an account.', false),
       shared_secret: secret(
         'Whoever knows it may make accounts, also while registration is closed. `chancery register-user` uses it while the server runs.',

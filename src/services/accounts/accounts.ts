@@ -4,6 +4,7 @@ import type { Random } from '../../platform/random.js'
 import type { Store, Tx } from '../../storage/tx.js'
 import type { Devices } from '../devices/devices.js'
 import type { TokenCache } from '../devices/token-cache.js'
+import { createThreepids, type Threepids } from '../threepids/threepids.js'
 import type { AppserviceHooks } from './appservice.js'
 import { createAttempts, type AttemptOptions } from './attempts.js'
 import { createAuthenticate, type Authenticate } from './authenticate.js'
@@ -46,6 +47,8 @@ export interface AccountsDeps {
   readonly serverName: string
   readonly devices: Devices
   readonly tokenCache: TokenCache
+  /** Default: no address can be proved. */
+  readonly threepids?: Threepids
   readonly appservices?: AppserviceHooks
   readonly onCreated?: readonly UserCreatedHook[]
   onDeactivated?(userId: string): Promise<void>
@@ -71,12 +74,13 @@ export interface Accounts {
 
 export function createAccounts(deps: AccountsDeps): Accounts {
   const { store, clock, random, logger, serverName, devices, tokenCache, appservices } = deps
+  const threepids = deps.threepids ?? createThreepids({ store, clock, random, serverName })
   const options = deps.options ?? {}
   const passwords = createPasswords(options.passwords)
   const attempts = createAttempts(clock, options.attempts)
   const checkPassword = createPasswordCheck({ store, passwords, attempts, serverName })
   const registrationTokens = createRegistrationTokens({ store, clock, random })
-  const stages = createStages({ store, checkPassword, registrationTokens, serverName })
+  const stages = createStages({ store, checkPassword, registrationTokens, threepids, serverName })
   const uia = createUia({
     stages,
     sessions: createUiaSessions({ store, clock, random, registrationTokens, options: options.uia }),
@@ -91,6 +95,7 @@ export function createAccounts(deps: AccountsDeps): Accounts {
     passwords,
     sessions,
     uia,
+    threepids,
     isTokenValid: (token) => registrationTokens.isValid(token),
     appservices,
     onCreated: deps.onCreated,
@@ -120,6 +125,7 @@ export function createAccounts(deps: AccountsDeps): Accounts {
       logger,
       passwords,
       uia,
+      threepids,
       devices,
       tokenCache,
       onDeactivated: async (userId) => await deps.onDeactivated?.(userId),

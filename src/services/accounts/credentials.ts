@@ -3,6 +3,7 @@ import type { Json } from '../../core/json/value.js'
 import type { Logger } from '../../platform/logger.js'
 import { deleteAccountDataOfUser } from '../../storage/tables/account-data.js'
 import { deleteProfile } from '../../storage/tables/profiles.js'
+import { deleteThreepidsOf, threepidOwner } from '../../storage/tables/threepids.js'
 import { deleteLoginTokens } from '../../storage/tables/tokens.js'
 import {
   deactivateUser,
@@ -11,9 +12,10 @@ import {
   userById,
   usersToCleanUp,
 } from '../../storage/tables/users.js'
-import type { Store } from '../../storage/tx.js'
-import type { Devices } from '../devices/devices.js'
+import type { Store, Tx } from '../../storage/tx.js'
+import type { DeviceChange, Devices } from '../devices/devices.js'
 import type { TokenCache } from '../devices/token-cache.js'
+import type { Threepids } from '../threepids/threepids.js'
 import type { Passwords } from './passwords.js'
 import type { Uia } from './uia.js'
 import type { Flows } from './uia-sessions.js'
@@ -34,6 +36,12 @@ export interface Credentials {
    */
   confirm(confirmation: Confirmation): Promise<void>
   /**
+   * Sets a new password for whoever proves by mail that an account is theirs; `userId`: for that account, which may use its password
+   * instead. Ends the sessions as `changePassword` does. Throws `InteractiveAuthRequired`, M_FORBIDDEN, M_WEAK_PASSWORD,
+   * M_MISSING_TOKEN.
+   */
+  resetPassword(request: PasswordReset): Promise<void>
+  /**
    * Sets a new password. Ends all other sessions and deletes their devices, unless told not to.
    * Throws M_WEAK_PASSWORD and M_INVALID_PARAM. `keepDeviceId`: the session that asked.
    */
@@ -50,11 +58,23 @@ export interface Credentials {
   resumeDeactivations(): Promise<void>
 }
 
+export interface PasswordReset {
+  /** Undefined without an access token. */
+  readonly userId: string | undefined
+  /** The session that asked. */
+  readonly deviceId: string | undefined
+  readonly password: string
+  readonly logoutDevices: boolean
+  readonly auth: Json | undefined
+  readonly ip: string
+}
+
 export interface CredentialsDeps {
   readonly store: Store
   readonly logger: Logger
   readonly passwords: Passwords
   readonly uia: Uia
+  readonly threepids: Threepids
   readonly devices: Devices
   readonly tokenCache: TokenCache
   /** Leaves rooms and rejects invites; called again after a restart unless it has resolved. */
@@ -62,9 +82,10 @@ export interface CredentialsDeps {
 }
 
 const PASSWORD_FLOWS: Flows = [['m.login.password']]
+const EMAIL_FLOW = ['m.login.email.identity']
 
 export function createCredentials(deps: CredentialsDeps): Credentials {
-  const { store, logger, passwords, uia, devices, tokenCache } = deps
+  const { store, logger, passwords, uia, threepids, devices, tokenCache } = deps
 
   async function cleanUp(userId: string): Promise<void> {
     try {
@@ -76,11 +97,64 @@ export function createCredentials(deps: CredentialsDeps): Credentials {
     }
   }
 
+  /** The ways that an account has to confirm a request. */
+  async function flowsOf(userId: string): Promise<Flows> {
+    const user = await store.read('accounts.confirm', () => userById(userId))
+    return user === undefined || user.password_hash === null ? [] : PASSWORD_FLOWS
+  }
+
+  /** Post: the password is set, other sessions are ended if wished; the result goes to `devices.committed`. */
+  function* setPassword(
+    userId: string,
+    hash: string,
+    keepDeviceId: string | undefined,
+    logoutDevices: boolean,
+  ): Tx<DeviceChange | undefined> {
+    if (!(yield* setPasswordHash(userId, hash))) throw forbidden('There is no such account')
+    yield* deleteLoginTokens(userId)
+    return logoutDevices ? yield* devices.removeOthers(userId, keepDeviceId) : undefined
+  }
+
+  /** Whose password a proof may set. Post: the proof is used up. */
+  function* ownerByProof(sessionId: string, userId: string | undefined): Tx<string> {
+    const { address } = yield* threepids.take('reset', sessionId)
+    const owner = yield* threepidOwner('email', address)
+    const user = owner === undefined ? undefined : yield* userById(owner)
+    // Whoever never had a password logs in by other means, which a mailbox must not replace.
+    if (user === undefined || user.password_hash === null || (userId ?? owner) !== owner)
+      throw forbidden('This address serves no account with a password')
+    return user.user_id
+  }
+
   return {
     async confirm({ userId, operation, auth, bound, ip }) {
-      const user = await store.read('accounts.confirm', () => userById(userId))
-      const flows = user === undefined || user.password_hash === null ? [] : PASSWORD_FLOWS
+      const flows = await flowsOf(userId)
       await uia.require({ userId, operation, flows, auth, ip, ...(bound === undefined ? {} : { bound }) })
+    },
+
+    async resetPassword({ userId, deviceId, password, logoutDevices, auth, ip }) {
+      if (userId === undefined && !threepids.isOffered)
+        throw new MatrixError('M_MISSING_TOKEN', 'Missing access token: this server sends no mail')
+      passwords.check(password)
+      const own = userId === undefined ? [] : await flowsOf(userId)
+      const hasAddress =
+        threepids.isOffered && (userId === undefined || (await threepids.list(userId)).length > 0)
+      const pass = await uia.require({
+        userId,
+        operation: 'changePassword',
+        flows: hasAddress ? [...own, EMAIL_FLOW] : own,
+        auth,
+        bound: [password, logoutDevices],
+        ip,
+      })
+      const hash = await passwords.hash(password)
+      const change = await store.write('accounts.resetPassword', function* () {
+        const owner =
+          pass.threepidSession === undefined ? userId : yield* ownerByProof(pass.threepidSession, userId)
+        if (owner === undefined) throw forbidden('This account has no way to confirm the request')
+        return yield* setPassword(owner, hash, owner === userId ? deviceId : undefined, logoutDevices)
+      })
+      if (change !== undefined) devices.committed(change)
     },
 
     checkPassword: (password) => passwords.check(password),
@@ -88,11 +162,9 @@ export function createCredentials(deps: CredentialsDeps): Credentials {
     async changePassword(userId, password, { keepDeviceId, logoutDevices }) {
       passwords.check(password)
       const hash = await passwords.hash(password)
-      const change = await store.write('accounts.changePassword', function* () {
-        if (!(yield* setPasswordHash(userId, hash))) throw forbidden('There is no such account')
-        yield* deleteLoginTokens(userId)
-        return logoutDevices ? yield* devices.removeOthers(userId, keepDeviceId) : undefined
-      })
+      const change = await store.write('accounts.changePassword', () =>
+        setPassword(userId, hash, keepDeviceId, logoutDevices),
+      )
       if (change !== undefined) devices.committed(change)
     },
 
@@ -101,6 +173,8 @@ export function createCredentials(deps: CredentialsDeps): Credentials {
         if (!(yield* deactivateUser(userId, erase)))
           throw new MatrixError('M_USER_DEACTIVATED', 'There is no such active account')
         yield* deleteLoginTokens(userId)
+        // An address serves no account that nobody can use, and may serve another one.
+        yield* deleteThreepidsOf(userId)
         if (erase) {
           yield* deleteProfile(userId)
           yield* deleteAccountDataOfUser(userId)

@@ -9,10 +9,10 @@ import { deviceWish } from '../devices/devices.js'
 import type { AppserviceHooks } from './appservice.js'
 import { lockedError } from './authenticate.js'
 import { loginCandidates } from './localpart.js'
+import { loginNameOf, type LoginName } from './login-name.js'
 import type { PasswordCheck } from './password-check.js'
 import { newToken, tokenHash } from './secret-token.js'
 import type { SessionAnswer, Sessions } from './sessions.js'
-import { identifiedUser } from './uia-stages.js'
 
 export interface LoginOptions {
   /** Default true. */
@@ -73,8 +73,8 @@ export function createLogin(deps: LoginDeps): Login {
     return value
   }
 
-  function named(credentials: JsonObject): string {
-    const name = identifiedUser(credentials)
+  function named(credentials: JsonObject): LoginName {
+    const name = loginNameOf(credentials)
     if (name === undefined) throw missingParam('Missing identifier of the user')
     return name
   }
@@ -99,7 +99,8 @@ export function createLogin(deps: LoginDeps): Login {
     const appservice = appservices?.byToken(wish.bearer)
     if (appservice === undefined)
       throw new MatrixError('M_UNKNOWN_TOKEN', 'This is not the token of an application service')
-    const candidates = loginCandidates(named(wish.credentials), serverName)
+    const name = named(wish.credentials)
+    const candidates = 'user' in name ? loginCandidates(name.user, serverName) : []
     const owned = candidates.filter((userId) => appservice.ownsUser(userId))
     if (owned.length === 0)
       throw new MatrixError('M_EXCLUSIVE', "The user is not in the application service's namespace")

@@ -1,8 +1,11 @@
 import { MatrixError } from '../../core/errors.js'
+import { canonicalEmail } from '../../core/ids/email-address.js'
 import { replacePasswordHash, usersByIds, type UserRow } from '../../storage/tables/users.js'
-import type { Store } from '../../storage/tx.js'
+import { threepidOwner } from '../../storage/tables/threepids.js'
+import type { Store, Tx } from '../../storage/tx.js'
 import type { Attempts } from './attempts.js'
 import { loginCandidates } from './localpart.js'
+import { wrongPassword, type LoginName } from './login-name.js'
 import type { Passwords } from './passwords.js'
 
 /**
@@ -10,10 +13,7 @@ import type { Passwords } from './passwords.js'
  * the same time whether or not the account exists), M_USER_DEACTIVATED, M_LIMIT_EXCEEDED.
  * Locked accounts pass: whether that matters is the caller's to say.
  */
-export type PasswordCheck = (name: string, password: string, ip: string) => Promise<UserRow>
-
-export const wrongPassword = (): MatrixError =>
-  new MatrixError('M_FORBIDDEN', 'The user name or the password is wrong')
+export type PasswordCheck = (name: LoginName, password: string, ip: string) => Promise<UserRow>
 
 export function createPasswordCheck(deps: {
   readonly store: Store
@@ -22,13 +22,23 @@ export function createPasswordCheck(deps: {
   readonly serverName: string
 }): PasswordCheck {
   const { store, passwords, attempts, serverName } = deps
-  return async (name, password, ip) => {
-    const candidates = loginCandidates(name, serverName)
-    const found = await store.read('accounts.byName', () => usersByIds(candidates))
+
+  /** The account, and what wrong passwords are counted by where there is none. */
+  function* accountOf(name: LoginName): Tx<{ user: UserRow | undefined; key: string }> {
+    const address = 'email' in name ? (canonicalEmail(name.email) ?? '') : undefined
+    const owner = address === undefined ? undefined : yield* threepidOwner('email', address)
+    const candidates =
+      'email' in name ? (owner === undefined ? [] : [owner]) : loginCandidates(name.user, serverName)
+    const found = yield* usersByIds(candidates)
     const user = candidates
       .map((userId) => found.find((row) => row.user_id === userId))
       .find((row) => row !== undefined)
-    const account = user?.user_id ?? candidates.at(-1) ?? ''
+    return { user, key: candidates.at(-1) ?? address ?? '' }
+  }
+
+  return async (name, password, ip) => {
+    const { user, key } = await store.read('accounts.byName', () => accountOf(name))
+    const account = user?.user_id ?? key
     attempts.admit(account, ip)
     const verdict = await passwords.verify(user?.password_hash, password)
     if (user?.deactivated === 1)

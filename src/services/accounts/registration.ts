@@ -1,4 +1,5 @@
 import { forbidden, invalidParam, MatrixError, missingParam } from '../../core/errors.js'
+import { canonicalEmail, emailDomain } from '../../core/ids/email-address.js'
 import type { Json } from '../../core/json/value.js'
 import { isObject } from '../../core/json/value.js'
 import type { Clock } from '../../platform/clock.js'
@@ -8,6 +9,7 @@ import { useRegistrationToken } from '../../storage/tables/registration-tokens.j
 import { insertUser, userById } from '../../storage/tables/users.js'
 import type { Store, Tx } from '../../storage/tx.js'
 import { deviceWish } from '../devices/devices.js'
+import type { EmailRequest, Threepids } from '../threepids/threepids.js'
 import type { AppserviceHooks } from './appservice.js'
 import { userIdFor } from './localpart.js'
 import type { Passwords } from './passwords.js'
@@ -20,6 +22,10 @@ export interface RegistrationOptions {
   readonly enabled?: boolean
   /** They need a registration token. Default true. */
   readonly requireToken?: boolean
+  /** Whether a new account comes with an e-mail address that was proved. Default `off`. */
+  readonly email?: 'off' | 'optional' | 'required'
+  /** Domains that such an address may have, in lower case; default: any. */
+  readonly emailDomains?: readonly string[]
   readonly guests?: boolean
   /** Localparts that nobody may take, in lower case. */
   readonly reserved?: readonly string[]
@@ -52,6 +58,8 @@ export interface Registration {
    * Throws M_FORBIDDEN, M_USER_IN_USE, M_INVALID_USERNAME, M_EXCLUSIVE, M_WEAK_PASSWORD, `InteractiveAuthRequired`.
    */
   register(wish: RegistrationWish): Promise<RegistrationAnswer>
+  /** Begins the proof of an address for a registration. Throws M_FORBIDDEN, M_THREEPID_DENIED, and as `Threepids.requestEmail`. */
+  requestEmail(request: EmailRequest): Promise<{ readonly sid: string }>
   registerGuest(wish: Pick<RegistrationWish, 'deviceName'>): Promise<RegistrationAnswer>
   /** Throws M_UNKNOWN_TOKEN, M_EXCLUSIVE, and as `register`. */
   registerForAppservice(asToken: string, wish: RegistrationWish): Promise<RegistrationAnswer>
@@ -74,6 +82,7 @@ export interface RegistrationDeps {
   readonly passwords: Passwords
   readonly sessions: Sessions
   readonly uia: Uia
+  readonly threepids: Threepids
   readonly isTokenValid: (token: string) => Promise<boolean>
   readonly appservices?: AppserviceHooks | undefined
   readonly onCreated?: readonly UserCreatedHook[] | undefined
@@ -88,6 +97,7 @@ interface Account {
   readonly appserviceId: string | null
   readonly displayName: string | undefined
   readonly registrationToken: string | undefined
+  readonly threepidSession: string | undefined
 }
 
 const PLAIN: Omit<Account, 'userId'> = {
@@ -97,18 +107,31 @@ const PLAIN: Omit<Account, 'userId'> = {
   appserviceId: null,
   displayName: undefined,
   registrationToken: undefined,
+  threepidSession: undefined,
 }
 
 /** An empty `auth` only asks for the flows, as some clients do before they have a password. */
 const triesAStage = (auth: Json | undefined): boolean =>
   isObject(auth) && (auth['type'] !== undefined || auth['session'] !== undefined)
 
+const denied = (message: string): MatrixError => new MatrixError('M_THREEPID_DENIED', message)
+
+/** The e-mail address stands first where there is a choice: a flow is complete as soon as all of its stages are passed. */
+function registrationFlows(requireToken: boolean, email: 'off' | 'optional' | 'required'): Flows {
+  const EMAIL = 'm.login.email.identity'
+  const withEmail = requireToken ? [EMAIL, 'm.login.registration_token'] : [EMAIL]
+  const without = requireToken ? ['m.login.registration_token'] : ['m.login.dummy']
+  if (email === 'off') return [without]
+  return email === 'required' ? [withEmail] : [without, withEmail]
+}
+
 const inUse = (): MatrixError => new MatrixError('M_USER_IN_USE', 'The user name is taken')
 
 export function createRegistration(deps: RegistrationDeps): Registration {
-  const { store, clock, random, serverName, passwords, sessions, uia, appservices } = deps
+  const { store, clock, random, serverName, passwords, sessions, uia, threepids, appservices } = deps
   const { enabled = false, requireToken = true, guests = false, reserved = [] } = deps.options ?? {}
-  const flows: Flows = requireToken ? [['m.login.registration_token']] : [['m.login.dummy']]
+  const { email = 'off', emailDomains } = deps.options ?? {}
+  const flows = registrationFlows(requireToken, email)
   const reservedIds = new Set(reserved.map((localpart) => `@${localpart}:${serverName}`))
 
   function* insertAccount(account: Account): Tx<void> {
@@ -118,6 +141,8 @@ export function createRegistration(deps: RegistrationDeps): Registration {
       if (!(yield* useRegistrationToken(account.registrationToken, clock.now())))
         throw new MatrixError('M_UNAUTHORIZED', 'The registration token is used up')
     }
+    if (account.threepidSession !== undefined)
+      yield* threepids.attach(account.userId, yield* threepids.take('register', account.threepidSession))
     if (account.displayName !== undefined)
       yield* setProfileField(account.userId, 'displayname', JSON.stringify(account.displayName))
     for (const hook of deps.onCreated ?? []) yield* hook(account.userId)
@@ -181,9 +206,19 @@ export function createRegistration(deps: RegistrationDeps): Registration {
           passwordHash,
           displayName: localpartOf(userId),
           registrationToken: pass.registrationToken,
+          threepidSession: pass.threepidSession,
         },
         wish,
       )
+    },
+
+    async requestEmail(request) {
+      refuseClosed()
+      if (email === 'off') throw denied('Accounts are made without an e-mail address here')
+      const address = canonicalEmail(request.email)
+      if (address !== undefined && emailDomains?.includes(emailDomain(address)) === false)
+        throw denied('Accounts on this server are for addresses of other domains')
+      return await threepids.requestEmail('register', request)
     },
 
     async registerGuest(wish) {

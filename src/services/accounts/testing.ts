@@ -56,7 +56,7 @@ afterAll(async () => {
 
 const TABLES = [
   ...['users', 'devices', 'access_tokens', 'refresh_tokens', 'login_tokens', 'registration_tokens'],
-  ...['uia_sessions', 'profiles', 'account_data', 'filters'],
+  ...['uia_sessions', 'profiles', 'account_data', 'filters', 'threepids', 'threepid_sessions', 'mail_queue'],
 ]
 
 async function emptyStore(): Promise<Store> {

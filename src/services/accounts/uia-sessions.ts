@@ -6,6 +6,7 @@ import type { Random } from '../../platform/random.js'
 import * as rows from '../../storage/tables/uia.js'
 import type { Store } from '../../storage/tx.js'
 import type { RegistrationTokens } from './registration-tokens.js'
+import type { StagePass } from './uia-stages.js'
 
 /** A list of flows; each flow is a list of stages to be passed in order. */
 export type Flows = readonly (readonly string[])[]
@@ -15,6 +16,8 @@ export interface UiaSession {
   readonly id: string | undefined
   readonly completed: readonly string[]
   readonly registrationToken: string | undefined
+  /** The proof of an address, still to be used. */
+  readonly threepidSession: string | undefined
 }
 
 /** What a session is bound to. */
@@ -31,6 +34,7 @@ export interface UiaBinding {
 export interface StoredUiaSession {
   readonly session: UiaSession
   readonly userId: string | undefined
+  readonly operation: string
   readonly flows: Flows
 }
 
@@ -43,7 +47,7 @@ export interface UiaSessions {
   /** By the id alone: for web pages, where the id is the proof. */
   find(sessionId: string): Promise<StoredUiaSession | undefined>
   /** Records a passed stage. Undefined when the session is gone, moved on, or a token's last use was taken meanwhile. */
-  advance(session: UiaSession, stage: string, token: string | undefined): Promise<UiaSession | undefined>
+  advance(session: UiaSession, stage: string, pass: StagePass): Promise<UiaSession | undefined>
   /** Counts a failed attempt; a session that saw too many ends, and a new one is given. */
   failed(session: UiaSession): Promise<UiaSession>
   /** Uses the session up. False when somebody else has. */
@@ -56,7 +60,12 @@ export interface UiaOptions {
   readonly maxSessions?: number
 }
 
-export const NEW_SESSION: UiaSession = { id: undefined, completed: [], registrationToken: undefined }
+export const NEW_SESSION: UiaSession = {
+  id: undefined,
+  completed: [],
+  registrationToken: undefined,
+  threepidSession: undefined,
+}
 
 const SESSION_GRAMMAR = /^[A-Za-z0-9]{24}$/
 const MAX_ATTEMPTS = 10
@@ -92,6 +101,7 @@ export function createUiaSessions(deps: {
     id: found.session_id,
     completed: JSON.parse(found.completed) as string[],
     registrationToken: found.registration_token ?? undefined,
+    threepidSession: found.threepid_session ?? undefined,
   })
 
   return {
@@ -111,6 +121,7 @@ export function createUiaSessions(deps: {
           completed: JSON.stringify(session.completed),
           attempts: 0,
           registration_token: session.registrationToken ?? null,
+          threepid_session: session.threepidSession ?? null,
           created_ts: now,
           expires_ts: now + lifetimeMs,
         })
@@ -135,24 +146,28 @@ export function createUiaSessions(deps: {
       return {
         session: toSession(found),
         userId: found.user_id ?? undefined,
+        operation: found.operation,
         flows: JSON.parse(found.flows) as string[][],
       }
     },
 
-    async advance(session, stage, token) {
+    async advance(session, stage, { registrationToken: token, threepidSession }) {
       const { id } = session
       const completed = [...session.completed, stage]
-      const next = { id, completed, registrationToken: token ?? session.registrationToken }
+      const next = {
+        id,
+        completed,
+        registrationToken: token ?? session.registrationToken,
+        threepidSession: threepidSession ?? session.threepidSession,
+      }
       if (id === undefined) return next
       const recorded = await store.write('uia.advance', function* () {
         // Asked again in the transaction that reserves the use, so that two sessions do not reserve the same one.
         if (token !== undefined && !(yield* registrationTokens.available(token))) return false
-        return yield* rows.setUiaCompleted(
-          id,
-          JSON.stringify(session.completed),
-          JSON.stringify(completed),
-          token ?? null,
-        )
+        return yield* rows.setUiaCompleted(id, JSON.stringify(session.completed), JSON.stringify(completed), {
+          registrationToken: token ?? null,
+          threepidSession: threepidSession ?? null,
+        })
       })
       return recorded ? next : undefined
     },

@@ -5,6 +5,7 @@ import type { Stage, Stages } from './uia-stages.js'
 import {
   NEW_SESSION,
   type Flows,
+  type StoredUiaSession,
   type UiaBinding,
   type UiaSession,
   type UiaSessions,
@@ -19,6 +20,8 @@ export interface UiaRequest extends UiaBinding {
 export interface UiaPass {
   /** The token given at the stage `m.login.registration_token`, still to be counted. */
   readonly registrationToken: string | undefined
+  /** The proof given at the stage `m.login.email.identity`, still to be taken. */
+  readonly threepidSession: string | undefined
 }
 
 /** Offers stages to a person on a web page, for clients that do not know them. */
@@ -66,6 +69,9 @@ function failureOf(error: unknown): Failure {
   return { errcode: error.errcode, error: error.message }
 }
 
+/** Clients ask again every other second whether the person has opened the mail: that guesses nothing. */
+const isWaiting = (failure: Failure): boolean => failure.errcode === 'M_THREEPID_AUTH_FAILED'
+
 export function createUia(deps: { readonly stages: Stages; readonly sessions: UiaSessions }): Uia {
   const { stages, sessions } = deps
 
@@ -109,11 +115,15 @@ export function createUia(deps: { readonly stages: Stages; readonly sessions: Ui
       })
     let passed: UiaSession | undefined
     try {
-      const pass = await stage(auth, { userId: request.userId, ip: request.ip })
-      passed = await sessions.advance(session, name, pass.registrationToken)
+      const pass = await stage(auth, {
+        userId: request.userId,
+        operation: request.operation,
+        ip: request.ip,
+      })
+      passed = await sessions.advance(session, name, pass)
     } catch (error) {
       const failure = failureOf(error)
-      throw await challenge(request, await sessions.failed(session), failure)
+      throw await challenge(request, isWaiting(failure) ? session : await sessions.failed(session), failure)
     }
     if (passed !== undefined) return passed
     throw await challenge(request, NEW_SESSION, { errcode: 'M_UNKNOWN', error: 'The session has been used' })
@@ -131,13 +141,13 @@ export function createUia(deps: { readonly stages: Stages; readonly sessions: Ui
       session = await tryStage(request, session, stage, auth)
     if (!isComplete(flows, session.completed)) throw await challenge(request, session)
     if (!(await sessions.finish(session))) throw await challenge(request, NEW_SESSION)
-    return { registrationToken: session.registrationToken }
+    return { registrationToken: session.registrationToken, threepidSession: session.threepidSession }
   }
 
   async function offered(
     sessionId: string,
     name: string,
-  ): Promise<{ session: UiaSession; userId: string | undefined; stage: Stage } | undefined> {
+  ): Promise<(StoredUiaSession & { readonly stage: Stage }) | undefined> {
     const found = await sessions.find(sessionId)
     const stage = stages.get(name)
     if (found === undefined || stage === undefined) return undefined
@@ -151,14 +161,14 @@ export function createUia(deps: { readonly stages: Stages; readonly sessions: Ui
       async attempt(sessionId, name, fields, ip) {
         const found = await offered(sessionId, name)
         if (found === undefined) return OVER
-        const { session, stage, userId } = found
+        const { session, stage, userId, operation } = found
         try {
-          const pass = await stage(fields, { userId, ip })
-          return (await sessions.advance(session, name, pass.registrationToken)) === undefined
-            ? OVER
-            : undefined
+          const pass = await stage(fields, { userId, operation, ip })
+          return (await sessions.advance(session, name, pass)) === undefined ? OVER : undefined
         } catch (error) {
-          const { error: words } = failureOf(error)
+          const failure = failureOf(error)
+          const { error: words } = failure
+          if (isWaiting(failure)) return words
           return (await sessions.failed(session)).id === undefined ? OVER : words
         }
       },

@@ -16,6 +16,8 @@ export interface ServerInfoOptions {
   readonly defaultRoomVersion: string
   readonly changePassword?: boolean
   readonly getLoginToken?: boolean
+  /** Whether users can add e-mail addresses. Default false. */
+  readonly changeThreepids?: boolean
   /** Profile fields that users may not change; the same list as of the profile service. */
   readonly managedProfileFields?: readonly string[]
   readonly turn?: TurnOptions
@@ -69,8 +71,7 @@ export function createServerInfo(deps: {
     },
     'm.set_displayname': mayChange('displayname'),
     'm.set_avatar_url': mayChange('avatar_url'),
-    // TODO: third-party identifiers come with e-mail.
-    'm.3pid_changes': { enabled: false },
+    'm.3pid_changes': { enabled: options.changeThreepids === true },
     'm.get_login_token': { enabled: getLoginToken },
   }
 

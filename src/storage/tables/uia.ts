@@ -9,16 +9,17 @@ export interface UiaSessionRow {
   readonly completed: string
   readonly attempts: number
   readonly registration_token: string | null
+  readonly threepid_session: string | null
   readonly created_ts: number
   readonly expires_ts: number
 }
 
 const COLUMNS =
-  'session_id, user_id, operation, bound_hash, flows, completed, attempts, registration_token, created_ts, expires_ts'
+  'session_id, user_id, operation, bound_hash, flows, completed, attempts, registration_token, threepid_session, created_ts, expires_ts'
 
 export function* insertUiaSession(row: UiaSessionRow): Tx<void> {
   yield* run(
-    `INSERT INTO uia_sessions (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO uia_sessions (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     row.session_id,
     row.user_id,
     row.operation,
@@ -27,6 +28,7 @@ export function* insertUiaSession(row: UiaSessionRow): Tx<void> {
     row.completed,
     row.attempts,
     row.registration_token,
+    row.threepid_session,
     row.created_ts,
     row.expires_ts,
   )
@@ -46,13 +48,15 @@ export function* setUiaCompleted(
   sessionId: string,
   before: string,
   completed: string,
-  registrationToken: string | null,
+  pass: { readonly registrationToken: string | null; readonly threepidSession: string | null },
 ): Tx<boolean> {
   const changes = yield* run(
-    `UPDATE uia_sessions SET completed = ?, registration_token = COALESCE(?, registration_token)
+    `UPDATE uia_sessions SET completed = ?, registration_token = COALESCE(?, registration_token),
+       threepid_session = COALESCE(?, threepid_session)
      WHERE session_id = ? AND completed = ?`,
     completed,
-    registrationToken,
+    pass.registrationToken,
+    pass.threepidSession,
     sessionId,
     before,
   )
