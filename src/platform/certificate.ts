@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
+import { createHash, createPrivateKey, generateKeyPairSync, sign } from 'node:crypto'
 import { isIP, isIPv4 } from 'node:net'
 import {
   bits,
@@ -147,15 +147,14 @@ function issue(options: Issue): string {
 }
 
 function newKey(type: 'ec' | 'rsa'): { pem: string; spki: Uint8Array } {
-  const encoding = {
-    publicKeyEncoding: { format: 'der', type: 'spki' },
-    privateKeyEncoding: { format: 'pem', type: 'pkcs8' },
-  } as const
   const { privateKey, publicKey } =
     type === 'rsa'
-      ? generateKeyPairSync('rsa', { modulusLength: 3072, ...encoding })
-      : generateKeyPairSync('ec', { namedCurve: 'P-256', ...encoding })
-  return { pem: privateKey, spki: publicKey }
+      ? generateKeyPairSync('rsa', { modulusLength: 3072 })
+      : generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  return {
+    pem: privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
+    spki: publicKey.export({ format: 'der', type: 'spki' }),
+  }
 }
 
 const commonName = (name: string): Uint8Array => sequence(set(sequence(COMMON_NAME, utf8(name))))
