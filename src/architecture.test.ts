@@ -36,6 +36,7 @@ const SERVICES = [
   'media',
   'rooms',
   'timeline',
+  'relations',
   'push',
   'receipts',
   'typing',

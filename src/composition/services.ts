@@ -40,6 +40,7 @@ import { createRoomCreation } from '../services/rooms/create-room.js'
 import { createMemberships } from '../services/rooms/membership.js'
 import { createProfileRooms } from '../services/rooms/profile-rooms.js'
 import { createSending } from '../services/rooms/send.js'
+import { createRelations } from '../services/relations/relations.js'
 import { createServerInfo } from '../services/server-info/server-info.js'
 import type { Services } from '../services/services.js'
 import { createSpaces } from '../services/spaces/spaces.js'
@@ -234,6 +235,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   })
   const receipts = createReceipts({ context, notifier, accountData, unread: rooms.unread, wakeSender })
   const views = createClientViews({ events: context.events, clock })
+  const relations = createRelations({ context, views })
   const replication = buildReplication({
     config,
     context,
@@ -273,10 +275,17 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     }),
     userDirectory: createUserDirectory({ store }),
     spaces: createSpaces({ context, client: transport.client, aliases }),
-    history: createHistory({ context, views, backfill: replication.backfill.backfill }),
+    history: createHistory({
+      context,
+      views,
+      aggregations: relations.aggregations,
+      backfill: replication.backfill.backfill,
+    }),
+    relations,
     sync: createSync({
       context,
       views,
+      aggregations: relations.aggregations,
       notifier,
       typing,
       e2ee,

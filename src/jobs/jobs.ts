@@ -9,6 +9,7 @@ const HOUR = 60 * MINUTE
 export function periodicJobs(services: Services): readonly Job[] {
   const { accounts, e2ee, media, toDevice, typingNotices } = services
   return [
+    { name: 'relations.fill', every: SECOND, atStart: true, run: () => services.relations.fill.step() },
     { name: 'typing.expire', every: SECOND, run: () => typingNotices.expire() },
     { name: 'e2ee.resync', every: 5 * SECOND, run: () => e2ee.resyncDue() },
     { name: 'accounts.lastSeen', every: MINUTE, run: () => accounts.lastSeen.flush() },

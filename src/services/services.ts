@@ -20,6 +20,7 @@ import type { PublicRooms } from './directory/public-rooms.js'
 import type { UserDirectory } from './directory/user-directory.js'
 import type { Spaces } from './spaces/spaces.js'
 import type { History } from './timeline/history.js'
+import type { Relations } from './relations/relations.js'
 import type { Sync } from './sync/sync.js'
 import type { TypingNotices } from './typing/typing-notices.js'
 import type { Inbound } from './replication/receiving/inbound.js'
@@ -56,6 +57,7 @@ export interface Services {
   readonly userDirectory: UserDirectory
   readonly spaces: Spaces
   readonly history: History
+  readonly relations: Relations
   readonly sync: Sync
   readonly inbound: Inbound
   readonly membershipServing: MembershipServing

@@ -19,6 +19,10 @@ import { getJoinedRooms } from './room/get-joined-rooms.js'
 import { getRoomEvents } from './room/get-room-events.js'
 import { getEventContext } from './room/get-event-context.js'
 import { getOneRoomEvent } from './room/get-one-room-event.js'
+import { getRelatingEvents } from './room/get-relating-events.js'
+import { getRelatingEventsWithRelType } from './room/get-relating-events-with-rel-type.js'
+import { getRelatingEventsWithRelTypeAndEventType } from './room/get-relating-events-with-rel-type-and-event-type.js'
+import { getThreadRoots } from './room/get-thread-roots.js'
 import { redactEvent } from './room/redact-event.js'
 import { setTyping } from './room/set-typing.js'
 import { postReceipt } from './room/post-receipt.js'
@@ -60,6 +64,10 @@ export const roomRoutes: readonly Route[] = [
   getRoomEvents,
   getEventContext,
   getOneRoomEvent,
+  getRelatingEvents,
+  getRelatingEventsWithRelType,
+  getRelatingEventsWithRelTypeAndEventType,
+  getThreadRoots,
   redactEvent,
   setTyping,
   postReceipt,

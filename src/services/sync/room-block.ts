@@ -7,8 +7,9 @@ import { readState, readStateEvent, readWholeState } from '../rooms/context.js'
 import { mapKey } from '../rooms/state-store.js'
 import type { StoredEvent } from '../rooms/stored-event.js'
 import type { RoomSnapshot } from '../rooms/working-room.js'
+import type { Aggregations } from '../timeline/aggregations.js'
 import type { ClientViews, ViewOptions, Viewer } from '../timeline/client-view.js'
-import { syncToken, topologicalToken } from '../timeline/tokens.js'
+import { syncToken, topologicalToken, type TopologicalToken } from '../timeline/tokens.js'
 import { readerOf, type Reader } from '../timeline/visibility.js'
 import type { SyncFilter } from './filter.js'
 import { heroesOf, memberCounts } from './room-changes.js'
@@ -41,6 +42,8 @@ export interface BlockInput {
   /** Which of two meanings the `state` has: that at the timeline's start, or (`state_after`) that at its end. */
   readonly stateAfter: 'no' | 'state_after' | 'org.matrix.msc4222.state_after'
   readonly ignored: ReadonlySet<string>
+  /** For who has left: the place right after that. */
+  readonly end: TopologicalToken | undefined
 }
 
 export interface Block {
@@ -60,6 +63,7 @@ interface Timeline {
 export interface BlockDeps {
   readonly context: RoomsContext
   readonly views: ClientViews
+  readonly aggregations: Aggregations
 }
 
 /** The latest events of (since, upTo] that the filter and the history visibility let through. */
@@ -232,13 +236,22 @@ export async function roomBlock(input: BlockInput, deps: BlockDeps): Promise<Blo
   if (filter.state.lazyLoadMembers)
     state = await lazyMembers(input, timeline, state, summary?.heroes ?? [], context)
   state = state.filter((item) => filter.state.admits(item.event))
+  // A client that was sent all that there is sums up itself.
+  const relations = timeline.limited
+    ? await deps.aggregations.of(timeline.events, viewer, {
+        room,
+        reader,
+        ignored: input.ignored,
+        end: input.end,
+      })
+    : new Map<number, JsonObject>()
   const shown = async (events: readonly StoredEvent[], options: ViewOptions): Promise<JsonObject[]> => {
     const list = await views.view(events, viewer, { ...options, omitRoomId: true, format: filter.format })
     return filter.shape === undefined ? list : list.map(filter.shape)
   }
   const json: Record<string, Json> = {
     timeline: {
-      events: await shown(timeline.events, { reader }),
+      events: await shown(timeline.events, { reader, relations }),
       limited: timeline.limited,
       prev_batch: timeline.prevBatch,
     },

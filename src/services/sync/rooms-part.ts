@@ -1,18 +1,17 @@
-import { isObject, type Json, type JsonObject } from '../../core/json/value.js'
+import type { Json, JsonObject } from '../../core/json/value.js'
 import { StorageError } from '../../storage/errors.js'
-import {
-  accountData as accountDataOf,
-  accountDataOfRooms,
-  type AccountDataRow,
-} from '../../storage/tables/account-data.js'
+import { accountDataOfRooms, type AccountDataRow } from '../../storage/tables/account-data.js'
 import { receiptsBetween, roomsWithReceipts, type ReceiptRow } from '../../storage/tables/receipts.js'
 import { unreadOf, type UnreadRow } from '../../storage/tables/unread.js'
+import { ignoredUsersOf } from '../account-data/ignored-users.js'
 import type { RoomsContext } from '../rooms/context.js'
 import { lastDeparture, membershipAt } from '../rooms/member-history.js'
 import type { StoredEvent } from '../rooms/stored-event.js'
 import { strippedStateFor } from '../rooms/stripped-state.js'
 import type { RoomSnapshot } from '../rooms/working-room.js'
+import type { Aggregations } from '../timeline/aggregations.js'
 import type { ClientViews } from '../timeline/client-view.js'
+import { after } from '../timeline/places.js'
 import { syncToken, topologicalToken } from '../timeline/tokens.js'
 import type { Typing } from '../typing/typing.js'
 import { accountDataEvent } from './account-data-event.js'
@@ -35,9 +34,10 @@ type Section = 'join' | 'leave' | 'invite' | 'knock'
 export function createRoomsPart(deps: {
   readonly context: RoomsContext
   readonly views: ClientViews
+  readonly aggregations: Aggregations
   readonly typing: Typing
 }): RoomsPart {
-  const { context, views, typing } = deps
+  const { context, views, aggregations, typing } = deps
 
   async function compute(
     frame: Frame,
@@ -53,7 +53,7 @@ export function createRoomsPart(deps: {
       else list.push(row)
     }
     const everyRoom = from === 0 || frame.input.fullState || dataByRoom.size > 0
-    const { own, withReceipts, ignoredJson } = await context.store.read('sync.rooms', function* () {
+    const { own, withReceipts, ignored } = await context.store.read('sync.rooms', function* () {
       const withReceipts = from === 0 ? [] : yield* roomsWithReceipts(viewer.userId, from, upTo)
       return {
         // Most rooms of most answers have no news: the database leaves them out.
@@ -61,10 +61,9 @@ export function createRoomsPart(deps: {
           ? yield* ownRooms(viewer.userId, from)
           : yield* ownRoomsWithNews(viewer.userId, from, [...new Set([...withReceipts, ...typingNews])]),
         withReceipts,
-        ignoredJson: yield* accountDataOf(viewer.userId, '', 'm.ignored_user_list'),
+        ignored: yield* ignoredUsersOf(viewer.userId),
       }
     })
-    const ignored = ignoredUsers(ignoredJson)
     const receiptNews = new Set(withReceipts)
     const sections: Record<Section, Map<string, Json>> = {
       join: new Map(),
@@ -156,8 +155,9 @@ export function createRoomsPart(deps: {
         fullState: input.fullState,
         stateAfter: input.stateAfter,
         ignored,
+        end: undefined,
       },
-      { context, views },
+      { context, views, aggregations },
     )
     // For a room that is new to the client its account data is news, however old.
     const ownData = since === 0 && from > 0 ? await allDataOf(row, upTo) : data
@@ -247,8 +247,9 @@ export function createRoomsPart(deps: {
         fullState: input.fullState,
         stateAfter: input.stateAfter,
         ignored,
+        end: left.ord === undefined ? undefined : after(left),
       },
-      { context, views },
+      { context, views, aggregations },
     )
     return { ...block.json, account_data: { events: [] } }
   }
@@ -298,10 +299,4 @@ function countsJson(unread: readonly UnreadRow[], perThread: boolean): JsonObjec
     // Empty says that no thread has anything unread any more.
     unread_thread_notifications: Object.fromEntries(threads.map((row) => [row.thread, counts([row])])),
   }
-}
-
-function ignoredUsers(json: string | undefined): ReadonlySet<string> {
-  const content = json === undefined ? {} : (JSON.parse(json) as Json)
-  const users = isObject(content) ? content['ignored_users'] : undefined
-  return new Set(isObject(users) ? Object.keys(users) : [])
 }

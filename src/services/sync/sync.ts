@@ -8,6 +8,7 @@ import type { DeviceKeyCounts, E2ee } from '../e2ee/e2ee.js'
 import { pushRulesContent, type PushRules } from '../push/push-rules.js'
 import type { Requester } from '../requester.js'
 import type { RoomsContext } from '../rooms/context.js'
+import type { Aggregations } from '../timeline/aggregations.js'
 import type { ClientViews } from '../timeline/client-view.js'
 import { parseSyncToken, syncToken } from '../timeline/tokens.js'
 import type { ToDevice } from '../to-device/to-device.js'
@@ -26,6 +27,7 @@ export interface Sync {
 export interface SyncDeps {
   readonly context: RoomsContext
   readonly views: ClientViews
+  readonly aggregations: Aggregations
   readonly notifier: Notifier
   readonly typing: Typing
   readonly e2ee: Pick<E2ee, 'deviceListsBetween' | 'otkCounts'>

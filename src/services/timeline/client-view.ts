@@ -15,13 +15,15 @@ export interface ViewOptions {
   readonly omitRoomId?: boolean
   /** For `unsigned.membership`. */
   readonly reader?: Reader
+  /** For `unsigned.m.relations`, by nid. */
+  readonly relations?: ReadonlyMap<number, JsonObject>
   readonly format?: 'client' | 'federation'
 }
 
 export interface ClientViews {
   /**
    * Events as one user's client is shown them, `unsigned` included: age, what a state event replaced, the client's own
-   * transaction id, the redaction that emptied it, and (given a reader) the user's membership at that time.
+   * transaction id, the redaction that emptied it, what relates to it, and (given a reader) the user's membership at that time.
    */
   view(events: readonly StoredEvent[], viewer: Viewer, options?: ViewOptions): Promise<JsonObject[]>
 }
@@ -43,7 +45,6 @@ export function createClientViews(deps: { readonly events: EventStore; readonly 
         if (replaced !== undefined) {
           unsigned['replaces_state'] = replaced.event.id
           unsigned['prev_content'] = replaced.event.content
-          unsigned['prev_sender'] = replaced.event.sender
         }
         if (
           item.txn !== undefined &&
@@ -54,9 +55,10 @@ export function createClientViews(deps: { readonly events: EventStore; readonly 
         }
         const redaction = item.redactedBy === undefined ? undefined : others.get(item.redactedBy)
         if (redaction !== undefined) {
-          unsigned['redacted_by'] = redaction.event.id
           unsigned['redacted_because'] = clientEvent(redaction.event)
         }
+        const relations = options.relations?.get(item.nid)
+        if (relations !== undefined) unsigned['m.relations'] = relations
         if (options.reader !== undefined) unsigned['membership'] = await options.reader.membershipAt(item)
         views.push(
           options.format === 'federation'

@@ -1,28 +1,25 @@
 import { compileEventFilter, type EventFilter } from '../../core/event-filter.js'
-import { MatrixError, forbidden, notFound } from '../../core/errors.js'
+import { forbidden, notFound } from '../../core/errors.js'
 import type { Json, JsonObject } from '../../core/json/value.js'
-import { readVisibility } from '../../core/history-visibility.js'
-import { eventsAfter, eventsBefore, liveEvents } from '../../storage/tables/events.js'
+import { eventsAfter, eventsBefore, gapDepth } from '../../storage/tables/events.js'
 import { createPace } from '../../platform/pace.js'
-import { membershipOf, type MembershipRow } from '../../storage/tables/memberships.js'
-import { all } from '../../storage/tx.js'
-import { notInRoom, readState, readStateEvent, readWholeState, type RoomsContext } from '../rooms/context.js'
-import { lastDeparture } from '../rooms/member-history.js'
+import { joinedEventNids, membershipOf } from '../../storage/tables/memberships.js'
+import { readState, readStateEvent, readWholeState, type RoomsContext } from '../rooms/context.js'
 import type { StateKey } from '../rooms/state-store.js'
 import type { StoredEvent } from '../rooms/stored-event.js'
 import type { RoomSnapshot } from '../rooms/working-room.js'
+import type { Aggregations } from './aggregations.js'
 import type { ClientViews, Viewer } from './client-view.js'
-import { parsePagingToken, topologicalToken, type TopologicalToken } from './tokens.js'
-import { readerOf, type Reader } from './visibility.js'
+import { after, before, earlierOf, isPast, NEWEST, placeOf } from './places.js'
+import { accessOf, visibleEvent, type Access } from './room-access.js'
+import { topologicalToken, type TopologicalToken } from './tokens.js'
 
-const HISTORY = { type: 'm.room.history_visibility', stateKey: '' }
 const MAX_PAGE = 1000
-/** Below every event: backfill goes down from 0, one at a time. */
-const LOWEST_ORD = -(2 ** 52)
 /** Rows read for one page at the most, however many of them the reader may not see. */
 const MAX_SCANNED = 5000
-/** After every event, those of the greatest depth there is included: another server may send one. */
-const NEWEST: TopologicalToken = { depth: Number.MAX_SAFE_INTEGER, ord: 999_999_999_999_999 }
+/** Holes that are filled for one page, and after how many milliseconds no further one is begun. */
+const MAX_HOLES = 3
+const MAX_FILLING = 10_000
 
 export interface MessagesInput {
   readonly roomId: string
@@ -54,64 +51,21 @@ export interface History {
 export interface HistoryDeps {
   readonly context: RoomsContext
   readonly views: ClientViews
+  readonly aggregations: Aggregations
   /** Fetches earlier events from other servers when this one has none before a depth; true when something came. */
   backfill(roomId: string, beforeDepth: number, limit: number): Promise<boolean>
-}
-
-interface Access {
-  readonly room: RoomSnapshot
-  readonly row: MembershipRow | undefined
-  /** The state that the user may see: the current one, or that at their leaving. */
-  readonly root: string
-  readonly reader: Reader
-  /** For who has left: the place right after that, beyond which they see nothing. */
-  readonly end: TopologicalToken | undefined
 }
 
 export function createHistory(deps: HistoryDeps): History {
   const { context, views } = deps
 
-  /** Throws M_FORBIDDEN for rooms that the user is not and was not in, unless anybody may read them. */
-  async function access(viewer: Viewer, roomId: string): Promise<Access> {
-    const room = await context.loader.load(roomId)
-    if (room?.root === undefined) throw notInRoom()
-    const row = await context.store.read('timeline.membership', () => membershipOf(room.nid, viewer.userId))
-    const reader = await readerOf(context, room, viewer.userId)
-    if (row?.membership === 'join') return { room, row, root: room.root, reader, end: undefined }
-    const history = await readStateEvent(context, room, HISTORY.type, HISTORY.stateKey)
-    const open = readVisibility(history?.event.content['history_visibility']) === 'world_readable'
-    if (open) return { room, row, root: room.root, reader, end: undefined }
-    if (typeof row?.event_nid === 'number' && row.forgotten === 0) {
-      const left = (await lastDeparture(context, room.nid, viewer.userId))?.event
-      if (left?.stateAfter !== undefined && left.ord !== undefined) {
-        return { room, row, root: left.stateAfter, reader, end: after(left) }
-      }
-    }
-    throw notInRoom()
+  const access = (viewer: Viewer, roomId: string): Promise<Access> => accessOf(context, viewer, roomId)
+
+  /** Events of the room as this user is shown them, with what relates to them. */
+  async function shown(events: readonly StoredEvent[], viewer: Viewer, entry: Access): Promise<JsonObject[]> {
+    const relations = await deps.aggregations.of(events, viewer, entry)
+    return views.view(events, viewer, { reader: entry.reader, relations })
   }
-
-  const earlierOf = (a: TopologicalToken, b: TopologicalToken | undefined): TopologicalToken =>
-    b === undefined || a.depth < b.depth || (a.depth === b.depth && a.ord < b.ord) ? a : b
-
-  /** The place in topological order right after everything that a sync token covers. */
-  async function placeOf(
-    room: RoomSnapshot,
-    token: string | undefined,
-    dir: 'f' | 'b',
-  ): Promise<TopologicalToken> {
-    if (token === undefined) {
-      return dir === 'b' ? NEWEST : { depth: 0, ord: LOWEST_ORD }
-    }
-    const parsed = parsePagingToken(token)
-    if ('depth' in parsed) return parsed
-    const [last] = await context.store.read('timeline.place', () => liveEvents(room.nid, 0, parsed.pos, 1))
-    return last === undefined
-      ? { depth: 0, ord: LOWEST_ORD }
-      : { depth: last.depth, ord: (last.ord ?? 0) + 1 }
-  }
-
-  const after = (event: StoredEvent): TopologicalToken => ({ depth: event.event.depth, ord: event.ord! + 1 })
-  const before = (event: StoredEvent): TopologicalToken => ({ depth: event.event.depth, ord: event.ord! })
 
   interface Page {
     readonly events: StoredEvent[]
@@ -120,7 +74,7 @@ export function createHistory(deps: HistoryDeps): History {
   }
 
   async function page(
-    { room, reader, end }: Access,
+    { room, reader, end, ignored }: Access,
     dir: 'f' | 'b',
     from: TopologicalToken,
     limit: number,
@@ -144,6 +98,7 @@ export function createHistory(deps: HistoryDeps): History {
         if (to !== undefined && isPast(event, to, dir)) return { events, next: undefined }
         if (dir === 'f' && end !== undefined && isPast(event, end, dir)) return { events, next: undefined }
         place = dir === 'b' ? before(event) : after(event)
+        if (event.event.stateKey === undefined && ignored.has(event.event.sender)) continue
         if (!filter.admits(event.event) || !(await reader.mayRead(event))) continue
         events.push(event)
         if (events.length >= limit) return { events, next: place }
@@ -153,10 +108,34 @@ export function createHistory(deps: HistoryDeps): History {
     return { events, next: place }
   }
 
-  const isPast = (event: StoredEvent, to: TopologicalToken, dir: 'f' | 'b'): boolean => {
-    const { depth } = event.event
-    const earlier = depth < to.depth || (depth === to.depth && event.ord! < to.ord)
-    return dir === 'b' ? earlier : !earlier
+  /**
+   * A page without the holes that other servers can fill: where an event of it names predecessors that are not here, they are fetched, and
+   * the page is read anew.
+   */
+  async function wholePage(
+    entry: Access,
+    dir: 'f' | 'b',
+    from: TopologicalToken,
+    limit: number,
+    filter: EventFilter,
+    to?: TopologicalToken,
+  ): Promise<Page> {
+    const { room } = entry
+    const read = (): Promise<Page> => page(entry, dir, from, limit, filter, to)
+    const began = context.clock.monotonic()
+    let result = await read()
+    for (let i = 0; i < MAX_HOLES && context.clock.monotonic() - began < MAX_FILLING; i++) {
+      const { next } = result
+      const edge = next ?? to
+      const [low, high] =
+        dir === 'b' ? [edge?.depth ?? 0, from.depth] : [from.depth, edge?.depth ?? NEWEST.depth]
+      const hole = await context.store.read('timeline.hole', () => gapDepth(room.nid, low, high, dir))
+      const atBeginning = dir === 'b' && next === undefined && to === undefined
+      const depth = hole ?? (atBeginning ? (result.events.at(-1)?.event.depth ?? from.depth) : undefined)
+      if (depth === undefined || !(await deps.backfill(room.roomId, depth, limit))) break
+      result = await read()
+    }
+    return result
   }
 
   /** Member events of those who speak in a page, for clients that load members lazily. */
@@ -175,16 +154,12 @@ export function createHistory(deps: HistoryDeps): History {
       const entry = await access(viewer, input.roomId)
       const filter = compileEventFilter(input.filter)
       const limit = Math.min(Math.max(1, input.limit ?? filter.limit ?? 10), MAX_PAGE)
-      const from = earlierOf(await placeOf(entry.room, input.from, input.dir), entry.end)
-      const to = input.to === undefined ? undefined : await placeOf(entry.room, input.to, input.dir)
-      let result = await page(entry, input.dir, from, limit, filter, to)
-      if (input.dir === 'b' && result.next === undefined && to === undefined) {
-        const depth = result.events.at(-1)?.event.depth ?? from.depth
-        if (await deps.backfill(input.roomId, depth, limit))
-          result = await page(entry, 'b', from, limit, filter, to)
-      }
+      const from = earlierOf(await placeOf(context.store, entry.room, input.from, input.dir), entry.end)
+      const to =
+        input.to === undefined ? undefined : await placeOf(context.store, entry.room, input.to, input.dir)
+      const result = await wholePage(entry, input.dir, from, limit, filter, to)
       const members = filter.lazyLoadMembers ? await membersOf(entry.room, entry.root, result.events) : []
-      const chunk = await views.view(result.events, viewer, { reader: entry.reader })
+      const chunk = await shown(result.events, viewer, entry)
       return {
         chunk,
         start: input.from ?? topologicalToken(from),
@@ -210,21 +185,21 @@ export function createHistory(deps: HistoryDeps): History {
       const later = limit - half === 0 ? none : await page(entry, 'f', after(target), limit - half, filter)
       const last = later.events.at(-1) ?? target
       const root = last.stateAfter ?? entry.root
-      const shown = [...earlier.events, target, ...later.events]
+      const speaking = [...earlier.events, target, ...later.events]
       const state = filter.lazyLoadMembers
         ? [
             ...(await readWholeState(context, entry.room, root)).filter(
               (item) => item.event.type !== 'm.room.member',
             ),
-            ...(await membersOf(entry.room, root, shown)),
+            ...(await membersOf(entry.room, root, speaking)),
           ]
         : await readWholeState(context, entry.room, root)
-      const options = { reader: entry.reader }
-      const [event] = await views.view([target], viewer, options)
+      const chunk = await shown(speaking, viewer, entry)
+      const at = earlier.events.length
       return {
-        event: event!,
-        events_before: await views.view(earlier.events, viewer, options),
-        events_after: await views.view(later.events, viewer, options),
+        event: chunk[at]!,
+        events_before: chunk.slice(0, at),
+        events_after: chunk.slice(at + 1),
         start: topologicalToken(before(earlier.events.at(-1) ?? target)),
         end: topologicalToken(after(last)),
         state: await views.view(state, viewer),
@@ -232,16 +207,8 @@ export function createHistory(deps: HistoryDeps): History {
     },
 
     async event(viewer, roomId, eventId) {
-      // Rooms that one may not read and events that are not there are told alike.
-      const entry = await access(viewer, roomId).catch((error: unknown) => {
-        throw error instanceof MatrixError ? notFound('Unknown event') : error
-      })
-      const stored = await context.events.byId(eventId)
-      const known = stored !== undefined && stored.roomNid === entry.room.nid && stored.rejected === undefined
-      if (!known || stored.softFailed || stored.outlier || !(await entry.reader.mayRead(stored))) {
-        throw notFound('Unknown event')
-      }
-      const [view] = await views.view([stored], viewer, { reader: entry.reader })
+      const found = await visibleEvent(context, viewer, roomId, eventId)
+      const [view] = await shown([found.event], viewer, found.access)
       return view!
     },
 
@@ -263,7 +230,7 @@ export function createHistory(deps: HistoryDeps): History {
       const entry = await access(viewer, roomId)
       let root = entry.root
       if (options.at !== undefined) {
-        const place = earlierOf(await placeOf(entry.room, options.at, 'b'), entry.end)
+        const place = earlierOf(await placeOf(context.store, entry.room, options.at, 'b'), entry.end)
         const rows = await context.store.read('timeline.at', () =>
           eventsBefore(entry.room.nid, place.depth, place.ord, 1),
         )
@@ -293,13 +260,8 @@ export function createHistory(deps: HistoryDeps): History {
           ? undefined
           : await context.store.read('timeline.membership', () => membershipOf(room.nid, viewer.userId))
       if (room === undefined || row?.membership !== 'join') throw forbidden('You are not in this room')
-      const rows = await context.store.read('timeline.joined', () =>
-        all<{ event_nid: number }>(
-          `SELECT event_nid FROM memberships WHERE room_nid = ? AND membership = 'join' AND event_nid IS NOT NULL`,
-          room.nid,
-        ),
-      )
-      const events = await context.events.byNids(rows.map((item) => item.event_nid))
+      const nids = await context.store.read('timeline.joined', () => joinedEventNids(room.nid))
+      const events = await context.events.byNids(nids)
       const joined: Record<string, Json> = {}
       for (const { event } of events.values()) {
         const { displayname, avatar_url: avatarUrl } = event.content

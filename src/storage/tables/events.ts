@@ -182,6 +182,26 @@ export function* missingEvents(
   )
 }
 
+/**
+ * The depth of an event in (low, high] that clients see and that names predecessors which this server lacks; going back the deepest, going
+ * forward the least deep.
+ */
+export function* gapDepth(
+  roomNid: number,
+  low: number,
+  high: number,
+  dir: 'f' | 'b',
+): Tx<number | undefined> {
+  const row = yield* one<{ depth: number }>(
+    `SELECT m.depth FROM missing_events m JOIN events e ON e.nid = m.referrer AND e.ord IS NOT NULL
+     WHERE m.room_nid = ? AND m.depth > ? AND m.depth <= ? ORDER BY m.depth ${dir === 'b' ? 'DESC' : 'ASC'} LIMIT 1`,
+    roomNid,
+    low,
+    high,
+  )
+  return row?.depth
+}
+
 export function* insertMissingEvents(
   rows: readonly { roomNid: number; eventId: string; referrer: number; depth: number }[],
 ): Tx<void> {
@@ -193,4 +213,14 @@ export function* insertMissingEvents(
 
 export function* foundEvents(roomNid: number, ids: readonly string[]): Tx<void> {
   yield* run('DELETE FROM missing_events WHERE room_nid = ? AND event_id IN (??)', roomNid, ids)
+}
+
+/** Events with nids in (from, to] that clients see and that may relate to others, by a word in their JSON. */
+export function* eventsNamingRelations(from: number, to: number): Tx<readonly EventRow[]> {
+  return yield* all<EventRow>(
+    `SELECT ${COLUMNS} FROM events WHERE nid > ? AND nid <= ? AND ord IS NOT NULL AND rejected IS NULL AND soft_failed = 0
+     AND redacted_by IS NULL AND json LIKE '%m.relates_to%'`,
+    from,
+    to,
+  )
 }

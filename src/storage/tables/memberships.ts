@@ -72,3 +72,12 @@ export function* localMembers(roomNid: number, membership: string): Tx<readonly 
   )
   return rows.map((row) => row.user_id)
 }
+
+/** Nids of the events by which the members of a room have joined. */
+export function* joinedEventNids(roomNid: number): Tx<readonly number[]> {
+  const rows = yield* all<{ event_nid: number }>(
+    `SELECT event_nid FROM memberships WHERE room_nid = ? AND membership = 'join' AND event_nid IS NOT NULL`,
+    roomNid,
+  )
+  return rows.map((row) => row.event_nid)
+}
