@@ -33,6 +33,8 @@ const DEFAULT_DEPTH = 20
 const MAX_DEPTH = 50
 /** Rooms that one walk shows, whatever is beyond them. */
 const MAX_ROOMS = 1_000
+/** Rooms that one walk looks for, found or not. */
+const MAX_LOOKED_FOR = 5_000
 /** Rooms that wait to be looked at; further ones are passed over. */
 const MAX_WAITING = 3_000
 /** Milliseconds for one page; what could not be asked until then is in the next one. */
@@ -56,6 +58,7 @@ interface Walk {
   /** A stack: the next room is the last. */
   readonly waiting: readonly Waiting[]
   readonly seen: ReadonlySet<string>
+  readonly lookedFor: number
 }
 
 export function createSpaceHierarchy(deps: LookupDeps): SpaceHierarchy {
@@ -85,6 +88,7 @@ export function createSpaceHierarchy(deps: LookupDeps): SpaceHierarchy {
       maxDepth: Math.min(query.maxDepth ?? DEFAULT_DEPTH, MAX_DEPTH),
       waiting: [{ roomId: query.roomId, via: [], depth: 0, told: undefined }],
       seen: new Set(),
+      lookedFor: 0,
     }
   }
 
@@ -125,6 +129,8 @@ export function createSpaceHierarchy(deps: LookupDeps): SpaceHierarchy {
     const rooms: JsonObject[] = []
     const waiting = [...walk.waiting]
     const seen = new Set(walk.seen)
+    let { lookedFor } = walk
+    const isOver = (): boolean => seen.size >= MAX_ROOMS || lookedFor >= MAX_LOOKED_FOR
     const started = new Map<Waiting, Promise<FoundRoom | undefined>>()
     const start = (one: Waiting): Promise<FoundRoom | undefined> => {
       let running = started.get(one)
@@ -133,10 +139,11 @@ export function createSpaceHierarchy(deps: LookupDeps): SpaceHierarchy {
         // It is waited for in its turn, if that comes.
         running.catch(() => undefined)
         started.set(one, running)
+        lookedFor++
       }
       return running
     }
-    while (waiting.length > 0 && rooms.length < limit && seen.size < MAX_ROOMS) {
+    while (waiting.length > 0 && rooms.length < limit && !isOver()) {
       const next = waiting.at(-1)!
       if (seen.has(next.roomId)) {
         waiting.pop()
@@ -159,7 +166,7 @@ export function createSpaceHierarchy(deps: LookupDeps): SpaceHierarchy {
         ...children.slice(Math.max(0, children.length - Math.max(0, MAX_WAITING - waiting.length))),
       )
     }
-    return { rooms, rest: { ...walk, waiting: seen.size < MAX_ROOMS ? waiting : [], seen } }
+    return { rooms, rest: { ...walk, waiting: isOver() ? [] : waiting, seen, lookedFor } }
   }
 
   return {
