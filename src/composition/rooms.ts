@@ -101,7 +101,7 @@ export function buildRooms(deps: RoomsPartsDeps): RoomsParts {
         const rows = await store.read('events.redactions', () => redactionsOf([eventId]))
         return rows.map((row) => row.redaction)
       },
-      unreadRises: (room, event) => unread.rises(room, event),
+      unreadEffect: (room, event) => unread.effect(room, event),
     },
     defaultVersion: roomVersion(deps.defaultRoomVersion)!,
   }

@@ -20,6 +20,8 @@ export interface PushRules {
   of(userId: string): Promise<RuleSet>
   /** The settings of those of many users who have any. */
   ownOf(userIds: Iterable<string>): Promise<ReadonlyMap<string, OwnSettings>>
+  /** The same for the members of a room; cheap while neither they nor anybody's settings change. */
+  ownIn(members: ReadonlySet<string>): Promise<ReadonlyMap<string, OwnSettings>>
   /** After account data of one of `PUSH_DATA` changed. */
   forget(userId: string): void
 }
@@ -37,6 +39,11 @@ export function createPushRules(deps: { readonly store: Store }): PushRules {
   const cache = createLru<string, OwnSettings>({ max: CACHED })
   /** Rises whenever something is forgotten, so that a read begun before cannot bring the old back. */
   let epoch = 0
+  // A room's set of members is another object after each change.
+  const ofMembers = new WeakMap<
+    ReadonlySet<string>,
+    { epoch: number; own: ReadonlyMap<string, OwnSettings> }
+  >()
 
   async function load(userIds: readonly string[]): Promise<Map<string, OwnSettings>> {
     const began = epoch
@@ -76,6 +83,14 @@ export function createPushRules(deps: { readonly store: Store }): PushRules {
 
   return {
     ownOf,
+    async ownIn(members) {
+      const known = ofMembers.get(members)
+      if (known?.epoch === epoch) return known.own
+      const began = epoch
+      const own = await ownOf(members)
+      ofMembers.set(members, { epoch: began, own })
+      return own
+    },
     async of(userId) {
       return (await ownOf([userId])).get(userId)?.rules ?? rulesOf(userId, NO_STORED_RULES)
     },

@@ -6,7 +6,7 @@ import { rulesOf } from '../../core/push-rules/defaults.js'
 import { evaluate, type PushOutcome, type PushSubject } from '../../core/push-rules/evaluate.js'
 import { NO_STORED_RULES, type RuleSet } from '../../core/push-rules/rules.js'
 import { liveEventNids } from '../../storage/tables/events.js'
-import { clearUnread, setUnread } from '../../storage/tables/unread.js'
+import { replaceUnread } from '../../storage/tables/unread.js'
 import type { Store, Tx } from '../../storage/tx.js'
 import type { EventStore } from '../rooms/event-store.js'
 import { lastArrival } from '../rooms/member-history.js'
@@ -15,7 +15,8 @@ import {
   mapKey,
   stateEvents,
   type RoomReaders,
-  type UnreadRise,
+  type UnreadEffect,
+  type UnreadOutcome,
   type WorkingRoom,
 } from '../rooms/working-room.js'
 import type { PushRules } from './push-rules.js'
@@ -31,7 +32,7 @@ export interface Counts {
 
 /** Counts of what users have not read: raised in an event's own transaction, counted anew when a receipt moves. */
 export interface Unread {
-  rises(room: WorkingRoom, event: RoomEvent): Promise<readonly UnreadRise[]>
+  effect(room: WorkingRoom, event: RoomEvent): Promise<UnreadEffect | undefined>
   /** What a user who has read so far has not read, by thread. Pre: the room has its turn, so no event comes in between. */
   count(room: WorkingRoom, userId: string, read: ReadUpTo): Promise<ReadonlyMap<string, Counts>>
   /** Post: these are the user's counts in the room. */
@@ -48,6 +49,8 @@ const MAX_COUNTED = 2_000
 const MAX_THREADS = 500
 /** Events judged before others get their turn. */
 const BATCH = 250
+
+const SILENT: UnreadOutcome = { notify: false, highlight: false, lasting: false }
 
 /** Of a room, what every judgement in it looks at. */
 interface RoomFacts {
@@ -104,45 +107,34 @@ export function createUnread(deps: {
       (await eventsByIds(room, [eventId], readers)).get(eventId)?.event
 
   return {
-    async rises(room, event) {
+    async effect(room, event) {
       const { local } = room.roster
-      const answers = event.stateKey === undefined && local.has(event.sender)
-      if (local.size === 0) return []
-      if (local.size === 1 && local.has(event.sender)) {
-        if (!answers) return []
-        return [{ thread: await threadOf(event, findIn(room)), users: [event.sender], effect: 'read' }]
-      }
-      const subject = subjectOf(event, await factsOf(room))
-      const mentions = ownValue(event.content, 'm.mentions')
-      const mentioned =
-        isObject(mentions) && Array.isArray(mentions['user_ids'])
-          ? new Set<unknown>(mentions['user_ids'])
-          : undefined
-      const common = evaluate(NOBODY_RULES, subject, undefined)
-      const settings = await pushRules.ownOf(local)
-      const notified: string[] = []
-      const highlighted: string[] = []
-      for (const userId of local) {
-        if (userId === event.sender) continue
-        const own = settings.get(userId)
-        if (own?.ignored.has(event.sender) === true) continue
-        let outcome: PushOutcome = common
-        if (own?.rules !== undefined) {
-          outcome = evaluate(own.rules, subject, await displayNameIn(room, userId, own.rules))
-        } else if (mentioned?.has(userId) === true || event.stateKey === userId) {
-          outcome = evaluate(rulesOf(userId, NO_STORED_RULES), subject, undefined)
+      if (local.size === 0) return undefined
+      const reader = event.stateKey === undefined && local.has(event.sender) ? event.sender : undefined
+      const special = new Map<string, UnreadOutcome>()
+      let common: UnreadEffect['common'] = SILENT
+      if (local.size > 1 || !local.has(event.sender)) {
+        const subject = subjectOf(event, await factsOf(room))
+        common = told(evaluate(NOBODY_RULES, subject, undefined))
+        for (const [userId, own] of await pushRules.ownIn(local)) {
+          if (userId === event.sender) continue
+          if (own.ignored.has(event.sender)) special.set(userId, SILENT)
+          else if (own.rules !== undefined) {
+            const name = await displayNameIn(room, userId, own.rules)
+            special.set(userId, { ...told(evaluate(own.rules, subject, name)), lasting: true })
+          }
         }
-        if (outcome.highlight) highlighted.push(userId)
-        else if (outcome.notify) notified.push(userId)
+        for (const userId of namedBy(event)) {
+          if (userId === event.sender || special.has(userId) || !local.has(userId)) continue
+          const outcome = told(evaluate(rulesOf(userId, NO_STORED_RULES), subject, undefined))
+          special.set(userId, { ...outcome, lasting: false })
+        }
+        // A message of one's own marks all as read; a change of state does not, and counts for everybody else.
+        if (common.notify && reader === undefined && local.has(event.sender))
+          special.set(event.sender, SILENT)
       }
-      if (notified.length === 0 && highlighted.length === 0 && !answers) return []
-      const thread = await threadOf(event, findIn(room))
-      return [
-        // Who speaks has read. SPEC: client-server-api/#receiving-notifications (marking notifications as read)
-        ...(answers ? [{ thread, users: [event.sender], effect: 'read' } as const] : []),
-        ...(notified.length > 0 ? [{ thread, users: notified, effect: 'notify' } as const] : []),
-        ...(highlighted.length > 0 ? [{ thread, users: highlighted, effect: 'highlight' } as const] : []),
-      ]
+      if (!common.notify && special.size === 0 && reader === undefined) return undefined
+      return { thread: await threadOf(event, findIn(room)), common, reader, special }
     },
 
     async count(room, userId, read) {
@@ -193,12 +185,27 @@ export function createUnread(deps: {
     },
 
     *replace(roomNid, userId, counts) {
-      yield* clearUnread(userId, roomNid)
-      yield* setUnread(
-        [...counts]
-          .slice(0, MAX_THREADS)
-          .map(([thread, count]) => ({ room_nid: roomNid, thread, user_id: userId, ...count })),
+      yield* replaceUnread(
+        roomNid,
+        userId,
+        [...counts].slice(0, MAX_THREADS).map(([thread, count]) => ({ thread, ...count })),
       )
     },
   }
+}
+
+/** What highlights without a notification is not counted. */
+const told = ({ notify, highlight }: PushOutcome): UnreadEffect['common'] => ({
+  notify,
+  highlight: notify && highlight,
+})
+
+/** Local users whom an event may concern more than others: those it mentions, and the one whose membership it changes. */
+function namedBy(event: RoomEvent): Set<string> {
+  const named = new Set<string>()
+  const mentions = ownValue(event.content, 'm.mentions')
+  const users = isObject(mentions) ? ownValue(mentions, 'user_ids') : undefined
+  for (const userId of Array.isArray(users) ? users : []) if (typeof userId === 'string') named.add(userId)
+  if (event.stateKey !== undefined) named.add(event.stateKey)
+  return named
 }

@@ -138,7 +138,7 @@ export async function applyEvent(
         options.relay === true && shown
           ? destinationsOf(room, event, readers.serverName).filter((server) => server !== options.origin)
           : [],
-      unread: live ? await deps.unreadRises(room, event) : [],
+      unread: live ? await deps.unreadEffect(room, event) : undefined,
       missing: event.prevEvents.filter((id) => prevs.get(id)?.outlier !== false),
       redaction: shown ? await redactionOf(room, event, deps) : undefined,
       clientTxn: options.clientTxn,

@@ -26,7 +26,7 @@ import {
   type Pending,
   type RoomReaders,
   type StateChange,
-  type UnreadRise,
+  type UnreadEffect,
   type WorkingRoom,
 } from './working-room.js'
 
@@ -51,8 +51,8 @@ export interface LocalEventDeps {
   readonly verifySignature: VerifySignature
   /** Nids of redactions of an event that arrived before it. */
   readRedactions(eventId: string): Promise<readonly number[]>
-  /** Whose counts an event raises. */
-  unreadRises(room: WorkingRoom, event: RoomEvent): Promise<readonly UnreadRise[]>
+  /** What an event does to the counts of local users; undefined for nothing. */
+  unreadEffect(room: WorkingRoom, event: RoomEvent): Promise<UnreadEffect | undefined>
 }
 
 /** At most so many predecessors in one event; the rest wait for the next one. SPEC: server-server-api/#pdus */
@@ -205,7 +205,7 @@ export async function addAccepted(
     live: true,
     stateChanges: changes,
     destinations: destinationsOf(room, event, readers.serverName),
-    unread: await deps.unreadRises(room, event),
+    unread: await deps.unreadEffect(room, event),
     missing: [],
     redaction: await redactionOf(room, event, deps),
     clientTxn: draft.clientTxn,

@@ -64,7 +64,7 @@ export function* persistRoom(room: WorkingRoom, now: number, serverName: string)
     [...room.nodes.values()].map(({ name, bytes }) => ({ hash: name, data: bytes })),
   )
   yield* enqueuePdus(pending.flatMap((item) => item.destinations.map((to) => [to, item.stored.nid] as const)))
-  yield* writeUnread(base.nid, pending, serverName)
+  yield* writeUnread(base.nid, pending, serverName, base.rev + 1)
   const redactions = pending.filter(
     (item) => item.stored.event.redacts !== undefined && item.stored.rejected === undefined,
   )

@@ -33,11 +33,24 @@ export interface StateChange extends StateKey {
   readonly after: StoredEvent | undefined
 }
 
-/** What an event does to the counts of local users: raises them, or marks all before it as read. */
-export interface UnreadRise {
+/** How an event concerns one user. */
+export interface UnreadOutcome {
+  readonly notify: boolean
+  readonly highlight: boolean
+  /** By rules of their own, so that much of what follows will concern them in the same way. */
+  readonly lasting: boolean
+}
+
+/** What an event does to the counts of local users. */
+export interface UnreadEffect {
+  /** The thread's root, or the empty string for the main timeline. */
   readonly thread: string
-  readonly users: readonly string[]
-  readonly effect: 'notify' | 'highlight' | 'read'
+  /** How it concerns everybody but its sender and those in `special`. What highlights notifies. */
+  readonly common: Omit<UnreadOutcome, 'lasting'>
+  /** A local user who has read the thread by speaking in it. */
+  readonly reader: string | undefined
+  /** Those who have rules of their own, ignore the sender or are named by the event. */
+  readonly special: ReadonlyMap<string, UnreadOutcome>
 }
 
 /** One event waiting to be written, with all that its transaction writes because of it. */
@@ -48,7 +61,7 @@ export interface Pending {
   readonly live: boolean
   readonly stateChanges: readonly StateChange[]
   readonly destinations: readonly string[]
-  readonly unread: readonly UnreadRise[]
+  readonly unread: UnreadEffect | undefined
   /** Events that it names as predecessors and that this server lacks. */
   readonly missing: readonly string[]
   /** The target of a redaction that takes effect now, with its redacted form. */

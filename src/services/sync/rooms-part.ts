@@ -2,7 +2,7 @@ import type { Json, JsonObject } from '../../core/json/value.js'
 import { StorageError } from '../../storage/errors.js'
 import { accountDataOfRooms, type AccountDataRow } from '../../storage/tables/account-data.js'
 import { receiptsBetween, roomsWithReceipts, type ReceiptRow } from '../../storage/tables/receipts.js'
-import { unreadOf, type UnreadRow } from '../../storage/tables/unread.js'
+import { unreadOf, type UnreadCount } from '../../storage/tables/unread.js'
 import { ignoredUsersOf } from '../account-data/ignored-users.js'
 import type { RoomsContext } from '../rooms/context.js'
 import { lastDeparture, membershipAt } from '../rooms/member-history.js'
@@ -287,8 +287,8 @@ export function createRoomsPart(deps: {
  * The counts of a room; with `perThread`, threads apart.
  * SPEC: https://spec.matrix.org/v1.19/client-server-api/#receiving-notifications
  */
-function countsJson(unread: readonly UnreadRow[], perThread: boolean): JsonObject {
-  const counts = (rows: readonly UnreadRow[]): JsonObject => ({
+function countsJson(unread: readonly UnreadCount[], perThread: boolean): JsonObject {
+  const counts = (rows: readonly UnreadCount[]): JsonObject => ({
     notification_count: rows.reduce((total, row) => total + row.notify, 0),
     highlight_count: rows.reduce((total, row) => total + row.highlight, 0),
   })

@@ -10,6 +10,7 @@ import { staging } from './0009-staging.js'
 import { stateLookups } from './0010-state-lookups.js'
 import { contacts } from './0011-contacts.js'
 import { relations } from './0012-relations.js'
+import { unreadTallies } from './0013-unread-tallies.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -27,4 +28,5 @@ export const migrations: readonly Migration[] = [
   stateLookups,
   contacts,
   relations,
+  unreadTallies,
 ]

@@ -166,14 +166,19 @@ describe('a poisoned event', () => {
       const roomId = await roomOfBoth({ logger: createLogger({ write: (line) => lines.push(line) }) })
       const other = await a.createRoom(ALICE)
       await b.join(BOB, other, 'a.example')
-      const rises = b.context.local.unreadRises.bind(b.context.local)
+      const rises = b.context.local.unreadEffect.bind(b.context.local)
       let tries = 0
       Object.assign(b.context.local, {
-        unreadRises: (...args: Parameters<typeof rises>) => {
+        unreadEffect: (...args: Parameters<typeof rises>) => {
           if (args[1].content['body'] !== 'm5' || args[1].roomId !== roomId) return rises(...args)
           tries++
           if (when === 'when it is judged') throw new Error('poison')
-          return Promise.resolve([{ thread: 'a\u0000b', users: [BOB], highlight: false }])
+          return Promise.resolve({
+            thread: 'a\u0000b',
+            common: { notify: true, highlight: false },
+            reader: undefined,
+            special: new Map(),
+          })
         },
       })
       const healthy = await said(other, 10)
