@@ -25,6 +25,8 @@ export interface HandshakeOptions {
   readonly requestTimeoutMs?: number
   /** For the answer to a join, which can be large. Default 5 minutes. */
   readonly joinTimeoutMs?: number
+  /** In which the answer to a join must make headway, in milliseconds. Default 20 seconds. */
+  readonly paceWindowMs?: number
   /** After which no further server is asked. Default 1 minute. */
   readonly patienceMs?: number
 }

@@ -15,6 +15,7 @@ import { storeOutliers, storeRemoteMembers, storeState } from '../history/import
 import { readListAnswer } from '../peers/peer-answer.js'
 import { badAnswer } from '../peers/peer-failure.js'
 import { accepted } from '../peers/pdu-intake.js'
+import { atPace } from '../peers/reading-pace.js'
 import { withSignaturesOf } from '../peers/same-event.js'
 import { eventFromTemplate, requestTemplate } from '../peers/template.js'
 
@@ -27,8 +28,11 @@ export type JoinRemote = (
 
 /** Joins whose answers are in memory at once, and joins that may wait for that. */
 const AT_ONCE = 6
-/** Of those, joins through one server: it may take minutes over each answer. */
+/** Joins through one server, those included whose answer has not begun. */
 const AT_ONCE_THROUGH_ONE = 2
+/** What a peer has to bring in each window, in bytes; and while other joins wait for its place. */
+const MIN_BYTES = 32 * 1024
+const MIN_BYTES_WANTED = 1024 * 1024
 const MAX_WAITING = 500
 /** Joins of one room, the running one included. */
 const MAX_PER_ROOM = 50
@@ -42,23 +46,40 @@ export function createJoin(deps: HandshakeDeps): JoinRemote {
 
   const throughOne = new Map<string, Semaphore>()
 
-  async function withSlot(server: string, task: () => Promise<void>): Promise<void> {
+  async function oneOfTwo(server: string, task: () => Promise<void>): Promise<void> {
     const own = throughOne.get(server) ?? createSemaphore({ permits: AT_ONCE_THROUGH_ONE })
     throughOne.set(server, own)
     try {
-      await own.run(() => slots.run(task))
+      await own.run(task)
     } finally {
       if (own.active === 0) throughOne.delete(server)
     }
   }
 
+  /** A peer may take its time for large rooms while nobody waits for its place. */
+  const minBytes = (): number => (slots.waiting > 0 ? MIN_BYTES_WANTED : MIN_BYTES)
+
   async function through(server: string, userId: string, roomId: string, content: JsonObject): Promise<void> {
     const timeoutMs = deps.options?.requestTimeoutMs ?? 20_000
     const template = await requestTemplate(deps.client, { kind: 'join', server, roomId, userId, timeoutMs })
     const event = eventFromTemplate(context, template, { roomId, userId, content })
-    await withSlot(server, async () => {
-      const answer = await readJoinAnswer(deps, server, event)
-      await takeIn(deps, server, answer)
+    await oneOfTwo(server, async () => {
+      // What has not begun to come takes no memory, and no place.
+      const body = await sendMembership(deps, 'join', server, event)
+      try {
+        await slots.run(async () => {
+          const pace = { windowMs: deps.options?.paceWindowMs ?? 20_000, minBytes }
+          const began = context.clock.monotonic()
+          const answer = await readJoinAnswer(deps, server, event, atPace(body, pace))
+          const read = context.clock.monotonic()
+          await takeIn(deps, server, answer)
+          const [readMs, storeMs] = [read - began, context.clock.monotonic() - read].map(Math.round)
+          const events = answer.checked.events.length
+          context.logger.info({ server, roomId, events, readMs, storeMs }, 'a room was joined through another server') // prettier-ignore
+        })
+      } finally {
+        body.destroy()
+      }
     })
   }
 
@@ -84,11 +105,19 @@ interface JoinAnswer {
 }
 
 /** Sends the event and judges the whole answer before anything of it is stored. */
-async function readJoinAnswer(deps: HandshakeDeps, server: string, event: RoomEvent): Promise<JoinAnswer> {
+async function readJoinAnswer(
+  deps: HandshakeDeps,
+  server: string,
+  event: RoomEvent,
+  body: AsyncIterable<Uint8Array>,
+): Promise<JoinAnswer> {
   const { context } = deps
   const { rules, roomId } = event
-  const body = await sendMembership(deps, 'join', server, event)
-  const { envelope: raw, lists } = await readListAnswer(body, ['state', 'auth_chain'])
+  const open = () => deps.intake.open(rules, roomId, { origin: server })
+  const inflow = { state: open(), auth_chain: open() }
+  const { envelope: raw } = await readListAnswer(body, Object.keys(inflow), {
+    onElement: (list, element) => inflow[list as keyof typeof inflow].add(element),
+  })
   const envelope = Array.isArray(raw) ? (raw as readonly Json[])[1] : raw
   if (!isObject(envelope)) throw badAnswer('the answer to the join is no object')
   if (envelope['members_omitted'] === true) throw badAnswer('members were left out, which was not asked for')
@@ -97,9 +126,8 @@ async function readJoinAnswer(deps: HandshakeDeps, server: string, event: RoomEv
   const [verdict] = await deps.keys.verifyEventSignatures([signed])
   if (verdict?.ok !== true) throw badAnswer('the server that let the user in has not signed the join')
 
-  const options = { origin: server }
-  const state = accepted(await deps.intake(lists.get('state')!, rules, roomId, options))
-  const authChain = accepted(await deps.intake(lists.get('auth_chain')!, rules, roomId, options))
+  const state = accepted(await inflow.state.end())
+  const authChain = accepted(await inflow.auth_chain.end())
   const known = await knownEvents(deps, roomId, [...state, ...authChain])
   const checked = await checkForeignState(
     { rules, roomId, state, authChain, known },

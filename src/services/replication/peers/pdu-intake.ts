@@ -33,16 +33,29 @@ export interface IntakeOptions {
  * other work run in between.
  * SPEC: https://spec.matrix.org/v1.19/server-server-api/#checks-performed-on-receipt-of-a-pdu (1–3)
  */
-export type PduIntake = (
-  pdus: readonly Json[],
-  rules: RoomVersionRules,
-  /** Undefined where the events say of which room they are, i.e. a create event of room version 12. */
-  roomId: string | undefined,
-  options: IntakeOptions,
-) => Promise<IntakeResult[]>
+export interface PduIntake {
+  (
+    pdus: readonly Json[],
+    rules: RoomVersionRules,
+    /** Undefined where the events say of which room they are, i.e. a create event of room version 12. */
+    roomId: string | undefined,
+    options: IntakeOptions,
+  ): Promise<IntakeResult[]>
+  /** The same for events that come one after the other, as a long answer is read: they are checked meanwhile. */
+  open(rules: RoomVersionRules, roomId: string | undefined, options: IntakeOptions): OpenIntake
+}
+
+export interface OpenIntake {
+  /** Takes the next event. The promise, where there is one, is to be awaited before the one after it is given. */
+  add(json: Json): Promise<void> | undefined
+  /** No more come. In order of `add`. */
+  end(): Promise<IntakeResult[]>
+}
 
 /** Events read and hashed in one turn of the event loop. */
 const BATCH = 64
+/** Batches whose signatures the thread pool has at once: syncs of the disk queue behind them. */
+const IN_FLIGHT = 2
 
 /** The events that passed. */
 export const accepted = (results: readonly IntakeResult[]): RoomEvent[] =>
@@ -82,7 +95,7 @@ export function createPduIntake(deps: {
     }
   }
 
-  return async (pdus, rules, roomId, options) => {
+  function open(rules: RoomVersionRules, roomId: string | undefined, options: IntakeOptions): OpenIntake {
     const results: IntakeResult[] = []
     const lacking: Open[] = []
     const unsure = new Map<string, RoomEvent>()
@@ -103,44 +116,71 @@ export function createPduIntake(deps: {
     }
 
     const final = options.knownOnly === true
-    let verifying: Promise<void> = Promise.resolve()
-    for (let start = 0; start < pdus.length; start += BATCH) {
-      const open: Open[] = []
-      for (const [at, json] of pdus.slice(start, start + BATCH).entries()) {
+    let batch: Json[] = []
+    const verifying: Promise<void>[] = []
+
+    /** The thread pool verifies some batches while the next is read and hashed here. */
+    async function flush(): Promise<void> {
+      const ready: Open[] = []
+      const first = results.length
+      for (const [at, json] of batch.entries()) {
         const { result, signed } = readOne(json, rules, roomId)
         results.push(result)
-        if (result.ok) open.push({ index: start + at, event: result.event, signed })
+        if (result.ok) ready.push({ index: first + at, event: result.event, signed })
       }
-      // The thread pool verifies one batch while the next is read and hashed here.
-      await verifying
-      verifying = judge(open).then((judged) => settle(judged, final))
-      // A failure is met by the await above, one turn later.
-      verifying.catch(() => undefined)
+      batch = []
+      const settled = judge(ready).then((judged) => settle(judged, final))
+      // A failure is met by an await below, some turns later.
+      settled.catch(() => undefined)
+      verifying.push(settled)
+      if (verifying.length >= IN_FLIGHT) await verifying.shift()
       await nextTurn()
     }
-    await verifying
-    if (lacking.length > 0) {
-      await fetchKeys([...unsure.values()], options.keyWaitMs ?? 20_000)
-      for (let start = 0; start < lacking.length; start += BATCH) {
-        settle(await judge(lacking.slice(start, start + BATCH)), true)
-      }
-    }
 
-    const refused = results.filter((result) => !result.ok)
-    if (refused.length > 0) {
-      logger.info(
-        {
-          origin: options.origin,
-          roomId,
-          refused: refused.length,
-          of: pdus.length,
-          reason: refused[0]?.reason,
-        },
-        'events of another server were dropped',
-      )
+    return {
+      add(json) {
+        batch.push(json)
+        return batch.length < BATCH ? undefined : flush()
+      },
+
+      async end() {
+        if (batch.length > 0) await flush()
+        await Promise.all(verifying)
+        if (lacking.length > 0) {
+          await fetchKeys([...unsure.values()], options.keyWaitMs ?? 20_000)
+          for (let start = 0; start < lacking.length; start += BATCH) {
+            settle(await judge(lacking.slice(start, start + BATCH)), true)
+          }
+        }
+        const refused = results.filter((result) => !result.ok)
+        if (refused.length > 0) {
+          logger.info(
+            {
+              origin: options.origin,
+              roomId,
+              refused: refused.length,
+              of: results.length,
+              reason: refused[0]?.reason,
+            },
+            'events of another server were dropped',
+          )
+        }
+        return results
+      },
     }
-    return results
   }
+
+  async function intake(
+    pdus: readonly Json[],
+    rules: RoomVersionRules,
+    roomId: string | undefined,
+    options: IntakeOptions,
+  ): Promise<IntakeResult[]> {
+    const inflow = open(rules, roomId, options)
+    for (const json of pdus) await inflow.add(json)
+    return inflow.end()
+  }
+  return Object.assign(intake, { open })
 }
 
 function readOne(

@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream'
 import { parseJson } from '../../../core/json/parse.js'
 import type { Json } from '../../../core/json/value.js'
 import { badAnswer } from './peer-failure.js'
@@ -10,6 +9,11 @@ export interface ListLimits {
   readonly maxEnvelopeBytes?: number
   /** In all lists together. */
   readonly maxElements?: number
+  /**
+   * Takes each element as it comes, in the place of the list of its name, which stays empty. A promise that it gives is awaited
+   * before more of the answer is read.
+   */
+  readonly onElement?: (list: string, element: Json) => Promise<void> | undefined
 }
 
 export interface ListAnswer {
@@ -41,7 +45,7 @@ const nothing = (): Gathered => ({ chunks: [], bytes: 0 })
  * a list of a status and an object. Throws `FederationError` (`bad-response`).
  */
 export async function readListAnswer(
-  body: Readable,
+  body: AsyncIterable<Uint8Array>,
   names: readonly string[],
   limits: ListLimits = {},
 ): Promise<ListAnswer> {
@@ -62,6 +66,7 @@ export async function readListAnswer(
   let lastKey = ''
   let afterColon = false
   let list: Json[] | undefined
+  let listName = ''
 
   function gather(into: Gathered, bytes: Uint8Array, max: number): void {
     into.bytes += bytes.byteLength
@@ -70,19 +75,23 @@ export async function readListAnswer(
   const join = (from: Gathered): Uint8Array =>
     from.chunks.length === 1 ? from.chunks[0]! : Buffer.concat(from.chunks)
 
-  function endElement(): void {
+  function endElement(): Promise<void> | undefined {
     const done = element
     element = nothing()
-    if (done.bytes > maxElementBytes) return
+    if (done.bytes > maxElementBytes) return undefined
     const bytes = join(done)
-    if (Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1').trim() === '') return
+    if (Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1').trim() === '')
+      return undefined
     if (++elements > maxElements) throw badAnswer('the answer has too many events')
     const parsed = parseJson(bytes)
-    if (parsed.ok) list!.push(parsed.value)
+    if (!parsed.ok) return undefined
+    if (limits.onElement !== undefined) return limits.onElement(listName, parsed.value)
+    list!.push(parsed.value)
+    return undefined
   }
 
   for await (const chunk of body) {
-    const bytes = chunk as Uint8Array
+    const bytes = chunk
     // From here on nothing of this chunk has been gathered yet.
     let from = 0
     const flush = (to: number): void => {
@@ -118,7 +127,8 @@ export async function readListAnswer(
         case COMMA:
           if (list !== undefined && depth === home + 1) {
             flush(i)
-            endElement()
+            const taken = endElement()
+            if (taken !== undefined) await taken
             from = i + 1
           } else if (depth === home) afterColon = false
           break
@@ -134,6 +144,7 @@ export async function readListAnswer(
             if (wanted !== undefined) {
               flush(i + 1)
               list = wanted
+              listName = lastKey
             }
           }
           break
@@ -141,7 +152,8 @@ export async function readListAnswer(
         case CLOSE_LIST:
           if (list !== undefined && depth === home + 1) {
             flush(i)
-            endElement()
+            const taken = endElement()
+            if (taken !== undefined) await taken
             list = undefined
           }
           depth--
@@ -157,7 +169,7 @@ export async function readListAnswer(
 }
 
 /** A small answer of any JSON type, for endpoints whose first version answers with a list. Throws `FederationError`. */
-export async function readSmallAnswer(body: Readable): Promise<Json> {
+export async function readSmallAnswer(body: AsyncIterable<Uint8Array>): Promise<Json> {
   const { envelope } = await readListAnswer(body, [])
   return envelope
 }
