@@ -14,5 +14,6 @@ export default {
       },
     ],
   },
+  setupFiles: ['<rootDir>/spec-tests/contract/watch-in-process.ts'],
   testTimeout: 20_000,
 }

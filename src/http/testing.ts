@@ -31,6 +31,18 @@ export interface TestServer {
   close(): Promise<void>
 }
 
+/** Sees every answer, and throws where it is not as the specification says; jest's set-up puts it there. */
+export type AnswerWatcher = (answer: {
+  readonly method: string
+  readonly path: string
+  readonly status: number
+  readonly contentType: string | null
+  readonly body: unknown
+}) => Promise<void>
+const WATCHER = Symbol.for('chancery.answer-watcher')
+const watcher = (): AnswerWatcher | undefined =>
+  (globalThis as { [WATCHER]?: AnswerWatcher | undefined })[WATCHER]
+
 /**
  * The real pipeline behind a real socket on a free port of loopback. Rate limits are off; whatever of `HttpDeps` is not
  * given refuses or does nothing.
@@ -74,13 +86,17 @@ export async function startTestServer(
         ...(body === undefined ? {} : { body: raw ? (body as string) : JSON.stringify(body) }),
       })
       const text = await response.text()
-      const isJson = response.headers.get('content-type')?.includes('json') ?? false
-      return {
+      const contentType = response.headers.get('content-type')
+      const isJson = contentType?.includes('json') ?? false
+      const parsed: unknown = isJson && text !== '' ? JSON.parse(text) : undefined
+      await watcher()?.({
+        method,
+        path: new URL(url + path).pathname,
         status: response.status,
-        headers: response.headers,
-        body: isJson && text !== '' ? JSON.parse(text) : undefined,
-        text,
-      }
+        contentType,
+        body: isJson ? parsed : text,
+      })
+      return { status: response.status, headers: response.headers, body: parsed, text }
     },
     async close() {
       stopping.abort()

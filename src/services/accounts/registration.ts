@@ -139,7 +139,7 @@ export function createRegistration(deps: RegistrationDeps): Registration {
     if (!isNew) throw inUse()
     if (account.registrationToken !== undefined) {
       if (!(yield* useRegistrationToken(account.registrationToken, clock.now())))
-        throw new MatrixError('M_UNAUTHORIZED', 'The registration token is used up')
+        throw new MatrixError('M_FORBIDDEN', 'The registration token is used up')
     }
     if (account.threepidSession !== undefined)
       yield* threepids.attach(account.userId, yield* threepids.take('register', account.threepidSession))

@@ -28,7 +28,11 @@ export async function strippedStateEvents(
   return [...state.values()]
 }
 
-/** The same as a client sees it in `/sync`, with the membership event itself and the inviter's. */
+/**
+ * The same as a client sees it in `/sync`, with the membership event itself and the inviter's.
+ *
+ * NOTSPEC: the membership event has its id and its time too: clients sort invites by the time.
+ */
 export async function strippedStateFor(
   context: Pick<RoomsContext, 'events' | 'states'>,
   room: RoomSnapshot,

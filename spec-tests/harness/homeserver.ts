@@ -1,0 +1,87 @@
+import { createHmac, randomBytes } from 'node:crypto'
+import { call, register, session, v3, type User } from './client.js'
+import { startNode, type NodeOptions } from './node.js'
+
+/** A homeserver under test: one of ours that was started for it, or any other, given by its URL. */
+export interface Homeserver {
+  readonly url: string
+  readonly serverName: string
+  /** Whether it is a node of ours that was started for these tests, with the configuration that the section asked for. */
+  readonly own: boolean
+  /** Whether accounts of administrators can be had. */
+  readonly hasAdministrators: boolean
+  /** A new account with a session. */
+  user(name?: string): Promise<User>
+  /** A new account of an administrator. Throws where the registration secret is not known. */
+  administrator(): Promise<User>
+  dispose(): Promise<void>
+}
+
+const SECRET = 'the secret of the tests'
+let counter = 0
+
+/**
+ * Registers through Synapse's shared-secret registration, which the specification does not have and most servers do.
+ * @see https://element-hq.github.io/synapse/latest/admin_api/register_api.html
+ */
+async function registerWithSecret(base: string, secret: string, name: string, admin: boolean): Promise<User> {
+  const path = '/_synapse/admin/v1/register'
+  const { nonce } = (await call(base, 'GET', path)).body as { nonce: string }
+  const username = `${name}-${Date.now().toString(36)}-${randomBytes(2).toString('hex')}${counter++}`
+  const password = 'a good password'
+  const mac = createHmac('sha1', secret)
+    .update([nonce, username, password, admin ? 'admin' : 'notadmin'].join('\0'))
+    .digest('hex')
+  const answer = await call(base, 'POST', path, { body: { nonce, username, password, admin, mac } })
+  if (answer.status !== 200)
+    throw new Error(`registration by secret: ${answer.status} ${JSON.stringify(answer.body)}`)
+  return session(base, password, answer)
+}
+
+async function serverNameOf(user: User): Promise<string> {
+  const { user_id: userId } = await user.ok('GET', v3('/account/whoami'))
+  return (userId as string).slice((userId as string).indexOf(':') + 1)
+}
+
+async function given(url: string, secret: string | undefined): Promise<Homeserver> {
+  const make = (name: string): Promise<User> =>
+    secret === undefined ? register(url, name) : registerWithSecret(url, secret, name, false)
+  const serverName = process.env['SPEC_TESTS_SERVER_NAME'] ?? (await serverNameOf(await make('first')))
+  return {
+    url,
+    serverName,
+    own: false,
+    hasAdministrators: secret !== undefined,
+    user: (name = 'user') => make(name),
+    administrator() {
+      if (secret === undefined) throw new Error('administrators need --registration-secret')
+      return registerWithSecret(url, secret, 'admin', true)
+    },
+    dispose: () => Promise.resolve(),
+  }
+}
+
+/**
+ * The homeserver that SPEC_TESTS_HOMESERVER and SPEC_TESTS_REGISTRATION_SECRET name, or a node of ours.
+ * @param options for a node of ours only
+ */
+export async function homeserver(options: NodeOptions = {}): Promise<Homeserver> {
+  const url = process.env['SPEC_TESTS_HOMESERVER']
+  if (url !== undefined) return given(url, process.env['SPEC_TESTS_REGISTRATION_SECRET'])
+  const node = await startNode({
+    ...options,
+    config: {
+      ...options.config,
+      registration: { shared_secret: SECRET, ...(options.config?.['registration'] as object | undefined) },
+    },
+  })
+  return {
+    url: node.url,
+    serverName: node.serverName,
+    own: true,
+    hasAdministrators: true,
+    user: (name = 'user') => register(node.url, name),
+    administrator: () => registerWithSecret(node.url, SECRET, 'admin', true),
+    dispose: () => node.dispose(),
+  }
+}
