@@ -1,4 +1,9 @@
-/** A bare client of the client-server API: what it sends and gets is what the test says, nothing more. */
+import { assertContract } from '../contract/contract.js'
+
+/**
+ * A bare client of the client-server API: what it sends and gets is what the test says, nothing more. An answer that the
+ * specification does not allow fails the test.
+ */
 export interface Answer {
   readonly status: number
   readonly headers: Headers
@@ -14,6 +19,8 @@ export interface CallOptions {
   readonly body?: unknown
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
   readonly headers?: Readonly<Record<string, string>>
+  /** Why this answer is not compared with the specification. */
+  readonly uncheckedBecause?: string
 }
 
 export async function call(
@@ -44,7 +51,25 @@ export async function call(
   } catch {
     parsed = text
   }
+  const seen = { method, path: url.pathname, status: answer.status, body: parsed }
+  for (const watch of watchers) watch(seen)
+  if (!options.uncheckedBecause) assertContract({ ...seen, contentType: answer.headers.get('content-type') })
   return { status: answer.status, headers: answer.headers, body: parsed }
+}
+
+/** What was asked and answered, for those who count. */
+export interface Exchange {
+  readonly method: string
+  readonly path: string
+  readonly status: number
+  readonly body: unknown
+}
+const watchers = new Set<(exchange: Exchange) => void>()
+
+/** Calls the function for every answer from now on; gives what ends it. */
+export function watchCalls(watch: (exchange: Exchange) => void): () => void {
+  watchers.add(watch)
+  return () => void watchers.delete(watch)
 }
 
 /** A user with a session. */
@@ -63,7 +88,8 @@ export interface User {
 
 export const v3 = (path: string): string => `/_matrix/client/v3${path}`
 
-function session(base: string, password: string, answer: Answer): User {
+/** What a log-in or a registration answered, as a user. */
+export function session(base: string, password: string, answer: Answer): User {
   const token = answer.body.access_token as string
   const user: User = {
     userId: answer.body.user_id,
