@@ -72,8 +72,11 @@ export function installDependencies() {
 /** Whether a native module works in a fresh process; a broken one may crash instead of throwing. */
 const works = (code) => run(process.execPath, ['-e', code], { stdio: 'ignore' })
 
+/** As in src/storage/sqlite-driver.ts, which says why there are two. */
+export const SQLITE_DRIVER = Number(process.versions.napi) >= 10 ? 'better-sqlite3-napi' : 'better-sqlite3'
+
 const NATIVE = [
-  ['better-sqlite3', "new (require('better-sqlite3'))(':memory:').prepare('SELECT 1').get()"],
+  [SQLITE_DRIVER, `new (require('${SQLITE_DRIVER}'))(':memory:').prepare('SELECT 1').get()`],
   ['@node-rs/argon2', "require('@node-rs/argon2').hashSync('x', { memoryCost: 64 })"],
   ['sharp', "require('sharp')"],
 ]

@@ -1,5 +1,8 @@
-import Database from 'better-sqlite3'
+import { createRequire } from 'node:module'
 import pg from 'pg'
+import { SQLITE_DRIVER } from '../prepare.mjs'
+
+const Database = createRequire(import.meta.url)(SQLITE_DRIVER)
 
 /** Rows and bytes of each table, indexes included. SQLite counts used pages only; of the log it knows nothing. */
 export function sqliteTables(path) {

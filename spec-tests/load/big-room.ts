@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import Database from 'better-sqlite3'
 import { buildRooms } from '../../src/composition/rooms.js'
 import { roomVersion } from '../../src/core/room-version/versions.js'
 import { systemClock } from '../../src/platform/clock.js'
@@ -9,6 +8,7 @@ import { silentLogger } from '../../src/platform/logger.js'
 import { createNotifier } from '../../src/platform/notifier.js'
 import { systemRandom } from '../../src/platform/random.js'
 import { addLocalEvent, type Draft } from '../../src/services/rooms/local-event.js'
+import { SqliteDatabase as Database } from '../../src/storage/sqlite-driver.js'
 import { openSqlite } from '../../src/storage/sqlite-store.js'
 
 /** Where a node that is not running keeps its things. */

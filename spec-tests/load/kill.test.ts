@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import Database from 'better-sqlite3'
+import { SqliteDatabase as Database } from '../../src/storage/sqlite-driver.js'
 import { createRoom, eventually, register, v3, type User } from '../harness/client.js'
 import { startNode, testAuthority, type Node } from '../harness/node.js'
 import { allMessages, pause, startSender, type Sender } from './load.js'

@@ -1,8 +1,8 @@
 import { closeSync, existsSync, fsyncSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
-import SqliteDatabase from 'better-sqlite3'
 import { StorageError } from './errors.js'
 import { SELECT_STATE, type SchemaState } from './migrate.js'
+import { SqliteDatabase } from './sqlite-driver.js'
 import { fromSqlite } from './sqlite-errors.js'
 
 /**

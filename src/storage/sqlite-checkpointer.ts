@@ -1,9 +1,9 @@
 import { fstatSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
 import type { Clock } from '../platform/clock.js'
 import type { StoreLogger, StoreObserver } from './observer.js'
 import { CHECKPOINT_THREAD } from './sqlite-checkpoint-thread.js'
+import { sqliteDriverPath } from './sqlite-driver.js'
 import { isSyncFailure } from './sqlite-errors.js'
 
 export interface SqliteCheckpointer {
@@ -47,7 +47,7 @@ export function createSqliteCheckpointer(deps: SqliteCheckpointerDeps): SqliteCh
   const worker = new Worker(CHECKPOINT_THREAD, {
     eval: true,
     workerData: {
-      driver: createRequire(import.meta.url).resolve('better-sqlite3'),
+      driver: sqliteDriverPath(),
       path: deps.path,
       busyMs: THREAD_BUSY_MS,
     },

@@ -1,7 +1,8 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, realpathSync } from 'node:fs'
 import { dirname } from 'node:path'
-import SqliteDatabase, { type Database } from 'better-sqlite3'
+import type { Database } from 'better-sqlite3'
 import { StorageError } from './errors.js'
+import { SqliteDatabase } from './sqlite-driver.js'
 import { isBusy } from './sqlite-errors.js'
 
 /** Each entry of the page cache is a page of 4 KiB; the cache fills with use. */

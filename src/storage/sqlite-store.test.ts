@@ -1,14 +1,13 @@
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
-import SqliteDatabase from 'better-sqlite3'
 import { StorageError } from './errors.js'
 import type { Migration } from './migrate.js'
 import { positions } from './migrations/0001-positions.js'
 import type { StoreEvent } from './observer.js'
+import { SqliteDatabase, sqliteDriverPath } from './sqlite-driver.js'
 import { openSqlite, type SqliteOptions } from './sqlite-store.js'
 import { allocatePosition } from './tables/positions.js'
 import { all, many, one, run, type Store, type Tx } from './tx.js'
@@ -219,7 +218,7 @@ describe('the owner of the database', () => {
 
   it('keeps it against another process, until it is gone, however it went', async () => {
     await (await open()).close()
-    const driver = createRequire(import.meta.url).resolve('better-sqlite3')
+    const driver = sqliteDriverPath()
     const hold = `
       const database = new (require(${JSON.stringify(driver)}))(${JSON.stringify(`${path}-lock`)})
       database.exec('BEGIN EXCLUSIVE')

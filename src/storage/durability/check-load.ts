@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
-import SqliteDatabase from 'better-sqlite3'
+import type { Database } from 'better-sqlite3'
+import { SqliteDatabase } from '../sqlite-driver.js'
 import { PARTS, payloadOf } from './load.js'
 
 export interface Acknowledged {
@@ -39,7 +40,7 @@ export function findFaults(path: string, acknowledged: readonly Acknowledged[], 
 }
 
 function check(
-  database: SqliteDatabase.Database,
+  database: Database,
   acknowledged: readonly Acknowledged[],
   integrity: boolean,
 ): string[] {
