@@ -39,11 +39,7 @@ export function findFaults(path: string, acknowledged: readonly Acknowledged[], 
   }
 }
 
-function check(
-  database: Database,
-  acknowledged: readonly Acknowledged[],
-  integrity: boolean,
-): string[] {
+function check(database: Database, acknowledged: readonly Acknowledged[], integrity: boolean): string[] {
   const faults: string[] = []
   if (integrity) {
     const result = database.pragma('integrity_check', { simple: true })
