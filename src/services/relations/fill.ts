@@ -14,19 +14,23 @@ export interface RelationsFill {
 }
 
 const NAME = 'relations'
-/** Nids of one transaction. */
-const PORTION = 500
-/** Transactions of one step. */
-const PORTIONS = 20
 
-export function createRelationsFill(store: Store): RelationsFill {
+export interface FillOptions {
+  /** Nids of one transaction. Default 500. */
+  readonly portion?: number
+  /** Transactions of one step. Default 20. */
+  readonly portions?: number
+}
+
+export function createRelationsFill(store: Store, options: FillOptions = {}): RelationsFill {
+  const { portion: size = 500, portions = 20 } = options
   let isDone = false
 
   /** True when more is left. */
   function* portion(): Tx<boolean> {
     const fill = yield* fillOf(NAME)
     if (fill === undefined) return false
-    const to = Math.min(fill.done + PORTION, fill.last)
+    const to = Math.min(fill.done + size, fill.last)
     const rows = yield* eventsNamingRelations(fill.done, to)
     // An event that found its place after the upgrade has its row.
     const written = new Set(yield* withRelation(rows.map((row) => row.nid)))
@@ -60,7 +64,7 @@ export function createRelationsFill(store: Store): RelationsFill {
 
   return {
     async step() {
-      for (let i = 0; i < PORTIONS && !isDone; i++) isDone = !(await store.write('relations.fill', portion))
+      for (let i = 0; i < portions && !isDone; i++) isDone = !(await store.write('relations.fill', portion))
       return !isDone
     },
   }
