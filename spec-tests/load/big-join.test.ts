@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { bigRoom, type BigRoom } from '../../src/services/replication/testing/big-room.js'
 import { createRoom, register, sendText, v3, type User } from '../harness/client.js'
 import { startNode, testAuthority, type Node } from '../harness/node.js'
-import { answerJson, startForeignServer, type ForeignServer } from './foreign-server.js'
+import { answerJson, startForeignServer, type ForeignServer } from '../harness/foreign-server.js'
 import { pause } from './load.js'
 import { metric, longestBlock } from './metrics.js'
 

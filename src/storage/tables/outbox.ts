@@ -58,12 +58,85 @@ export function* deleteSent(
   )
 }
 
+/**
+ * Rooms of which more than `bound` PDUs wait for a destination: how many, and the newest of them, which is the end of what the
+ * destination is to know of the room.
+ */
+export function* crowdedRooms(
+  destination: string,
+  bound: number,
+): Tx<readonly { readonly room_nid: number; readonly n: number; readonly newest: number }[]> {
+  return yield* all(
+    `SELECT e.room_nid, COUNT(*) AS n, MAX(o.event_nid) AS newest
+     FROM outbox_pdus o JOIN events e ON e.nid = o.event_nid
+     WHERE o.destination = ? GROUP BY e.room_nid HAVING COUNT(*) > ?`,
+    destination,
+    bound,
+  )
+}
+
+/** Whether more than `bound` PDUs wait for a destination. */
+export function* isCrowded(destination: string, bound: number): Tx<boolean> {
+  const row = yield* one<{ n: number }>(
+    'SELECT COUNT(*) AS n FROM (SELECT 1 AS x FROM outbox_pdus WHERE destination = ? LIMIT ?) AS some',
+    destination,
+    bound + 1,
+  )
+  return Number(row?.n ?? 0) > bound
+}
+
+/** Deletes the oldest PDUs of a room that wait for a destination, at most `count`, never those of `keep`; gives how many. */
+export function* dropOldestPdus(
+  destination: string,
+  roomNid: number,
+  count: number,
+  keep: readonly number[],
+): Tx<number> {
+  const rows = yield* all<{ event_nid: number }>(
+    `SELECT o.event_nid FROM outbox_pdus o JOIN events e ON e.nid = o.event_nid
+     WHERE o.destination = ? AND e.room_nid = ? AND o.event_nid NOT IN (??) ORDER BY o.event_nid LIMIT ?`,
+    destination,
+    roomNid,
+    keep,
+    count,
+  )
+  return yield* run(
+    'DELETE FROM outbox_pdus WHERE destination = ? AND event_nid IN (??)',
+    destination,
+    rows.map((row) => row.event_nid),
+  )
+}
+
+/** Nids of the heads of some rooms, a JSON list each. */
+export function* headsOfRooms(
+  roomNids: readonly number[],
+): Tx<readonly { readonly nid: number; readonly heads: string }[]> {
+  return yield* all('SELECT nid, heads FROM rooms WHERE nid IN (??)', roomNids)
+}
+
 /** Every destination for which something waits. */
 export function* pendingDestinations(): Tx<readonly string[]> {
   const rows = yield* all<{ destination: string }>(
     'SELECT DISTINCT destination FROM outbox_pdus UNION SELECT DISTINCT destination FROM outbox_edus',
   )
   return rows.map((row) => row.destination)
+}
+
+/** How many rows wait for all destinations together; not counted beyond `limit`. */
+export function* waitingPdus(limit: number): Tx<number> {
+  return yield* waiting('outbox_pdus', limit)
+}
+
+export function* waitingEdus(limit: number): Tx<number> {
+  return yield* waiting('outbox_edus', limit)
+}
+
+function* waiting(table: 'outbox_pdus' | 'outbox_edus', limit: number): Tx<number> {
+  const row = yield* one<{ n: number }>(
+    `SELECT COUNT(*) AS n FROM (SELECT destination FROM ${table} LIMIT ?) AS some`,
+    limit,
+  )
+  return row?.n ?? 0
 }
 
 export interface DestinationRow {

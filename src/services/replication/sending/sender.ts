@@ -15,6 +15,7 @@ import {
   type EphemeralEdu,
   type Health,
 } from './destination-state.js'
+import { skipToLatest } from './catch-up.js'
 import { boundOutbox } from './outbox-bounds.js'
 import { nextBatch, transactionBody, transactionId, type Batch } from './transaction.js'
 import { MAX_EDUS, MAX_PDUS } from '../peers/transaction-limits.js'
@@ -48,6 +49,10 @@ export interface SenderOptions {
   readonly timeoutMs?: number
   /** EDUs kept for a server that does not answer. Default 10,000. */
   readonly maxWaitingEdus?: number
+  /** For how long a server must have been away before the latest events of a crowded room do, in milliseconds. Default an hour. */
+  readonly catchUpAfterMs?: number
+  /** PDUs of one room that are sent whole even then. Default 500. */
+  readonly catchUpPerRoom?: number
 }
 
 export interface SenderDeps {
@@ -86,10 +91,7 @@ const CONTENT_REFUSED = new Set([400, 413, 422])
 const MAX_REFUSALS = 3
 const MAX_TIMER = 2 ** 31 - 1
 
-/**
- * TODO: several processes on one PostgreSQL need one owner for each destination, by a lease.
- * TODO: after a long outage the latest event of each room would do; the receiver fetches the others as it needs them.
- */
+/** TODO: several processes on one PostgreSQL need one owner for each destination, by a lease. */
 export function createSender(deps: SenderDeps): Sender {
   const { store, client, clock, random, logger, serverName, options } = deps
   const destinations = new Map<string, Destination>()
@@ -261,11 +263,23 @@ export function createSender(deps: SenderDeps): Sender {
         ) // prettier-ignore
       }
     }
-    const dropped = await store.write('sender.failed', function* () {
+    const longAway = clock.now() - health.failingSince! >= (options.catchUpAfterMs ?? 3_600_000)
+    const { dropped, skipped } = await store.write('sender.failed', function* () {
       if (givenUp) yield* remove(state.name, batch)
       yield* saveDestination(rowOf(state.name, health))
-      return yield* boundOutbox(state.name, options.maxWaitingEdus ?? 10_000)
+      return {
+        dropped: yield* boundOutbox(state.name, options.maxWaitingEdus ?? 10_000),
+        skipped: longAway
+          ? yield* skipToLatest(state.name, { perRoom: options.catchUpPerRoom ?? 500 })
+          : undefined,
+      }
     })
+    if (skipped !== undefined && skipped.pdus > 0) {
+      logger.info(
+        { destination: state.name, ...skipped },
+        'a server has been away for long; of rooms with much traffic it is sent the latest events, and asks for the others',
+      )
+    }
     if (dropped.size > 0) {
       logger.warn(
         { destination: state.name, dropped: Object.fromEntries(dropped) },
