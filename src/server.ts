@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { watchQueues } from './composition/gauges.js'
 import { rateLimits } from './composition/options.js'
 import { buildServices, type Built } from './composition/services.js'
 import type { Config } from './config/schema.js'
@@ -92,8 +93,10 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       logger,
       signer,
       metrics,
+      ...(nodeMetrics === undefined ? {} : { nodeMetrics }),
     })
-    const { services } = built
+    const { services, sender } = built
+    if (nodeMetrics !== undefined) watchQueues({ nodeMetrics, store, sender })
     const addresses: Record<string, string> = {}
     for (const [i, listener] of config.listeners.entries()) {
       const routes = listener.resources.flatMap((resource) => ROUTES[resource])

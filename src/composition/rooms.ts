@@ -39,6 +39,8 @@ export interface RoomsPartsDeps {
   /** What else a change of membership writes, in its own transaction. */
   readonly memberHooks: MemberHooks
   wakeSender(destinations: readonly string[]): void
+  /** For metrics: new events of users of this server, and of others, that are on disk. */
+  onStored?(ours: number, others: number): void
 }
 
 const checkSignature: VerifySignature = (base64, message, signature) => {
@@ -66,6 +68,9 @@ export function buildRooms(deps: RoomsPartsDeps): RoomsParts {
     notifier.notify(users)
     const destinations = new Set(pending.flatMap((item) => item.destinations))
     if (destinations.size > 0) deps.wakeSender([...destinations])
+    const live = pending.filter((item) => item.live)
+    const ours = live.filter((item) => item.stored.event.sender.endsWith(`:${serverName}`)).length
+    deps.onStored?.(ours, live.length - ours)
   }
 
   const writer = createRoomWriter({

@@ -21,6 +21,7 @@ import { federationFetch, outboundFetch } from '../services/media/federation-fet
 import type { Mailer } from '../services/mail/mailer.js'
 import { createMedia } from '../services/media/media.js'
 import { createNodeInfo } from '../services/node-info.js'
+import type { NodeMetrics } from '../services/node-metrics.js'
 import { createOperator } from '../services/operator/operator.js'
 import { createProfile } from '../services/profile/profile.js'
 import { PUSH_DATA } from '../services/push/push-rules.js'
@@ -77,6 +78,8 @@ export interface BuildDeps {
   readonly logger: Logger
   readonly signer: Signer
   readonly metrics: Metrics | undefined
+  /** What the parts report to; absent where metrics are off. */
+  readonly nodeMetrics?: NodeMetrics
 }
 
 export interface Built {
@@ -92,7 +95,7 @@ export interface Built {
 
 /** Builds every service, in order: each is given what stands before it, and what comes later only as a function. */
 export async function buildServices(deps: BuildDeps): Promise<Built> {
-  const { config, store, clock, random, logger, signer } = deps
+  const { config, store, clock, random, logger, signer, nodeMetrics } = deps
   const serverName = config.server_name
   const notifier = createNotifier()
   const base = { store, clock, random, logger, notifier, serverName }
@@ -107,6 +110,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   const sender = createSender({
     ...base,
     client: transport.client,
+    ...(nodeMetrics === undefined ? {} : { onAttempt: nodeMetrics.onAttempt }),
     options: { backoff: { initialMs: backoff.initial, maxMs: backoff.max } },
   })
   const wakeSender = (destinations: readonly string[]): void => sender.wake(destinations)
@@ -163,6 +167,10 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     signer: eventSigner,
     defaultRoomVersion: config.rooms.default_room_version,
     wakeSender,
+    onStored(ours, others) {
+      if (ours > 0) nodeMetrics?.onSent(ours)
+      if (others > 0) nodeMetrics?.onReceived(others)
+    },
     memberHooks: {
       remoteUsersLeft: e2ee.onRemoteUsersLeft,
       roomLeft: e2ee.onRoomLeft,
@@ -292,6 +300,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
       toDevice,
       pushRules: rooms.pushRules,
       gate: createSemaphore({ permits: config.limits.concurrent_syncs }),
+      ...(nodeMetrics === undefined ? {} : { onComputed: nodeMetrics.onSync }),
       maxTimeoutMs: config.limits.max_sync_timeout,
     }),
     inbound: replication.inbound,

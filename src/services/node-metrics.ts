@@ -11,6 +11,12 @@ export interface NodeMetrics {
   readonly onSent: (count: number) => void
   /** Events of other servers that were applied to rooms. */
   readonly onReceived: (count: number) => void
+  /** One attempt to send a transaction to another server. */
+  readonly onAttempt: (outcome: {
+    readonly ok: boolean
+    readonly pdus: number
+    readonly edus: number
+  }) => void
   /** Reads, commits and syncs of the store: its `observe` option. */
   readonly onStore: StoreObserver
   /** A number that is read when the metrics are asked for, such as the length of a queue. */
@@ -33,6 +39,16 @@ export function createNodeMetrics(metrics: Metrics): NodeMetrics {
   )
   const sent = metrics.counter('events_sent_total', 'Events created by users of this node.')
   const received = metrics.counter('events_received_total', 'Events of other servers applied to rooms.')
+  const attempts = metrics.counter(
+    'federation_transactions_total',
+    'Transactions offered to other servers, by whether they took them.',
+    ['outcome'],
+  )
+  const delivered = metrics.counter(
+    'federation_delivered_total',
+    'Events (pdu) and short-lived messages (edu) that other servers have taken; each destination counts.',
+    ['kind'],
+  )
   const groups = metrics.histogram(
     'store_group_bodies',
     'Transaction bodies made durable by one commit.',
@@ -49,6 +65,12 @@ export function createNodeMetrics(metrics: Metrics): NodeMetrics {
     onSync: (kind, seconds) => syncs({ kind }, seconds),
     onSent: (count) => sent({}, count),
     onReceived: (count) => received({}, count),
+    onAttempt({ ok, pdus, edus }) {
+      attempts({ outcome: ok ? 'taken' : 'failed' })
+      if (!ok) return
+      delivered({ kind: 'pdu' }, pdus)
+      delivered({ kind: 'edu' }, edus)
+    },
     onStore(event) {
       store({ kind: event.kind }, event.ms / 1000)
       if (event.kind === 'group') groups({}, event.bodies)

@@ -36,6 +36,8 @@ export interface SyncDeps {
   readonly maxTimeoutMs: number
   /** Bounds how many answers are computed at once; waiting ones hold no place. */
   readonly gate: Semaphore
+  /** For metrics: after each computation, the waiting not counted. */
+  onComputed?(kind: 'initial' | 'incremental', seconds: number): void
 }
 
 /** Long polls of one user that wait at once; the oldest gives way. */
@@ -105,6 +107,14 @@ export function createSync(deps: SyncDeps): Sync {
       nextBatch,
       complete: e2ee.toDeviceUpTo >= upTo,
     }
+  }
+
+  async function measured(requester: Requester, input: SyncInput): Promise<Answer> {
+    const started = context.clock.monotonic()
+    const answer = await compute(requester, input)
+    const seconds = (context.clock.monotonic() - started) / 1_000
+    deps.onComputed?.(input.since === undefined ? 'initial' : 'incremental', seconds)
+    return answer
   }
 
   /** Users who never changed their push rules have none stored; clients want the event all the same. */
@@ -196,7 +206,7 @@ export function createSync(deps: SyncDeps): Sync {
         // All that the token covers was computed under this subscription: only what has woken it since is news.
         if (kept !== undefined && !input.fullState && left > 0) await subscription.wait(left, place.signal)
         for (;;) {
-          const answer = await deps.gate.run(() => compute(requester, input))
+          const answer = await deps.gate.run(() => measured(requester, input))
           answered = answer
           await input.stillAllowed?.()
           left = deadline - clock.monotonic()

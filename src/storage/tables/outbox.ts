@@ -78,7 +78,7 @@ export function* crowdedRooms(
 /** Whether more than `bound` PDUs wait for a destination. */
 export function* isCrowded(destination: string, bound: number): Tx<boolean> {
   const row = yield* one<{ n: number }>(
-    'SELECT COUNT(*) AS n FROM (SELECT 1 AS x FROM outbox_pdus WHERE destination = ? LIMIT ?) AS some',
+    'SELECT COUNT(*) AS n FROM (SELECT 1 AS x FROM outbox_pdus WHERE destination = ? LIMIT ?) AS counted',
     destination,
     bound + 1,
   )
@@ -133,7 +133,7 @@ export function* waitingEdus(limit: number): Tx<number> {
 
 function* waiting(table: 'outbox_pdus' | 'outbox_edus', limit: number): Tx<number> {
   const row = yield* one<{ n: number }>(
-    `SELECT COUNT(*) AS n FROM (SELECT destination FROM ${table} LIMIT ?) AS some`,
+    `SELECT COUNT(*) AS n FROM (SELECT destination FROM ${table} LIMIT ?) AS counted`,
     limit,
   )
   return row?.n ?? 0

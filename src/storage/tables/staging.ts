@@ -61,8 +61,13 @@ export function* deleteStaged(nids: readonly number[]): Tx<void> {
   if (nids.length > 0) yield* run('DELETE FROM staged_pdus WHERE nid IN (??)', nids)
 }
 
-export function* deleteStagedOfRoom(roomId: string): Tx<number> {
-  return yield* run('DELETE FROM staged_pdus WHERE room_id = ?', roomId)
+/** How many wait in all rooms together; not counted beyond `limit`. */
+export function* stagedCount(limit: number): Tx<number> {
+  const row = yield* one<{ n: number }>(
+    'SELECT COUNT(*) AS n FROM (SELECT nid FROM staged_pdus LIMIT ?) AS counted',
+    limit,
+  )
+  return row?.n ?? 0
 }
 
 export function* markStagedVerified(
