@@ -7,14 +7,30 @@ import { setAccountDataPerRoom } from './account-data/set-account-data-per-room.
 import { setAccountData } from './account-data/set-account-data.js'
 import { setRoomTag } from './account-data/set-room-tag.js'
 import { getAuthFallback, postAuthFallback } from './account/auth-fallback.js'
+import { add3Pid } from './account/add-3pid.js'
+import { bind3Pid } from './account/bind-3pid.js'
 import { changePassword } from './account/change-password.js'
 import { checkUsernameAvailability } from './account/check-username-availability.js'
+import { getConfirmEmail, postConfirmEmail } from './account/confirm-email.js'
 import { deactivateAccount } from './account/deactivate-account.js'
+import { delete3pidFromAccount } from './account/delete-3pid-from-account.js'
 import { getAccount3Pids } from './account/get-account-3pids.js'
 import { getSharedSecretNonce } from './account/get-shared-secret-nonce.js'
+import {
+  requestTokenTo3PIDMSISDN,
+  requestTokenToRegisterMSISDN,
+  requestTokenToResetPasswordMSISDN,
+} from './account/msisdn-request.js'
+import { post3Pids } from './account/post-3pids.js'
 import { registerWithSharedSecret } from './account/register-with-shared-secret.js'
 import { register } from './account/register.js'
 import { registrationTokenValidity } from './account/registration-token-validity.js'
+import { requestTokenTo3PIDEmail } from './account/request-token-to-3pid-email.js'
+import { requestTokenToRegisterEmail } from './account/request-token-to-register-email.js'
+import { requestTokenToResetPasswordEmail } from './account/request-token-to-reset-password-email.js'
+import { unbind3pidFromAccount } from './account/unbind-3pid-from-account.js'
+import { pingAppservice } from './appservice/ping-appservice.js'
+import { updateAppserviceRoomDirectoryVisibility } from './appservice/update-appservice-room-directory-visibility.js'
 import { deleteDevice } from './device/delete-device.js'
 import { deleteDevices } from './device/delete-devices.js'
 import { getDevice } from './device/get-device.js'
@@ -39,10 +55,13 @@ import { getVersions } from './server/get-versions.js'
 import { generateLoginToken } from './session/generate-login-token.js'
 import { getLoginFlows } from './session/get-login-flows.js'
 import { getTokenOwner } from './session/get-token-owner.js'
+import { getLoginPage } from './session/login-page.js'
 import { login } from './session/login.js'
 import { logoutAll } from './session/logout-all.js'
 import { logout } from './session/logout.js'
+import { getAuthMetadata, redirectToIdp, redirectToSso } from './session/redirect-to-sso.js'
 import { refresh } from './session/refresh.js'
+import { thirdPartyLookups } from './thirdparty/lookups.js'
 
 /** Accounts, sessions, devices, profiles, account data, filters, and what the server says of itself. */
 export const accountRoutes: readonly Route[] = [
@@ -53,12 +72,32 @@ export const accountRoutes: readonly Route[] = [
   logoutAll,
   logout,
   refresh,
+  getLoginPage,
+  redirectToSso,
+  redirectToIdp,
+  getAuthMetadata,
   getAuthFallback,
   postAuthFallback,
   changePassword,
   checkUsernameAvailability,
   deactivateAccount,
   getAccount3Pids,
+  post3Pids,
+  add3Pid,
+  bind3Pid,
+  unbind3pidFromAccount,
+  delete3pidFromAccount,
+  requestTokenTo3PIDEmail,
+  requestTokenTo3PIDMSISDN,
+  requestTokenToRegisterEmail,
+  requestTokenToRegisterMSISDN,
+  requestTokenToResetPasswordEmail,
+  requestTokenToResetPasswordMSISDN,
+  getConfirmEmail,
+  postConfirmEmail,
+  pingAppservice,
+  updateAppserviceRoomDirectoryVisibility,
+  ...thirdPartyLookups,
   getSharedSecretNonce,
   registerWithSharedSecret,
   register,

@@ -80,7 +80,11 @@ describe('POST /login', () => {
     [
       403,
       'M_FORBIDDEN',
-      { type: 'm.login.password', identifier: { type: 'm.id.thirdparty' }, password: 'x' },
+      {
+        type: 'm.login.password',
+        identifier: { type: 'm.id.thirdparty', medium: 'email', address: 'a@b.example' },
+        password: 'x',
+      },
     ],
     [400, 'M_UNKNOWN', { type: 'm.login.password', identifier: { type: 'm.id.other' }, password: 'x' }],
     [403, 'M_FORBIDDEN', { type: 'm.login.password', user: 'alice', password: 'wrong' }],

@@ -3,7 +3,12 @@ import { notFound } from '../../core/errors.js'
 import { silentLogger } from '../../platform/logger.js'
 import { createAccountData } from '../../services/account-data/account-data.js'
 import type { AccountsDeps, AccountsOptions } from '../../services/accounts/accounts.js'
-import { accountsFixture, SERVER_NAME, type AccountsFixture } from '../../services/accounts/testing.js'
+import {
+  type FixtureDeps,
+  accountsFixture,
+  SERVER_NAME,
+  type AccountsFixture,
+} from '../../services/accounts/testing.js'
 import { createFilters } from '../../services/filters/filters.js'
 import { createProfile, type ProfileOptions } from '../../services/profile/profile.js'
 import { createServerInfo, type ServerInfoOptions } from '../../services/server-info/server-info.js'
@@ -18,13 +23,14 @@ export interface AccountsServer {
   readonly profileChanges: string[]
   /** Profiles of other servers' users. */
   readonly remote: Map<string, JsonObject>
+  readonly url: string
   request(method: string, path: string, options?: TestRequest): Promise<TestResponse>
   close(): Promise<void>
 }
 
 export interface AccountsServerOptions {
   readonly accounts?: AccountsOptions
-  readonly deps?: Partial<Omit<AccountsDeps, 'options'>>
+  readonly deps?: Partial<Omit<AccountsDeps, 'options'>> & Pick<FixtureDeps, 'mail'>
   readonly profile?: ProfileOptions
   readonly serverInfo?: Partial<ServerInfoOptions>
 }
@@ -32,7 +38,7 @@ export interface AccountsServerOptions {
 /** A server of the account endpoints alone. Paths without a slash at their start are below `/_matrix/client/v3/`. */
 export async function startAccountsServer(options: AccountsServerOptions = {}): Promise<AccountsServer> {
   const fixture = await accountsFixture(options.accounts, options.deps)
-  const { store, clock, devices, accounts } = fixture
+  const { store, clock, devices, accounts, threepids } = fixture
   const notified: string[] = []
   const profileChanges: string[] = []
   const remote = new Map<string, JsonObject>()
@@ -41,6 +47,7 @@ export async function startAccountsServer(options: AccountsServerOptions = {}): 
     serverInfo: createServerInfo({ clock, options: { defaultRoomVersion: '12', ...options.serverInfo } }),
     devices,
     accounts,
+    threepids,
     profile: createProfile({
       store,
       logger: silentLogger,
@@ -64,6 +71,7 @@ export async function startAccountsServer(options: AccountsServerOptions = {}): 
     notified,
     profileChanges,
     remote,
+    url: server.url,
     request: (method, path, request) =>
       server.request(method, path.startsWith('/') ? path : `/_matrix/client/v3/${path}`, request),
     async close() {

@@ -2,10 +2,13 @@ import { afterAll } from '@jest/globals'
 import { manualClock, type ManualClock } from '../../platform/clock.js'
 import { silentLogger } from '../../platform/logger.js'
 import { systemRandom } from '../../platform/random.js'
+import type { MailTransport } from '../../platform/smtp.js'
 import { openTestStore } from '../../storage/testing.js'
 import { run, type Store } from '../../storage/tx.js'
 import { createDevices, type DeviceHook, type Devices } from '../devices/devices.js'
 import { createTokenCache, type TokenCache } from '../devices/token-cache.js'
+import { createMailer } from '../mail/mailer.js'
+import { createThreepids, type Threepids, type ThreepidsOptions } from '../threepids/threepids.js'
 import { createAccounts, type Accounts, type AccountsDeps, type AccountsOptions } from './accounts.js'
 import type { AuthContext } from './authenticate.js'
 import type { SessionAnswer } from './sessions.js'
@@ -29,6 +32,7 @@ export interface AccountsFixture {
   readonly devices: Devices
   readonly tokenCache: TokenCache
   readonly accounts: Accounts
+  readonly threepids: Threepids
   /** Creates an account and logs it in. The password is `correct horse`. */
   user(localpart: string, options?: { readonly admin?: boolean }): Promise<SessionAnswer>
   login(localpart: string, options?: LoginOptions): Promise<SessionAnswer>
@@ -68,17 +72,43 @@ async function emptyStore(): Promise<Store> {
   return store
 }
 
+export type FixtureDeps = Partial<Omit<AccountsDeps, 'options'>> & {
+  readonly onDeleted?: readonly DeviceHook[]
+  readonly maxPerUser?: number
+  /** Mail goes there; without it none is sent. */
+  readonly mail?: { readonly transport: MailTransport; readonly options?: Partial<ThreepidsOptions> }
+}
+
 export async function accountsFixture(
   options: AccountsOptions = {},
-  deps: Partial<Omit<AccountsDeps, 'options'>> & {
-    readonly onDeleted?: readonly DeviceHook[]
-    readonly maxPerUser?: number
-  } = {},
+  deps: FixtureDeps = {},
 ): Promise<AccountsFixture> {
-  const { onDeleted = [], maxPerUser, ...rest } = deps
+  const { onDeleted = [], maxPerUser, mail, ...rest } = deps
   const store = await emptyStore()
   const clock = manualClock()
   const random = systemRandom
+
+  const base = { store, clock, random, logger: silentLogger, serverName: SERVER_NAME }
+  const threepids = createThreepids({
+    ...base,
+    ...(mail === undefined
+      ? {}
+      : {
+          mail: {
+            mailer: createMailer({
+              ...base,
+              transport: mail.transport,
+              options: { from: 'matrix@finances.example' },
+            }),
+            options: {
+              publicBaseurl: 'https://matrix.finances.example',
+              hideAddresses: true,
+              nextLinks: [],
+              ...mail.options,
+            },
+          },
+        }),
+  })
 
   function build(): { devices: Devices; tokenCache: TokenCache; accounts: Accounts } {
     const tokenCache = createTokenCache(clock)
@@ -99,6 +129,7 @@ export async function accountsFixture(
       serverName: SERVER_NAME,
       devices,
       tokenCache,
+      threepids,
       ...rest,
       options: { passwords: CHEAP_PASSWORDS, ...options },
     })
@@ -110,6 +141,7 @@ export async function accountsFixture(
     store,
     clock,
     ...parts,
+    threepids,
     async user(localpart, { admin = false } = {}) {
       await parts.accounts.registration.createUser({ localpart, password: PASSWORD, admin })
       return await fixture.login(localpart)

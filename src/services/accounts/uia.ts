@@ -26,8 +26,8 @@ export interface UiaPass {
 
 /** Offers stages to a person on a web page, for clients that do not know them. */
 export interface UiaFallback {
-  /** Whether the session is alive and may go on with the stage. */
-  offers(sessionId: string, stage: string): Promise<boolean>
+  /** The operation of a session that is alive and may go on with the stage. */
+  offers(sessionId: string, stage: string): Promise<string | undefined>
   /** Tries the stage. Gives undefined when passed, else what to tell the person. */
   attempt(sessionId: string, stage: string, fields: JsonObject, ip: string): Promise<string | undefined>
 }
@@ -157,7 +157,7 @@ export function createUia(deps: { readonly stages: Stages; readonly sessions: Ui
   return {
     require,
     fallback: {
-      offers: async (sessionId, stage) => (await offered(sessionId, stage)) !== undefined,
+      offers: async (sessionId, stage) => (await offered(sessionId, stage))?.operation,
       async attempt(sessionId, name, fields, ip) {
         const found = await offered(sessionId, name)
         if (found === undefined) return OVER

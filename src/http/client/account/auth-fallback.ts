@@ -1,11 +1,14 @@
 import { Type } from 'typebox'
+import { MatrixError } from '../../../core/errors.js'
+import type { Services } from '../../../services/services.js'
 import { readBody } from '../../body.js'
-import { route, v3 } from '../../route.js'
-import { donePage, overPage, stagePage } from './fallback-page.js'
+import { route, v3, type Reply } from '../../route.js'
+import { donePage, mailSentPage, overPage, stagePage } from './fallback-page.js'
 
 const PATHS = v3('/auth/{authType}/fallback/web')
+const EMAIL = 'm.login.email.identity'
 /** The password of an account is asked for by clients alone, not by a page that anybody can link to. */
-const STAGES: ReadonlySet<string> = new Set(['m.login.dummy', 'm.login.registration_token'])
+const STAGES: ReadonlySet<string> = new Set(['m.login.dummy', 'm.login.registration_token', EMAIL])
 const MAX_FORM = 16 * 1024
 
 /** SPEC: https://spec.matrix.org/v1.19/client-server-api/#fallback */
@@ -19,7 +22,8 @@ export const getAuthFallback = route({
   async handler({ params, query }, { accounts }) {
     const stage = params['authType']!
     const session = query.session ?? ''
-    if (!STAGES.has(stage) || !(await accounts.uia.fallback.offers(session, stage))) return overPage()
+    if (!STAGES.has(stage) || (await accounts.uia.fallback.offers(session, stage)) === undefined)
+      return overPage()
     return stagePage(stage, session)
   },
 })
@@ -32,16 +36,46 @@ export const postAuthFallback = route({
   auth: 'none',
   rateLimit: 'registration',
   body: 'stream',
-  async handler({ params, request }, { accounts }) {
+  async handler({ params, request }, services) {
     const stage = params['authType']!
     const bytes = await readBody(request.stream, request.headers['content-length'], MAX_FORM)
     const form = new URLSearchParams(Buffer.from(bytes).toString('utf8'))
     const session = form.get('session') ?? ''
-    const { fallback } = accounts.uia
-    if (!STAGES.has(stage) || !(await fallback.offers(session, stage))) return overPage()
-    const token = form.get('token')
-    const fields = token === null ? {} : { token }
+    const { fallback } = services.accounts.uia
+    const operation = STAGES.has(stage) ? await fallback.offers(session, stage) : undefined
+    if (operation === undefined) return overPage()
+    const email = form.get('email')
+    if (stage === EMAIL && email !== null) return await sendMail(services, operation, session, email)
+
+    const [token, sid] = [form.get('token'), form.get('sid')]
+    const fields = {
+      ...(token === null ? {} : { token }),
+      // The session is this page's secret: only its client knows it.
+      ...(sid === null ? {} : { threepid_creds: { sid, client_secret: session } }),
+    }
     const fault = await fallback.attempt(session, stage, fields, request.ip)
-    return fault === undefined ? donePage() : stagePage(stage, session, fault)
+    if (fault === undefined) return donePage()
+    return stage === EMAIL && sid !== null
+      ? mailSentPage(session, sid, fault)
+      : stagePage(stage, session, fault)
   },
 })
+
+async function sendMail(
+  { accounts, threepids }: Services,
+  operation: string,
+  session: string,
+  email: string,
+): Promise<Reply> {
+  const wish = { email, clientSecret: session, sendAttempt: 1, nextLink: undefined }
+  try {
+    const { sid } =
+      operation === 'register'
+        ? await accounts.registration.requestEmail(wish)
+        : await threepids.requestEmail('reset', wish)
+    return mailSentPage(session, sid)
+  } catch (error) {
+    if (!(error instanceof MatrixError)) throw error
+    return stagePage(EMAIL, session, error.message)
+  }
+}

@@ -1,16 +1,17 @@
 import { Type } from 'typebox'
+import { MatrixError } from '../../../core/errors.js'
 import { route, v3 } from '../../route.js'
 import { AuthData, json } from '../auth-data.js'
 
 /**
+ * With an access token for the account of that token; without one for whoever proves by mail whose account it is.
  * SPEC: https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3accountpassword
- * NOTSPEC: an access token is always needed; without one only a proof by e-mail could tell whose password it is.
  */
 export const changePassword = route({
   id: 'changePassword',
   method: 'POST',
   paths: v3('/account/password'),
-  auth: 'user',
+  auth: 'optional-user',
   rateLimit: 'login',
   maxBody: 64 * 1024,
   body: Type.Object({
@@ -19,18 +20,16 @@ export const changePassword = route({
     auth: AuthData,
   }),
   async handler({ requester, body, request }, { accounts }) {
-    const { userId, deviceId } = requester
-    const { new_password: password, logout_devices: logoutDevices = true } = body
-    // Before the user is asked, who would else confirm in vain.
-    accounts.credentials.checkPassword(password)
-    await accounts.credentials.confirm({
-      userId,
-      operation: 'changePassword',
+    if (requester?.isGuest === true)
+      throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN', 'Guests have no password')
+    await accounts.credentials.resetPassword({
+      userId: requester?.userId,
+      deviceId: requester?.deviceId,
+      password: body.new_password,
+      logoutDevices: body.logout_devices ?? true,
       auth: json(body.auth),
-      bound: [password, logoutDevices],
       ip: request.ip,
     })
-    await accounts.credentials.changePassword(userId, password, { keepDeviceId: deviceId, logoutDevices })
     return {}
   },
 })

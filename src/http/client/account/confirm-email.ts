@@ -1,0 +1,67 @@
+import { Type } from 'typebox'
+import { readBody } from '../../body.js'
+import { reply, route, type Reply } from '../../route.js'
+import { escapeHtml, htmlPage } from '../page.js'
+
+const PATHS = ['/_chancery/email/confirm']
+const MAX_FORM = 16 * 1024
+
+/**
+ * The page that a link in a mail opens. It only asks: programs that look into mails for malice open links too, and must not confirm
+ * anything for the person.
+ */
+export const getConfirmEmail = route({
+  id: 'getConfirmEmail',
+  method: 'GET',
+  paths: PATHS,
+  auth: 'none',
+  rateLimit: 'registration',
+  query: Type.Object({
+    sid: Type.Optional(Type.String({ maxLength: 255 })),
+    token: Type.Optional(Type.String({ maxLength: 255 })),
+  }),
+  async handler({ query }, { threepids }) {
+    const { sid = '', token = '' } = query
+    const link = await threepids.opened(sid, token)
+    if (link === undefined) return deadLinkPage()
+    return htmlPage({
+      title: 'Confirm your e-mail address',
+      content:
+        `<p>Is <strong>${escapeHtml(link.address)}</strong> your address, and did you ask for this?</p>` +
+        '<form method="post">' +
+        `<input type="hidden" name="sid" value="${escapeHtml(sid)}">` +
+        `<input type="hidden" name="token" value="${escapeHtml(token)}">` +
+        '<p><button type="submit">Yes, confirm</button></p></form>',
+      ...(link.nextLink === undefined ? {} : { formTarget: new URL(link.nextLink).origin }),
+    })
+  },
+})
+
+/** The person has pressed the button. */
+export const postConfirmEmail = route({
+  id: 'postConfirmEmail',
+  method: 'POST',
+  paths: PATHS,
+  auth: 'none',
+  rateLimit: 'registration',
+  body: 'stream',
+  async handler({ request }, { threepids }): Promise<Reply> {
+    const bytes = await readBody(request.stream, request.headers['content-length'], MAX_FORM)
+    const form = new URLSearchParams(Buffer.from(bytes).toString('utf8'))
+    const link = await threepids.confirm(form.get('sid') ?? '', form.get('token') ?? '')
+    if (link === undefined) return deadLinkPage()
+    if (link.nextLink !== undefined)
+      return reply({ status: 303, headers: { Location: link.nextLink, 'Referrer-Policy': 'no-referrer' } })
+    return htmlPage({
+      title: 'Confirmed',
+      content: '<p>Your address is confirmed. You can close this window and go on in your client.</p>',
+    })
+  },
+})
+
+const deadLinkPage = (): Reply =>
+  htmlPage({
+    status: 400,
+    title: 'Not possible',
+    content: '<p>This link is not valid, or no longer. Please ask for a new message in your client.</p>',
+  })
