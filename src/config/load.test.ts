@@ -315,7 +315,9 @@ describe('the example', () => {
       .split('\n')
       .filter(
         (line) =>
-          !/^ *(secret|shared_secret|public_baseurl|admin_contact|page|well_known_server|host|from|user|password):/.test(line),
+          !/^ *(secret|shared_secret|public_baseurl|admin_contact|page|well_known_server|host|from|user|password):/.test(
+            line,
+          ),
       )
     const known = parse(NAME).config
     const { config } = parse(uncommented.join('\n'))

@@ -83,8 +83,8 @@ export function contradictions(config: Config): Fault[] {
       mail.password === undefined ? 'Add `mail.password`.' : 'Use `tls: starttls` or `tls: implicit`.',
     )
   }
-  const shared = config.registration.shared_secret
-  if (shared !== undefined && shared.length < 16) {
+  const { shared_secret: shared, allow_weak_shared_secret: weakAllowed } = config.registration
+  if (shared !== undefined && shared.length < 16 && !weakAllowed) {
     report(['registration', 'shared_secret'], 'can be guessed', 'Use at least 16 random characters.')
   }
   return faults
@@ -108,10 +108,8 @@ export function warnings(config: Config): string[] {
   if (config.media.legacy_unauthenticated === 'on') {
     out.push('files can be fetched without a log-in (media.legacy_unauthenticated is `on`)')
   }
-  if (config.registration.enabled && config.registration.flow === 'token') {
-    out.push(
-      'registration asks for a token, and there is no way yet to make one (registration.flow is `token`)',
-    )
+  if (config.registration.allow_weak_shared_secret) {
+    out.push('the shared secret may be guessed (registration.allow_weak_shared_secret is true)')
   }
   if (config.presence.enabled) out.push('presence is not there yet (presence.enabled does nothing)')
   if (config.appservices.length > 0) {

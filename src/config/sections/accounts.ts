@@ -27,6 +27,10 @@ export const accounts = {
       shared_secret: secret(
         'Whoever knows it may make accounts, also while registration is closed. `chancery register-user` uses it while the server runs.',
       ),
+      allow_weak_shared_secret: flag(
+        'Accept a shared secret that can be guessed. Never turn it on outside a test.',
+        false,
+      ),
     },
     { description: 'Who may make accounts. Closed unless you open it.', default: {} },
   ),
