@@ -5,6 +5,7 @@ import type { Receipts } from '../services/receipts/receipts.js'
 import { createBackfill, type Backfill } from '../services/replication/history/backfill.js'
 import { createDrain, type Drain } from '../services/replication/receiving/drain.js'
 import { createEduDispatch } from '../services/replication/receiving/edu-dispatch.js'
+import { createFetchByTime, type FetchByTime } from '../services/replication/history/fetch-by-time.js'
 import { createGapFill } from '../services/replication/history/gap-fill.js'
 import { createInbound, type Inbound } from '../services/replication/receiving/inbound.js'
 import type { PduIntake } from '../services/replication/peers/pdu-intake.js'
@@ -21,6 +22,7 @@ export interface Replication {
   readonly inbound: Inbound
   readonly drain: Drain
   readonly backfill: Backfill
+  readonly fetchByTime: FetchByTime
 }
 
 /** What flows in from other servers: transactions, and the history and state that they lack. */
@@ -73,5 +75,6 @@ export function buildReplication(deps: {
     retraction: createRetraction({ context, intake, outside: deps.outside }),
     onContact: (name) => deps.sender.onContact(name),
   })
-  return { inbound, drain, backfill: createBackfill({ context, peers }) }
+  const backfill = createBackfill({ context, peers })
+  return { inbound, drain, backfill, fetchByTime: createFetchByTime({ context, peers, backfill }) }
 }

@@ -33,6 +33,7 @@ import { isolatedMemberships } from '../services/replication/handshakes/isolated
 import { createPduIntake } from '../services/replication/peers/pdu-intake.js'
 import { fetchRemoteProfile, fetchRemotePublicRooms } from '../services/replication/peers/queries.js'
 import { createRemoteMemberships } from '../services/replication/handshakes/membership-handshakes.js'
+import { createEventByTimeServing } from '../services/replication/serving/serve-by-time.js'
 import { createInviteServing } from '../services/replication/serving/serve-invite.js'
 import { createMembershipServing } from '../services/replication/serving/serve-membership.js'
 import { createFederationReads } from '../services/replication/serving/serve-reads.js'
@@ -47,6 +48,7 @@ import type { Services } from '../services/services.js'
 import { createSpaces } from '../services/spaces/spaces.js'
 import { createSync } from '../services/sync/sync.js'
 import { createClientViews } from '../services/timeline/client-view.js'
+import { createEventByTime } from '../services/timeline/event-by-time.js'
 import { createHistory } from '../services/timeline/history.js'
 import { parseSyncToken } from '../services/timeline/tokens.js'
 import { createToDevice } from '../services/to-device/to-device.js'
@@ -290,6 +292,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
       backfill: replication.backfill.backfill,
     }),
     relations,
+    eventByTime: createEventByTime({ context, fetch: replication.fetchByTime.fetch }),
     sync: createSync({
       context,
       views,
@@ -315,6 +318,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
         (await store.read('users.active', () => userById(userId)))?.deactivated === 0,
     }),
     federationReads: createFederationReads(context),
+    eventByTimeServing: createEventByTimeServing(context),
     serverKeys: transport.keys,
     notary: transport.notary,
   }

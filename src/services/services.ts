@@ -18,7 +18,9 @@ import type { RuleEditor } from './push/rule-editor.js'
 import type { Receipts } from './receipts/receipts.js'
 import type { PublicRooms } from './directory/public-rooms.js'
 import type { UserDirectory } from './directory/user-directory.js'
+import type { RoomUpgrades } from './upgrades/upgrade-room.js'
 import type { Spaces } from './spaces/spaces.js'
+import type { EventByTime } from './timeline/event-by-time.js'
 import type { History } from './timeline/history.js'
 import type { Relations } from './relations/relations.js'
 import type { Sync } from './sync/sync.js'
@@ -27,6 +29,7 @@ import type { Inbound } from './replication/receiving/inbound.js'
 import type { NodeInfo } from './node-info.js'
 import type { Keys } from './federation/keys.js'
 import type { NotaryService } from './federation/notary.js'
+import type { EventByTimeServing } from './replication/serving/serve-by-time.js'
 import type { InviteServing } from './replication/serving/serve-invite.js'
 import type { MembershipServing } from './replication/serving/serve-membership.js'
 import type { FederationReads } from './replication/serving/serve-reads.js'
@@ -47,6 +50,7 @@ export interface Services {
   readonly e2ee: E2ee
   readonly sending: Sending
   readonly roomCreation: RoomCreation
+  readonly roomUpgrades: RoomUpgrades
   readonly memberships: Memberships
   readonly aliases: Aliases
   readonly pushRules: PushRules
@@ -58,11 +62,13 @@ export interface Services {
   readonly spaces: Spaces
   readonly history: History
   readonly relations: Relations
+  readonly eventByTime: EventByTime
   readonly sync: Sync
   readonly inbound: Inbound
   readonly membershipServing: MembershipServing
   readonly inviteServing: InviteServing
   readonly federationReads: FederationReads
+  readonly eventByTimeServing: EventByTimeServing
   readonly serverKeys: Pick<Keys, 'ownDocument'>
   readonly notary: NotaryService
 }

@@ -22,6 +22,7 @@ import { getOneRoomEvent } from './room/get-one-room-event.js'
 import { getRelatingEvents } from './room/get-relating-events.js'
 import { getRelatingEventsWithRelType } from './room/get-relating-events-with-rel-type.js'
 import { getRelatingEventsWithRelTypeAndEventType } from './room/get-relating-events-with-rel-type-and-event-type.js'
+import { getEventByTimestamp } from './room/get-event-by-timestamp.js'
 import { getThreadRoots } from './room/get-thread-roots.js'
 import { redactEvent } from './room/redact-event.js'
 import { setTyping } from './room/set-typing.js'
@@ -68,6 +69,7 @@ export const roomRoutes: readonly Route[] = [
   getRelatingEventsWithRelType,
   getRelatingEventsWithRelTypeAndEventType,
   getThreadRoots,
+  getEventByTimestamp,
   redactEvent,
   setTyping,
   postReceipt,

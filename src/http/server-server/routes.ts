@@ -2,6 +2,7 @@ import type { Route } from '../route.js'
 import { backfillRoom } from './backfill-room.js'
 import { bulkPerspectivesKeyQuery } from './bulk-perspectives-key-query.js'
 import { getEvent } from './get-event.js'
+import { getEventByTimestamp } from './get-event-by-timestamp.js'
 import { getEventAuth } from './get-event-auth.js'
 import { getMissingPreviousEvents } from './get-missing-previous-events.js'
 import { getPublicRooms } from './get-public-rooms.js'
@@ -29,7 +30,7 @@ import { e2eeFederationRoutes } from './e2ee-routes.js'
 /**
  * The API for servers, without transactions and media. SPEC: https://spec.matrix.org/v1.19/server-server-api/
  *
- * TODO: `exchange_third_party_invite` and `3pid/onbind` (with identity servers), `timestamp_to_event`,
+ * TODO: `exchange_third_party_invite` and `3pid/onbind` (with identity servers),
  * `openid/userinfo` (with the tokens that clients are given).
  */
 export const federationRoutes: readonly Route[] = [
@@ -47,6 +48,7 @@ export const federationRoutes: readonly Route[] = [
   getRoomState,
   getRoomStateIds,
   getEventAuth,
+  getEventByTimestamp,
   backfillRoom,
   getMissingPreviousEvents,
   queryRoomDirectory,

@@ -224,3 +224,16 @@ export function* eventsNamingRelations(from: number, to: number): Tx<readonly Ev
     to,
   )
 }
+
+/** A page of events by time, those of one moment by nid, from a place on: forwards strictly after it, backwards strictly before. */
+export function* eventsByTime(
+  roomNid: number,
+  { ts, nid }: { readonly ts: number; readonly nid: number },
+  dir: 'f' | 'b',
+  limit: number,
+): Tx<readonly { readonly nid: number; readonly ts: number }[]> {
+  const range =
+    dir === 'f' ? '(ts, nid) > (?, ?) ORDER BY ts, nid' : '(ts, nid) < (?, ?) ORDER BY ts DESC, nid DESC'
+  const sql = `SELECT nid, ts FROM events WHERE room_nid = ? AND ord IS NOT NULL AND ${range} LIMIT ?`
+  return yield* all(sql, roomNid, ts, nid, limit)
+}

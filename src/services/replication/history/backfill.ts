@@ -22,6 +22,8 @@ export interface Backfill {
    * client waits; one at a time for each room: who asks meanwhile gets the same answer.
    */
   backfill(roomId: string, beforeDepth: number, limit: number): Promise<boolean>
+  /** Fetches one event of the past, with the state that it stands on; true when it has its place now. */
+  place(roomId: string, eventId: string, servers: readonly string[], signal: AbortSignal): Promise<boolean>
 }
 
 export interface BackfillOptions {
@@ -57,9 +59,7 @@ export function createBackfill(deps: {
     return (before.length > 0 ? before : rows).slice(0, MAX_NAMED).map((row) => row.event_id)
   }
 
-  async function attempt(room: RoomSnapshot, beforeDepth: number, limit: number): Promise<boolean> {
-    const from = await wanted(room, beforeDepth)
-    if (from.length === 0) return false
+  async function attempt(room: RoomSnapshot, from: readonly string[], limit: number): Promise<boolean> {
     const deadline = startDeadline(options.timeoutMs ?? 20_000)
     const { signal } = deadline
     try {
@@ -152,6 +152,21 @@ export function createBackfill(deps: {
   }
 
   return {
+    async place(roomId, eventId, servers, signal) {
+      const room = await context.loader.load(roomId)
+      const known = await context.events.byId(eventId)
+      if (room === undefined) return false
+      if (known !== undefined && !known.outlier) return known.roomNid === room.nid
+      for (const server of servers) {
+        const event = await peers.event({ server, signal }, room, eventId).catch((error: unknown) => {
+          logger.debug({ err: error, server, eventId }, 'a server does not give an event')
+          return undefined
+        })
+        if (event !== undefined) return (await place(room, [event], servers, signal)) > 0
+      }
+      return false
+    },
+
     async backfill(roomId, beforeDepth, limit) {
       const under = running.get(roomId)
       if (under !== undefined) return under
@@ -159,7 +174,10 @@ export function createBackfill(deps: {
       const job = (async () => {
         const room = await context.loader.load(roomId)
         if (room === undefined || !(await isResident(context, room))) return false
-        const came = await attempt(room, beforeDepth, limit)
+        const from = await wanted(room, beforeDepth)
+        // Where nothing is missing nobody was asked: what is missing in a moment may be had.
+        if (from.length === 0) return false
+        const came = await attempt(room, from, limit)
         if (!came) fruitless.set(roomId, true)
         return came
       })()

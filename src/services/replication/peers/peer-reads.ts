@@ -36,6 +36,13 @@ export interface PeerReads {
   backfill(ask: Ask, room: AskedRoom, from: readonly string[], limit: number): Promise<RoomEvent[]>
   /** Undefined where the server has it not, or answers another one. */
   event(ask: Ask, room: AskedRoom, id: string): Promise<RoomEvent | undefined>
+  /** The event next to a moment in milliseconds, by id, and its time as that server says. */
+  eventAt(
+    ask: Ask,
+    room: AskedRoom,
+    ts: number,
+    dir: 'f' | 'b',
+  ): Promise<{ readonly id: string; readonly ts: number }>
   authChain(ask: Ask, room: AskedRoom, id: string): Promise<RoomEvent[]>
   /** Ids of the state before an event and of its auth chain. */
   stateIds(
@@ -99,6 +106,16 @@ export function createPeerReads(deps: {
       const answer = await client.request(get(ask, encodePath(V1, 'event', id)))
       const [event] = await verified(ask, room, listOf(answer, 'pdus').slice(0, 1))
       return event?.id === id ? event : undefined
+    },
+
+    async eventAt(ask, room, ts, dir) {
+      const path = encodePath(V1, 'timestamp_to_event', room.roomId)
+      const answer = await client.request({ ...get(ask, path, { ts, dir }), maxBytes: 64 * 1024 })
+      const id = ownValue(answer, 'event_id')
+      const time = ownValue(answer, 'origin_server_ts')
+      if (typeof id !== 'string' || !id.startsWith('$') || id.length > 255 || !Number.isSafeInteger(time))
+        throw badAnswer('the answer names no event and its time')
+      return { id, ts: time as number }
     },
 
     async authChain(ask, room, id) {
