@@ -1,5 +1,6 @@
 import type { VerifySignature } from '../core/auth/state-lookup.js'
 import type { Signer as EventSigner } from '../core/event/sign.js'
+import { serverNameOf } from '../core/ids/server-name-of.js'
 import { roomVersion } from '../core/room-version/versions.js'
 import type { Clock } from '../platform/clock.js'
 import { publicKey, verifySignature as verifyEd25519 } from '../platform/ed25519.js'
@@ -14,7 +15,7 @@ import { createRoomLoader } from '../services/rooms/room-loader.js'
 import { createRoomWriter, type Committed, type MemberHooks } from '../services/rooms/room-writer.js'
 import { createRosters } from '../services/rooms/roster.js'
 import { createStateStore } from '../services/rooms/state-store.js'
-import type { RoomReaders } from '../services/rooms/working-room.js'
+import { memberChanges, type RoomReaders } from '../services/rooms/working-room.js'
 import { createPushRules, type PushRules } from '../services/push/push-rules.js'
 import { createUnread, type Unread } from '../services/push/unread.js'
 import { redactionsOf } from '../storage/tables/events.js'
@@ -39,6 +40,8 @@ export interface RoomsPartsDeps {
   /** What else a change of membership writes, in its own transaction. */
   readonly memberHooks: MemberHooks
   wakeSender(destinations: readonly string[]): void
+  /** After a user of this server has joined a room. */
+  onLocalJoin?(roomId: string, userId: string): void
   /** For metrics: new events of users of this server, and of others, that are on disk. */
   onStored?(ours: number, others: number): void
 }
@@ -66,6 +69,10 @@ export function buildRooms(deps: RoomsPartsDeps): RoomsParts {
       if (change.type === 'm.room.member') users.add(change.stateKey)
     }
     notifier.notify(users)
+    for (const { userId, before, after } of memberChanges(pending.flatMap((item) => item.stateChanges))) {
+      const joined = before !== 'join' && after === 'join'
+      if (joined && serverNameOf(userId) === serverName) deps.onLocalJoin?.(room.roomId, userId)
+    }
     const destinations = new Set(pending.flatMap((item) => item.destinations))
     if (destinations.size > 0) deps.wakeSender([...destinations])
     const live = pending.filter((item) => item.live)

@@ -8,10 +8,12 @@ import type { Metrics } from '../platform/metrics.js'
 import { createNotifier, type Notifier } from '../platform/notifier.js'
 import type { Random } from '../platform/random.js'
 import { createSemaphore } from '../platform/semaphore.js'
+import { checkInvitable as refuseBlockedInvite } from '../services/account-data/invite-permission.js'
 import { createAccountData } from '../services/account-data/account-data.js'
 import { createAccounts } from '../services/accounts/accounts.js'
 import { createDevices } from '../services/devices/devices.js'
 import { createTokenCache } from '../services/devices/token-cache.js'
+import { createMutualRooms } from '../services/directory/mutual-rooms.js'
 import { createPublicRooms } from '../services/directory/public-rooms.js'
 import { createUserDirectory } from '../services/directory/user-directory.js'
 import { createE2ee, type E2ee } from '../services/e2ee/e2ee.js'
@@ -23,6 +25,7 @@ import { createMedia } from '../services/media/media.js'
 import { createNodeInfo } from '../services/node-info.js'
 import type { NodeMetrics } from '../services/node-metrics.js'
 import { createOperator } from '../services/operator/operator.js'
+import { createOpenId } from '../services/openid/openid.js'
 import { createProfile } from '../services/profile/profile.js'
 import { PUSH_DATA } from '../services/push/push-rules.js'
 import { createRuleEditor } from '../services/push/rule-editor.js'
@@ -37,6 +40,7 @@ import { createEventByTimeServing } from '../services/replication/serving/serve-
 import { createInviteServing } from '../services/replication/serving/serve-invite.js'
 import { createMembershipServing } from '../services/replication/serving/serve-membership.js'
 import { createFederationReads } from '../services/replication/serving/serve-reads.js'
+import { createReports } from '../services/reports/reports.js'
 import { createAliases } from '../services/rooms/aliases.js'
 import { createRoomCreation } from '../services/rooms/create-room.js'
 import { createMemberships } from '../services/rooms/membership.js'
@@ -45,6 +49,8 @@ import { createSending } from '../services/rooms/send.js'
 import { createRelations } from '../services/relations/relations.js'
 import { createServerInfo } from '../services/server-info/server-info.js'
 import type { Services } from '../services/services.js'
+import { createSettingsCarrier } from '../services/upgrades/carry-settings.js'
+import { createRoomUpgrades } from '../services/upgrades/upgrade-room.js'
 import { createSpaces } from '../services/spaces/spaces.js'
 import { createSync } from '../services/sync/sync.js'
 import { createClientViews } from '../services/timeline/client-view.js'
@@ -169,6 +175,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     signer: eventSigner,
     defaultRoomVersion: config.rooms.default_room_version,
     wakeSender,
+    onLocalJoin: (roomId, userId) => void settings.onLocalJoin(roomId, userId),
     onStored(ours, others) {
       if (ours > 0) nodeMetrics?.onSent(ours)
       if (others > 0) nodeMetrics?.onReceived(others)
@@ -214,8 +221,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
         },
       })
     : isolatedMemberships
-  // TODO: `m.invite_permission_config` of v1.18, with the client-server API.
-  const checkInvitable = (): Promise<void> => Promise.resolve()
+  const checkInvitable = (userId: string): Promise<void> => refuseBlockedInvite(store, userId)
   const aliases = createAliases(context, remote)
   const memberships = createMemberships({
     context,
@@ -258,12 +264,23 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     receipts,
     typingNotices,
   })
+  const { pushRules } = rooms
+  const ruleEditor = createRuleEditor({ store, accountData, pushRules, notifier })
+  const settings = createSettingsCarrier({ context, accountData, pushRules, ruleEditor, notifier, logger })
   const services: Services = {
     nodeInfo,
     media,
     serverInfo,
     devices,
     threepids,
+    openId: createOpenId(base),
+    reports: createReports({
+      store,
+      clock,
+      joinedRooms: (userId) => memberships.joinedRooms(userId),
+      visibleEvent: (requester, roomId, eventId) => services.history.event(requester, roomId, eventId),
+    }),
+    mutualRooms: createMutualRooms({ store }),
     accounts,
     operator: createOperator({ store, accounts, serverName }),
     profile,
@@ -273,10 +290,11 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     e2ee,
     sending: createSending(context, aliases),
     roomCreation: createRoomCreation({ context, memberships, memberProfile }),
+    roomUpgrades: createRoomUpgrades({ context, memberships, memberProfile }),
     memberships,
     aliases,
     pushRules: rooms.pushRules,
-    ruleEditor: createRuleEditor({ store, accountData, pushRules: rooms.pushRules, notifier }),
+    ruleEditor,
     receipts,
     typingNotices,
     publicRooms: createPublicRooms({

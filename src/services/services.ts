@@ -1,5 +1,8 @@
 import type { AccountData } from './account-data/account-data.js'
 import type { Accounts } from './accounts/accounts.js'
+import type { OpenId } from './openid/openid.js'
+import type { Reports } from './reports/reports.js'
+import type { MutualRooms } from './directory/mutual-rooms.js'
 import type { Threepids } from './threepids/threepids.js'
 import type { Devices } from './devices/devices.js'
 import type { Operator } from './operator/operator.js'
@@ -42,6 +45,9 @@ export interface Services {
   readonly devices: Devices
   readonly accounts: Accounts
   readonly threepids: Threepids
+  readonly openId: OpenId
+  readonly reports: Reports
+  readonly mutualRooms: MutualRooms
   readonly operator: Operator
   readonly profile: Profile
   readonly accountData: AccountData

@@ -1,5 +1,6 @@
 import type { Route } from '../route.js'
 import { createRoom } from './room/create-room.js'
+import { upgradeRoom } from './room/upgrade-room.js'
 import { joinRoom } from './room/join-room.js'
 import { joinRoomById } from './room/join-room-by-id.js'
 import { knockRoom } from './room/knock-room.js'
@@ -47,6 +48,7 @@ export const roomRoutes: readonly Route[] = [
   sendMessage,
   sync,
   createRoom,
+  upgradeRoom,
   joinRoom,
   joinRoomById,
   knockRoom,

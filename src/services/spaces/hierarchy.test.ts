@@ -142,7 +142,7 @@ describe('the hierarchy of a space', () => {
       knockRestricted: await room(alice, 'kr', { state: rules({ join_rule: 'knock_restricted', allow }) }),
       banned: await room(alice, 'banned'),
     }
-    for (const id of Object.values(made)) await link(root, id)
+    for (const [i, id] of Object.values(made).entries()) await link(root, id, { order: `${i}` })
     await test.services.memberships.invite(alice, { roomId: made.invited, userId: bob.userId })
     await test.services.memberships.ban(alice, { roomId: made.banned, userId: bob.userId })
     const { secret, banned, restricted, ...seen } = made

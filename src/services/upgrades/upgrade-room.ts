@@ -1,0 +1,304 @@
+import { MatrixError, badJson, forbidden } from '../../core/errors.js'
+import type { RoomEvent } from '../../core/event/types.js'
+import { isUserId } from '../../core/ids/user-id.js'
+import type { JsonObject } from '../../core/json/value.js'
+import type { RoomVersionRules } from '../../core/room-version/rules.js'
+import { roomVersion } from '../../core/room-version/versions.js'
+import { createPace } from '../../platform/pace.js'
+import { aliasesOf } from '../../storage/tables/aliases.js'
+import { membershipOf } from '../../storage/tables/memberships.js'
+import { bansOf, moveAliases, movePublication } from '../../storage/tables/room-upgrade.js'
+import type { Requester } from '../requester.js'
+import { applyEvent } from '../rooms/apply-event.js'
+import { loadRoom, notInRoom, readState, readWholeState, type RoomsContext } from '../rooms/context.js'
+import {
+  addAccepted,
+  addLocalEvent,
+  judgeLocalEvent,
+  prepareLocalEvent,
+  type Draft,
+  type Prepared,
+} from '../rooms/local-event.js'
+import type { Memberships } from '../rooms/membership.js'
+import { refuseSuspended } from '../rooms/send.js'
+import {
+  mapKey,
+  openWorkingRoom,
+  stateEvents,
+  type RoomSnapshot,
+  type WorkingRoom,
+} from '../rooms/working-room.js'
+import { CARRIED, carriedEvent, splitCanonicalAlias, upgradedCreateContent, type CarriedEvent } from './carried-state.js' // prettier-ignore
+import { silencedPowerLevels, upgradedPowerLevels } from './upgraded-power-levels.js'
+
+export interface UpgradeInput {
+  readonly roomId: string
+  readonly newVersion: string
+  /** Ignored by versions that know no such creators. */
+  readonly additionalCreators?: readonly string[] | undefined
+}
+
+export interface RoomUpgrades {
+  /**
+   * Replaces a room by one of another version. The new room stands whole before the old one says that it is replaced; where
+   * the old one then refuses, the new one is left again.
+   * Throws M_UNSUPPORTED_ROOM_VERSION, M_BAD_JSON, M_FORBIDDEN; M_UNKNOWN with status 400 while somebody else upgrades the room.
+   * SPEC: https://spec.matrix.org/v1.19/client-server-api/#room-upgrades
+   */
+  upgrade(requester: Requester, input: UpgradeInput): Promise<{ replacement_room: string }>
+}
+
+const CREATE = { type: 'm.room.create', stateKey: '' }
+const POWER_LEVELS = { type: 'm.room.power_levels', stateKey: '' }
+const CANONICAL = { type: 'm.room.canonical_alias', stateKey: '' }
+const MAX_CREATORS = 100
+const MAX_CHILDREN = 1_000
+const MAX_BANS = 20_000
+/** Bans that one transaction writes. */
+const BANS_AT_ONCE = 100
+
+/** The old room, as it is when the upgrade begins. */
+interface OldRoom {
+  readonly room: RoomSnapshot
+  readonly create: RoomEvent
+  readonly levels: RoomEvent | undefined
+  readonly canonical: JsonObject
+  readonly carried: readonly RoomEvent[]
+  readonly aliases: ReadonlySet<string>
+}
+
+export function createRoomUpgrades(deps: {
+  readonly context: RoomsContext
+  readonly memberships: Pick<Memberships, 'leave' | 'forget'>
+  memberProfile(userId: string): Promise<JsonObject>
+}): RoomUpgrades {
+  const { context } = deps
+  const { local, writer, store } = context
+  const underWay = new Map<
+    string,
+    { readonly key: string; readonly work: Promise<{ replacement_room: string }> }
+  >()
+
+  async function readOld(room: RoomSnapshot): Promise<OldRoom> {
+    const keys = [CREATE, POWER_LEVELS, CANONICAL, ...CARRIED.map((type) => ({ type, stateKey: '' }))]
+    const state = await readState(context, room, keys)
+    const create = state.get(mapKey(CREATE))?.event
+    if (create === undefined) throw notInRoom()
+    const carried = CARRIED.flatMap((type) => state.get(mapKey({ type, stateKey: '' }))?.event ?? [])
+    if (create.content['type'] === 'm.space') {
+      const all = await readWholeState(context, room, room.root!)
+      carried.push(
+        ...all
+          .map(({ event }) => event)
+          .filter(({ type }) => type === 'm.space.child')
+          .slice(0, MAX_CHILDREN),
+      )
+    }
+    return {
+      room,
+      create,
+      levels: state.get(mapKey(POWER_LEVELS))?.event,
+      canonical: state.get(mapKey(CANONICAL))?.event.content ?? {},
+      carried,
+      aliases: new Set(await store.read('upgrade.aliases', () => aliasesOf(room.roomId))),
+    }
+  }
+
+  /** The tombstone, judged and signed, that nobody has seen yet. Throws M_FORBIDDEN. */
+  async function prepareTombstone(roomId: string, sender: string, replacement: string): Promise<RoomEvent> {
+    const draft: Draft = {
+      type: 'm.room.tombstone',
+      sender,
+      stateKey: '',
+      content: { body: 'This room has been replaced', replacement_room: replacement },
+    }
+    return writer.write(roomId, async (room) => {
+      const prepared = await prepareLocalEvent(room, draft, local)
+      judgeLocalEvent(prepared, local.verifySignature)
+      return prepared.event
+    })
+  }
+
+  async function prepareCreate(
+    rules: RoomVersionRules,
+    roomId: string,
+    sender: string,
+    content: JsonObject,
+  ): Promise<Prepared> {
+    const nowhere = openWorkingRoom(
+      { nid: 0, roomId, rules, rev: 0, root: undefined, heads: [], lastPos: 0 },
+      { local: new Set(), servers: new Map() },
+    )
+    const prepared = await prepareLocalEvent(nowhere, { ...CREATE, sender, content }, local)
+    judgeLocalEvent(prepared, local.verifySignature)
+    return prepared
+  }
+
+  /** Writes the whole new room but for its bans, or nothing of it. Gives its nid. */
+  async function makeRoom(
+    create: Prepared,
+    old: OldRoom,
+    upgrader: string,
+    creators: ReadonlySet<string>,
+  ): Promise<number> {
+    const { rules, roomId } = create.event
+    const levels = upgradedPowerLevels(old, rules, upgrader, creators)
+    const { moved } = splitCanonicalAlias(old.canonical, (alias) => old.aliases.has(alias))
+    const carried = old.carried.flatMap((event) => carriedEvent(event, rules, context.serverName) ?? [])
+    const events: CarriedEvent[] = [
+      { type: 'm.room.member', stateKey: upgrader, content: { ...(await deps.memberProfile(upgrader)), membership: 'join' } }, // prettier-ignore
+      { ...POWER_LEVELS, content: levels.working },
+      ...carried,
+      ...(moved === undefined ? [] : [{ ...CANONICAL, content: moved }]),
+    ]
+    return writer.create(roomId, rules, async (room) => {
+      const pace = createPace()
+      await addAccepted(room, create, {}, local)
+      for (const event of events) {
+        await addLocalEvent(room, { ...event, sender: upgrader }, local)
+        await pace()
+      }
+      return room.base.nid
+    })
+  }
+
+  /** Whoever was banned stays so. Somebody whom the new room does not let be banned, such as a creator, is passed over. */
+  async function carryBans(old: OldRoom, roomId: string, sender: string): Promise<void> {
+    let after = ''
+    for (let done = 0; done < MAX_BANS; done += BANS_AT_ONCE) {
+      const from = after
+      const rows = await store.read('upgrade.bans', () => bansOf(old.room.nid, from, BANS_AT_ONCE))
+      const events = await context.events.byNids(rows.map((row) => row.event_nid))
+      await writer.write(roomId, async (room) => {
+        for (const { user_id: stateKey, event_nid: nid } of rows) {
+          const { reason } = events.get(nid)?.event.content ?? {}
+          const content = { membership: 'ban', ...(typeof reason === 'string' ? { reason } : {}) }
+          await unlessRefused(() =>
+            addLocalEvent(room, { type: 'm.room.member', sender, stateKey, content }, local),
+          )
+        }
+      })
+      if (rows.length < BANS_AT_ONCE) return
+      after = rows.at(-1)!.user_id
+    }
+  }
+
+  async function lastWords(old: OldRoom, tombstone: RoomEvent): Promise<void> {
+    const { sender } = tombstone
+    await writer.write(old.room.roomId, async (room) => {
+      const options = { live: true, origin: context.serverName, relay: true }
+      const stored = await applyEvent(room, tombstone, options, local)
+      if (stored.rejected !== undefined || stored.softFailed) {
+        throw forbidden('You may not replace this room any more')
+      }
+      const current = await currentContent(room)
+      const { left } = splitCanonicalAlias(current.canonical, (alias) => old.aliases.has(alias))
+      const silenced = current.levels === undefined ? undefined : silencedPowerLevels(current.levels)
+      for (const draft of [
+        ...(left === undefined ? [] : [{ ...CANONICAL, content: left }]),
+        ...(silenced === undefined ? [] : [{ ...POWER_LEVELS, content: silenced }]),
+      ]) {
+        // Who may replace the room need not have the power for the rest.
+        await unlessRefused(() => addLocalEvent(room, { ...draft, sender }, local))
+      }
+    })
+  }
+
+  async function currentContent(
+    room: WorkingRoom,
+  ): Promise<{ readonly canonical: JsonObject; readonly levels: RoomEvent | undefined }> {
+    const state = await stateEvents(room, [CANONICAL, POWER_LEVELS], local.readers)
+    return {
+      canonical: state.get(mapKey(CANONICAL))?.event.content ?? {},
+      levels: state.get(mapKey(POWER_LEVELS))?.event,
+    }
+  }
+
+  /** The successor of a room that did not end: nobody but its maker has seen it. */
+  async function abandon(requester: Requester, roomId: string, error: unknown): Promise<void> {
+    context.logger.warn({ err: error, roomId }, 'a room was not replaced after all; its successor is left')
+    try {
+      await deps.memberships.leave(requester, { roomId, reason: 'The upgrade failed' })
+      await deps.memberships.forget(requester, roomId)
+    } catch (second) {
+      context.logger.error({ err: second, roomId }, 'the successor of a room could not be left')
+    }
+  }
+
+  async function upgrade(
+    requester: Requester,
+    roomId: string,
+    rules: RoomVersionRules,
+    additional: readonly string[],
+  ): Promise<{ replacement_room: string }> {
+    const upgrader = requester.userId
+    const room = await loadRoom(context, roomId)
+    const row = await store.read('upgrade.member', () => membershipOf(room.nid, upgrader))
+    if (row?.membership !== 'join') throw notInRoom()
+    const old = await readOld(room)
+    const creators = { upgrader, additional }
+    const hasOwnId = rules.roomIds === 'opaque'
+    let create: Prepared
+    let tombstone: RoomEvent
+    if (hasOwnId) {
+      const own = `!${context.random.string(18)}:${context.serverName}`
+      tombstone = await prepareTombstone(roomId, upgrader, own)
+      create = await prepareCreate(rules, own, upgrader, upgradedCreateContent(old.create, rules, tombstone.id, creators)) // prettier-ignore
+    } else {
+      create = await prepareCreate(rules, '', upgrader, upgradedCreateContent(old.create, rules, undefined, creators)) // prettier-ignore
+      tombstone = await prepareTombstone(roomId, upgrader, create.event.roomId)
+    }
+    const successor = create.event.roomId
+    const people = new Set(rules.creator === 'privileged' ? [upgrader, ...additional] : [])
+    const nid = await makeRoom(create, old, upgrader, people)
+    try {
+      await carryBans(old, successor, upgrader)
+      // Only now: it takes power that the upgrader may lack in the end.
+      const { lasting } = upgradedPowerLevels(old, rules, upgrader, people)
+      await writer.write(successor, (room) =>
+        addLocalEvent(room, { ...POWER_LEVELS, sender: upgrader, content: lasting }, local),
+      )
+      await lastWords(old, tombstone)
+    } catch (error) {
+      await abandon(requester, successor, error)
+      throw error
+    }
+    await store.write('upgrade.move', function* () {
+      yield* moveAliases(roomId, successor)
+      yield* movePublication(old.room.nid, nid)
+    })
+    return { replacement_room: successor }
+  }
+
+  return {
+    async upgrade(requester, { roomId, newVersion, additionalCreators = [] }) {
+      refuseSuspended(requester)
+      const rules = roomVersion(newVersion)
+      if (rules === undefined) {
+        throw new MatrixError('M_UNSUPPORTED_ROOM_VERSION', `Room version ${newVersion} is not supported`)
+      }
+      const additional = rules.creator === 'privileged' ? additionalCreators : []
+      if (additional.length > MAX_CREATORS || !additional.every(isUserId)) {
+        throw badJson(`additional_creators is a list of at most ${MAX_CREATORS} user ids`)
+      }
+      const key = JSON.stringify([requester.userId, newVersion, additional])
+      const running = underWay.get(roomId)
+      // A client that repeats its request waits for the same room.
+      if (running?.key === key) return running.work
+      if (running !== undefined) {
+        throw new MatrixError('M_UNKNOWN', 'This room is being upgraded right now', {}, 400)
+      }
+      const work = upgrade(requester, roomId, rules, additional).finally(() => underWay.delete(roomId))
+      underWay.set(roomId, { key, work })
+      return work
+    },
+  }
+}
+
+async function unlessRefused(work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (!(error instanceof MatrixError)) throw error
+  }
+}
