@@ -47,6 +47,7 @@ describe('a configuration', () => {
       email: 'off',
       email_domains: null,
       guests: false,
+      allow_weak_shared_secret: false,
     })
     expect(config.federation.allow).toBeNull()
     expect(config.federation.timeouts.connect).toBe(10_000)
@@ -217,8 +218,8 @@ describe('notes', () => {
   it.each([
     ['presence: { enabled: true }', 'presence.enabled does nothing'],
     ['appservices: [bridge.yaml]', 'appservices does nothing'],
-    ['registration: { enabled: true }', 'no way yet to make one'],
-  ])('tell of what has no effect yet: %s', (setting, words) => {
+    ['registration: { allow_weak_shared_secret: true }', 'may be guessed'],
+  ])('tell of what is seldom meant: %s', (setting, words) => {
     const publicBaseurl = 'public_baseurl: https://matrix.ministry.example\n'
     expect(parse(NAME + publicBaseurl).warnings).toEqual([])
     expect(parse(NAME + publicBaseurl + setting).warnings).toEqual([expect.stringContaining(words)])
