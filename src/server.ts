@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
-import { createServer as createHttpsServer } from 'node:https'
+import type { RequestListener, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { watchQueues } from './composition/gauges.js'
 import { rateLimits } from './composition/options.js'
@@ -10,6 +9,7 @@ import { createApp } from './http/app.js'
 import { accountRoutes } from './http/client/account-routes.js'
 import { e2eeRoutes } from './http/client/e2ee-routes.js'
 import { roomRoutes } from './http/client/room-routes.js'
+import { createListener } from './http/listener.js'
 import { operatorRoutes } from './http/operator/routes.js'
 import { federationMediaRoutes, mediaRoutes } from './http/media/routes.js'
 import { createRateLimiter } from './http/rate-limit.js'
@@ -101,13 +101,13 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     for (const [i, listener] of config.listeners.entries()) {
       const routes = listener.resources.flatMap((resource) => ROUTES[resource])
       const handler = createHandler(config, routes, built, logger, stopping.signal, nodeMetrics)
-      const server = createListener(listener, handler)
+      const server = listenerOf(listener, handler, logger)
       addresses[`listener ${i}`] = await listen(server, listener)
       servers.push(server)
     }
-    const operators = createHttpServer(
-      LIMITS,
+    const operators = createListener(
       createHandler(config, operatorRoutes, built, logger, stopping.signal, nodeMetrics),
+      { logger },
     )
     const refusal = await listenPrivately(operators, config.operator_socket)
     if (refusal === undefined) servers.push(operators)
@@ -173,22 +173,10 @@ function createHandler(
   return (req, res) => void handler(req, res)
 }
 
-const LIMITS = {
-  // A slow sender is cut off; long polls wait for us, not for the client.
-  headersTimeout: 20_000,
-  requestTimeout: 10 * 60_000,
-  keepAliveTimeout: 65_000,
-  maxHeaderSize: 32 * 1024,
-}
-
-function createListener(listener: Config['listeners'][number], handler: RequestListener): Server {
-  if (listener.tls === undefined) return createHttpServer(LIMITS, handler)
-  const tls = {
-    cert: readFileSync(listener.tls.certificate),
-    key: readFileSync(listener.tls.key),
-    minVersion: 'TLSv1.2' as const,
-  }
-  return createHttpsServer({ ...LIMITS, ...tls }, handler)
+function listenerOf({ tls }: Config['listeners'][number], handler: RequestListener, logger: Logger): Server {
+  if (tls === undefined) return createListener(handler, { logger })
+  const pem = { certificate: readFileSync(tls.certificate), key: readFileSync(tls.key) }
+  return createListener(handler, { logger, tls: pem })
 }
 
 function listen(server: Server, { address, port, tls }: Config['listeners'][number]): Promise<string> {

@@ -11,6 +11,7 @@ import type { Services } from '../services/services.js'
 import { accessToken } from './auth/token.js'
 import { decodeJson, jsonObject, plain, readBody } from './body.js'
 import { clientAddress } from './client-address.js'
+import { CORS } from './cors.js'
 import { dispatcher } from './dispatch.js'
 import { errorAnswer } from './error-body.js'
 import { isLarge, largeJson } from './large-json.js'
@@ -63,13 +64,6 @@ export interface HttpDeps {
   onAnswer?(route: string, method: string, status: number, seconds: number): void
 }
 
-const CORS = {
-  'Access-Control-Allow-Origin': '*',
-  'Access-Control-Allow-Methods': 'GET, HEAD, POST, PUT, DELETE, OPTIONS',
-  'Access-Control-Allow-Headers': 'X-Requested-With, Content-Type, Authorization, Date',
-  'Access-Control-Expose-Headers': 'Retry-After, X-Request-Id, Content-Disposition',
-}
-
 /** A percent-escape that is broken or not UTF-8, or a NUL, would reach handlers undecoded. */
 function wellFormedPath(path: string): boolean {
   if (!path.includes('%')) return true
@@ -116,6 +110,20 @@ async function requesterFor(
   return requester
 }
 
+/** Bytes of a long answer that are handed over at once. */
+const PIECE = 64 * 1024
+
+function* pieces(bytes: Buffer): Iterable<Buffer> {
+  for (let at = 0; at < bytes.length; at += PIECE) yield bytes.subarray(at, at + PIECE)
+}
+
+/** A long answer goes out piece by piece, so that it is seen whether the client takes it. */
+function sendInPieces(ctx: Context, bytes: Buffer): void {
+  ctx.body = Readable.from(pieces(bytes), { objectMode: false })
+  ctx.type = 'application/json'
+  ctx.length = bytes.length
+}
+
 async function send(ctx: Context, answer: object | Reply): Promise<void> {
   const full = isReply(answer) ? answer : { body: answer }
   ctx.status = full.status ?? 200
@@ -128,7 +136,9 @@ async function send(ctx: Context, answer: object | Reply): Promise<void> {
     ctx.body = body
   } else {
     ctx.type = 'application/json'
-    ctx.body = isLarge(body) ? await largeJson(body) : JSON.stringify(body)
+    const text = isLarge(body) ? await largeJson(body) : JSON.stringify(body)
+    if (text.length <= PIECE) ctx.body = text
+    else sendInPieces(ctx, typeof text === 'string' ? Buffer.from(text) : text)
   }
 }
 
@@ -246,7 +256,10 @@ export function createApp(deps: HttpDeps): Koa {
           throw new MatrixError('M_INVALID_PARAM', 'The path is not well encoded')
         await next()
       }
-    } catch (error) {
+    } catch (caught) {
+      let error: unknown = caught
+      // The client hung up, or was cut off, while it was still sending.
+      if (ctx.req.destroyed && !ctx.req.complete) error = new MatrixError('M_UNKNOWN', 'hung up', {}, 408)
       const answer = errorAnswer(error)
       if (!ctx.req.complete) discardRest(ctx.req)
       ctx.status = answer.status

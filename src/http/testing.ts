@@ -1,10 +1,11 @@
-import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { MatrixError } from '../core/errors.js'
 import { systemClock } from '../platform/clock.js'
 import { silentLogger } from '../platform/logger.js'
 import type { Services } from '../services/services.js'
 import { createApp, type HttpDeps } from './app.js'
+import type { GuardOptions } from './connection-guard.js'
+import { createListener } from './listener.js'
 import { createRateLimiter } from './rate-limit.js'
 import type { Route } from './route.js'
 
@@ -28,6 +29,8 @@ export interface TestResponse {
 export interface TestServer {
   readonly url: string
   request(method: string, path: string, options?: TestRequest): Promise<TestResponse>
+  /** How many connections are open. */
+  connections(): Promise<number>
   close(): Promise<void>
 }
 
@@ -51,6 +54,7 @@ export async function startTestServer(
   routes: readonly Route[],
   services: Partial<Services>,
   deps: Partial<HttpDeps> = {},
+  guard?: GuardOptions,
 ): Promise<TestServer> {
   const stopping = new AbortController()
   const app = createApp({
@@ -67,7 +71,10 @@ export async function startTestServer(
     ...deps,
   })
   const handle = app.callback()
-  const server = createServer((req, res) => void handle(req, res))
+  const server = createListener((req, res) => void handle(req, res), {
+    logger: silentLogger,
+    ...(guard === undefined ? {} : { guard }),
+  })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 
@@ -98,6 +105,10 @@ export async function startTestServer(
       })
       return { status: response.status, headers: response.headers, body: parsed, text }
     },
+    connections: () =>
+      new Promise((resolve, reject) =>
+        server.getConnections((error, count) => (error === null ? resolve(count) : reject(error))),
+      ),
     async close() {
       stopping.abort()
       server.closeAllConnections()

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
+import { decodeJson } from './body.js'
 import { createValueCounter } from './value-counter.js'
 
 const count = (text: string): number => createValueCounter().add(Buffer.from(text))
@@ -19,6 +20,12 @@ describe('the counter of values', () => {
         expect(count(JSON.stringify(value, null, indent))).toBe(valuesOf(value))
       }),
     )
+  })
+
+  it('stops where the reader will: deeper nesting is not JSON to us, however much follows', () => {
+    const text = `${'['.repeat(300)}${'1,'.repeat(50_000)}`
+    expect(count(text)).toBe(201)
+    expect(() => decodeJson(Buffer.from(text))).toThrow('nested deeper than 200')
   })
 
   it('gives the same wherever the bytes are cut', () => {
