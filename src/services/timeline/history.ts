@@ -17,8 +17,8 @@ import { topologicalToken, type TopologicalToken } from './tokens.js'
 const MAX_PAGE = 1000
 /** Rows read for one page at the most, however many of them the reader may not see. */
 const MAX_SCANNED = 5000
-/** Holes that are filled for one page, and after how many milliseconds no further one is begun. */
-const MAX_HOLES = 3
+/** How often other servers are asked for what one page lacks, and after how many milliseconds no more. */
+const MAX_FILLS = 3
 const MAX_FILLING = 10_000
 
 export interface MessagesInput {
@@ -121,10 +121,9 @@ export function createHistory(deps: HistoryDeps): History {
     to?: TopologicalToken,
   ): Promise<Page> {
     const { room } = entry
-    const read = (): Promise<Page> => page(entry, dir, from, limit, filter, to)
     const began = context.clock.monotonic()
-    let result = await read()
-    for (let i = 0; i < MAX_HOLES && context.clock.monotonic() - began < MAX_FILLING; i++) {
+    let result = await page(entry, dir, from, limit, filter, to)
+    for (let i = 0; ; i++) {
       const { next } = result
       const edge = next ?? to
       const [low, high] =
@@ -132,10 +131,19 @@ export function createHistory(deps: HistoryDeps): History {
       const hole = await context.store.read('timeline.hole', () => gapDepth(room.nid, low, high, dir))
       const atBeginning = dir === 'b' && next === undefined && to === undefined
       const depth = hole ?? (atBeginning ? (result.events.at(-1)?.event.depth ?? from.depth) : undefined)
-      if (depth === undefined || !(await deps.backfill(room.roomId, depth, limit))) break
-      result = await read()
+      if (depth === undefined) return result
+      // A hole is filled from its later end, so who goes forward waits before it while there is progress.
+      if (i === MAX_FILLS || context.clock.monotonic() - began > MAX_FILLING)
+        return dir === 'f' ? upToDepth(result, depth) : result
+      if (!(await deps.backfill(room.roomId, depth, dir === 'f' ? MAX_PAGE : limit))) return result
+      result = await page(entry, dir, from, limit, filter, to)
     }
-    return result
+  }
+
+  /** Ends a page that goes forward before the first event of a depth. */
+  function upToDepth(whole: Page, depth: number): Page {
+    const i = whole.events.findIndex((item) => item.event.depth >= depth)
+    return i === -1 ? whole : { events: whole.events.slice(0, i), next: before(whole.events[i]!) }
   }
 
   /** Member events of those who speak in a page, for clients that load members lazily. */

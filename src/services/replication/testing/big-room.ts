@@ -17,12 +17,7 @@ export interface BigRoom {
  * For tests: a public room of version 11 with this many members, spread over some servers, each of whom has joined and then
  * changed their name `changes` times: every change rests on the one before.
  */
-export function bigRoom(
-  signers: readonly Signer[],
-  members: number,
-  changes: number,
-  name = 'big',
-): BigRoom {
+export function bigRoom(signers: readonly Signer[], members: number, changes: number, name = 'big'): BigRoom {
   const rules = roomVersion('11')!
   const [first] = signers
   const server = first!.serverName

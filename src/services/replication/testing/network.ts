@@ -27,6 +27,7 @@ import { createRemoteMemberships } from '../handshakes/membership-handshakes.js'
 import { createReplication, type Replication, type ReplicationDeps } from './replication.js'
 import { createSender, type SenderOptions } from '../sending/sender.js'
 import { createMembershipServing } from '../serving/serve-membership.js'
+import { createEventByTimeServing } from '../serving/serve-by-time.js'
 import { createFederationReads } from '../serving/serve-reads.js'
 
 /** For tests: nodes in one process that talk through function calls, with faults on request. */
@@ -230,6 +231,7 @@ export async function addNode(network: Network, name: string, options: NodeOptio
   const remote = createRemoteMemberships({ context, client, keys, intake, outside: rooms.outside })
   const serving = createMembershipServing({ context, keys })
   const reads = createFederationReads(context)
+  const byTime = createEventByTimeServing(context)
   const creation = createRoomCreation({
     context,
     memberships: { checkInvitees: () => Promise.resolve(), invite: () => Promise.resolve() } as never,
@@ -300,6 +302,10 @@ export async function addNode(network: Network, name: string, options: NodeOptio
         return text(await reads.state(origin, first, query['event_id'] as string))
       case 'state_ids':
         return text(await reads.stateIds(origin, first, query['event_id'] as string))
+      case 'timestamp_to_event':
+        return json(
+          await byTime(origin, { roomId: first, ts: query['ts'] as number, dir: query['dir'] as 'f' }),
+        )
       case 'backfill':
         return json(await reads.backfill(origin, first, { eventIds: query['v'] as string[], limit: query['limit'] as number })) // prettier-ignore
       case 'get_missing_events':

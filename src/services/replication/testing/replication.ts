@@ -3,6 +3,7 @@ import type { RoomsContext } from '../../rooms/context.js'
 import { createBackfill, type Backfill, type BackfillOptions } from '../history/backfill.js'
 import { createDrain, type Drain, type DrainOptions } from '../receiving/drain.js'
 import { createEduDispatch, type EduHandler } from '../receiving/edu-dispatch.js'
+import { createFetchByTime, type FetchByTime } from '../history/fetch-by-time.js'
 import { createGapFill, type GapFill, type GapFillOptions } from '../history/gap-fill.js'
 import { createInbound, type Inbound } from '../receiving/inbound.js'
 import type { PduIntake } from '../peers/pdu-intake.js'
@@ -18,6 +19,7 @@ export interface Replication {
   readonly gapFill: GapFill
   readonly peers: PeerReads
   readonly backfill: Backfill
+  readonly fetchByTime: FetchByTime
   /** At start, once other servers can reach this one: goes on with what was staged, and with what waits to be sent. */
   resume(): Promise<void>
   close(): Promise<void>
@@ -78,6 +80,7 @@ export function createReplication(deps: ReplicationDeps): Replication {
     gapFill,
     peers,
     backfill,
+    fetchByTime: createFetchByTime({ context, peers, backfill }),
     async resume() {
       await drain.resume()
       await sender.resume()
