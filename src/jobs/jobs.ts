@@ -19,6 +19,7 @@ export function periodicJobs(services: Services): readonly Job[] {
       atStart: true,
       run: () => accounts.credentials.resumeDeactivations(),
     },
+    { name: 'openid.prune', every: HOUR, run: () => services.openId.prune() },
     { name: 'threepids.prune', every: HOUR, run: () => services.threepids.prune() },
     { name: 'accounts.prune', every: HOUR, run: () => accounts.sessions.prune() },
     { name: 'e2ee.cleanUp', every: HOUR, run: () => e2ee.cleanUp() },

@@ -36,6 +36,7 @@ import { deleteDevices } from './device/delete-devices.js'
 import { getDevice } from './device/get-device.js'
 import { getDevices } from './device/get-devices.js'
 import { updateDevice } from './device/update-device.js'
+import { getMutualRooms } from './directory/get-mutual-rooms.js'
 import { defineFilter } from './filter/define-filter.js'
 import { getFilter } from './filter/get-filter.js'
 import { getAdminLockUser } from './moderation/get-admin-lock-user.js'
@@ -47,6 +48,9 @@ import { deleteProfileField } from './profile/delete-profile-field.js'
 import { getProfileField } from './profile/get-profile-field.js'
 import { getUserProfile } from './profile/get-user-profile.js'
 import { setProfileField } from './profile/set-profile-field.js'
+import { reportEvent } from './reports/report-event.js'
+import { reportRoom } from './reports/report-room.js'
+import { reportUser } from './reports/report-user.js'
 import { getCapabilities } from './server/get-capabilities.js'
 import { getProtocols } from './server/get-protocols.js'
 import { getPushers } from './server/get-pushers.js'
@@ -61,6 +65,7 @@ import { logoutAll } from './session/logout-all.js'
 import { logout } from './session/logout.js'
 import { getAuthMetadata, redirectToIdp, redirectToSso } from './session/redirect-to-sso.js'
 import { refresh } from './session/refresh.js'
+import { requestOpenIdToken } from './session/request-open-id-token.js'
 import { thirdPartyLookups } from './thirdparty/lookups.js'
 
 /** Accounts, sessions, devices, profiles, account data, filters, and what the server says of itself. */
@@ -76,6 +81,11 @@ export const accountRoutes: readonly Route[] = [
   redirectToSso,
   redirectToIdp,
   getAuthMetadata,
+  requestOpenIdToken,
+  reportRoom,
+  reportEvent,
+  reportUser,
+  getMutualRooms,
   getAuthFallback,
   postAuthFallback,
   changePassword,

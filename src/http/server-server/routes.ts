@@ -15,6 +15,8 @@ import { makeJoin } from './make-join.js'
 import { makeKnock } from './make-knock.js'
 import { makeLeave } from './make-leave.js'
 import { perspectivesKeyQuery } from './perspectives-key-query.js'
+import { exchangeOpenIdToken } from './exchange-open-id-token.js'
+import { queryInfo } from './query-info.js'
 import { queryProfile } from './query-profile.js'
 import { queryPublicRooms } from './query-public-rooms.js'
 import { queryRoomDirectory } from './query-room-directory.js'
@@ -53,6 +55,8 @@ export const federationRoutes: readonly Route[] = [
   getMissingPreviousEvents,
   queryRoomDirectory,
   queryProfile,
+  queryInfo,
+  exchangeOpenIdToken,
   getPublicRooms,
   queryPublicRooms,
   getSpaceHierarchy,

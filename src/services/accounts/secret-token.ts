@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import type { Random } from '../../platform/random.js'
 
 /** What a token opens; its prefix tells a leaked token's kind to people and secret scanners. */
-export type TokenKind = 'access' | 'refresh' | 'login'
+export type TokenKind = 'access' | 'refresh' | 'login' | 'openid'
 
-const PREFIX = { access: 'cha', refresh: 'chr', login: 'chl' } as const
+const PREFIX = { access: 'cha', refresh: 'chr', login: 'chl', openid: 'cho' } as const
 
 /** 238 bits: nobody guesses one, so that tokens need no salt and no slow hash. */
 const LENGTH = 40

@@ -4,6 +4,7 @@ import { accountDataOfRooms, type AccountDataRow } from '../../storage/tables/ac
 import { receiptsBetween, roomsWithReceipts, type ReceiptRow } from '../../storage/tables/receipts.js'
 import { unreadOf, type UnreadCount } from '../../storage/tables/unread.js'
 import { ignoredUsersOf } from '../account-data/ignored-users.js'
+import { invitesBlocked } from '../account-data/invite-permission.js'
 import type { RoomsContext } from '../rooms/context.js'
 import { lastDeparture, membershipAt } from '../rooms/member-history.js'
 import type { StoredEvent } from '../rooms/stored-event.js'
@@ -53,7 +54,7 @@ export function createRoomsPart(deps: {
       else list.push(row)
     }
     const everyRoom = from === 0 || frame.input.fullState || dataByRoom.size > 0
-    const { own, withReceipts, ignored } = await context.store.read('sync.rooms', function* () {
+    const { own, withReceipts, ignored, hidesInvites } = await context.store.read('sync.rooms', function* () {
       const withReceipts = from === 0 ? [] : yield* roomsWithReceipts(viewer.userId, from, upTo)
       return {
         // Most rooms of most answers have no news: the database leaves them out.
@@ -62,6 +63,7 @@ export function createRoomsPart(deps: {
           : yield* ownRoomsWithNews(viewer.userId, from, [...new Set([...withReceipts, ...typingNews])]),
         withReceipts,
         ignored: yield* ignoredUsersOf(viewer.userId),
+        hidesInvites: yield* invitesBlocked(viewer.userId),
       }
     })
     const receiptNews = new Set(withReceipts)
@@ -84,6 +86,8 @@ export function createRoomsPart(deps: {
       if (!mayHaveNews) continue
       try {
         const [section, block] = await roomOf(row, frame, ignored, dataByRoom.get(row.room_id) ?? [])
+        // SPEC: https://spec.matrix.org/v1.19/client-server-api/#invite-permission
+        if (section === 'invite' && hidesInvites) continue
         if (block !== undefined) sections[section].set(row.room_id, block)
       } catch (error) {
         // One damaged room must not keep the others from the user; a store that fails concerns them all.

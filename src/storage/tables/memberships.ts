@@ -52,6 +52,19 @@ export function* joinedRoomIds(userId: string): Tx<readonly string[]> {
   return rows.map((row) => row.room_id)
 }
 
+/** Ids of the rooms that both users have joined, in order. */
+export function* mutualRooms(userId: string, other: string): Tx<readonly string[]> {
+  const rows = yield* all<{ room_id: string }>(
+    `SELECT r.room_id FROM memberships m
+     JOIN memberships o ON o.room_nid = m.room_nid AND o.user_id = ? AND o.membership = 'join'
+     JOIN rooms r ON r.nid = m.room_nid
+     WHERE m.user_id = ? AND m.membership = 'join' ORDER BY r.room_id`,
+    other,
+    userId,
+  )
+  return rows.map((row) => row.room_id)
+}
+
 /** Other servers with a joined user in a room that `userId` has joined. */
 export function* serversSharingRoomsWith(userId: string): Tx<readonly string[]> {
   const rows = yield* all<{ server: string }>(
