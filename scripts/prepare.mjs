@@ -12,7 +12,9 @@ import { fileURLToPath } from 'node:url'
 export const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const inRoot = (...parts) => join(ROOT, ...parts)
 
+/** As `engines` in package.json says: in between there is no SQLite driver that is well on it. */
 const OLDEST_NODE = [20, 19]
+const OLDEST_NODE_22 = [22, 14]
 
 /** Ends the program with a message that tells what to do. */
 export function giveUp(message, code = 1) {
@@ -36,8 +38,12 @@ function npm(...args) {
 
 export function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number)
-  if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1])) {
-    giveUp(`Chancery needs Node ${OLDEST_NODE.join('.')} or newer; this is ${process.versions.node}.`)
+  const isOlder = ([wantedMajor, wantedMinor]) =>
+    major < wantedMajor || (major === wantedMajor && minor < wantedMinor)
+  if (isOlder(OLDEST_NODE) || (major > OLDEST_NODE[0] && isOlder(OLDEST_NODE_22))) {
+    giveUp(
+      `Chancery needs Node ${OLDEST_NODE.join('.')}, or ${OLDEST_NODE_22.join('.')} or newer; this is ${process.versions.node}.`,
+    )
   }
 }
 

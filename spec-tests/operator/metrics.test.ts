@@ -35,7 +35,7 @@ async function scrape(node: Node): Promise<ReadonlyMap<string, Metric>> {
   for (const line of text.split('\n')) {
     const declared = /^# TYPE (\S+) (\S+)$/.exec(line)
     if (declared !== null) found.set(declared[1]!, { type: declared[2]!, values: [] })
-    const sample = /^([a-z_]+)(?:\{.*\})? (\S+)$/.exec(line)
+    const sample = /^([a-z0-9_]+)(?:\{.*\})? (\S+)$/.exec(line)
     if (sample === null) continue
     const name = sample[1]!
     const metric = found.get(name) ?? found.get(name.replace(/_count$/, ''))
