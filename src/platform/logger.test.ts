@@ -1,4 +1,7 @@
-import { describe, expect, it } from '@jest/globals'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { createLogger, silentLogger, type LogLevel } from './logger.js'
 
 function recorder(level: LogLevel = 'trace') {
@@ -83,5 +86,44 @@ describe('the logger', () => {
       code: 'E_X',
       stack: expect.stringContaining('logger.test'),
     })
+  })
+})
+
+describe('lines to a file', () => {
+  let folder: string
+  let path: string
+  let descriptor: number
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'chancery-log-'))
+    path = join(folder, 'log')
+    descriptor = openSync(path, 'a')
+  })
+  afterEach(() => {
+    closeSync(descriptor)
+    rmSync(folder, { recursive: true })
+  })
+  const messages = (): unknown[] =>
+    readFileSync(path, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => (JSON.parse(line) as { msg: unknown }).msg)
+
+  it('wait for one another for a moment, in order', async () => {
+    const logger = createLogger({ descriptor })
+    logger.info({}, 'one')
+    logger.child({ a: 1 }).info({}, 'two')
+    expect(messages()).toEqual([])
+    for (let waited = 0; messages().length < 2 && waited < 5_000; waited += 20)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(messages()).toEqual(['one', 'two'])
+  })
+
+  it('go out at once with a warning, and when there are many', () => {
+    const logger = createLogger({ descriptor })
+    logger.info({}, 'before')
+    logger.warn({}, 'wrong')
+    expect(messages()).toEqual(['before', 'wrong'])
+    for (let i = 0; i < 100; i++) logger.info({ text: 'x'.repeat(1_000) }, 'many')
+    expect(messages().length).toBeGreaterThan(80)
   })
 })

@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs'
 import { types } from 'node:util'
 import pino from 'pino'
 
@@ -19,8 +20,10 @@ export interface Logger {
 
 export interface LoggerOptions {
   level?: LogLevel
-  /** Where lines go; standard output where absent. */
+  /** Where lines go, each at once; the descriptor where absent. */
   write?: (line: string) => void
+  /** A file that is open; standard output where absent. */
+  descriptor?: number
 }
 
 /** One JSON object a line. Tokens, passwords and signatures never reach a line, wherever in the fields they stand. */
@@ -42,8 +45,58 @@ export function createLogger(options: LoggerOptions = {}): Logger {
     // pino's own error serializer would see the cleaned copy and describe it as a plain object.
     serializers: { err: (value: unknown) => value },
   }
-  const logger = options.write === undefined ? pino(settings) : pino(settings, { write: options.write })
-  return wrap(logger)
+  if (options.write !== undefined) return wrap(pino(settings, { write: options.write }), () => undefined)
+  const output = bufferedOutput(options.descriptor ?? 1)
+  return wrap(pino(settings, output.stream), output.flush)
+}
+
+/** Lines below `warn` wait so long for others, in milliseconds, or until there is so much. */
+const FLUSH_MS = 50
+const FLUSH_CHARACTERS = 16_384
+/** How often a pipe that is full is tried again, after a millisecond each. */
+const MOST_FAILURES = 20
+
+/**
+ * Writes many lines at once: the line of each request would otherwise cost a system call of its own. What waits goes out when the
+ * process ends, however it ends but by SIGKILL.
+ */
+function bufferedOutput(descriptor: number): { stream: pino.DestinationStream; flush: () => void } {
+  let waiting = ''
+  let timer: NodeJS.Timeout | undefined
+  const flush = (): void => {
+    clearTimeout(timer)
+    timer = undefined
+    const lines = waiting
+    waiting = ''
+    if (lines !== '') writeWhole(descriptor, Buffer.from(lines))
+  }
+  process.on('exit', flush)
+  return {
+    stream: {
+      write(line) {
+        waiting += line
+        if (waiting.length >= FLUSH_CHARACTERS) flush()
+        else timer ??= setTimeout(flush, FLUSH_MS).unref()
+      },
+    },
+    flush,
+  }
+}
+
+/** Gives up, and drops the rest, where nobody reads the log or its disk is full: neither may end the node. */
+function writeWhole(descriptor: number, bytes: Uint8Array): void {
+  let written = 0
+  for (let failures = 0; written < bytes.length && failures < MOST_FAILURES;) {
+    try {
+      written += writeSync(descriptor, bytes, written)
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code !== 'EAGAIN' && code !== 'EINTR') return
+      failures++
+      // A pipe whose reader is behind.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
+    }
+  }
 }
 
 /** Says nothing: for tests. */
@@ -57,15 +110,22 @@ export const silentLogger: Logger = {
   child: () => silentLogger,
 }
 
-function wrap(logger: pino.Logger): Logger {
+/** What is wrong is written at once, with all that led to it. */
+function wrap(logger: pino.Logger, flush: () => void): Logger {
+  const atOnce =
+    (method: 'warn' | 'error' | 'fatal'): LogMethod =>
+    (fields, message) => {
+      logger[method](fields, message)
+      flush()
+    }
   return {
     trace: (fields, message) => logger.trace(fields, message),
     debug: (fields, message) => logger.debug(fields, message),
     info: (fields, message) => logger.info(fields, message),
-    warn: (fields, message) => logger.warn(fields, message),
-    error: (fields, message) => logger.error(fields, message),
-    fatal: (fields, message) => logger.fatal(fields, message),
-    child: (fields) => wrap(logger.child({ ...(clean(fields, 0) as object) })),
+    warn: atOnce('warn'),
+    error: atOnce('error'),
+    fatal: atOnce('fatal'),
+    child: (fields) => wrap(logger.child({ ...(clean(fields, 0) as object) }), flush),
   }
 }
 
