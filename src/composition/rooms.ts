@@ -64,7 +64,8 @@ export function buildRooms(deps: RoomsPartsDeps): RoomsParts {
   const unread = createUnread({ store, pushRules, events, readers })
 
   function onCommitted({ room, pending }: Committed): void {
-    const users = new Set(room.roster.local)
+    // Who looks into a room from outside waits for the room itself.
+    const users = new Set(room.roster.local).add(room.roomId)
     for (const change of pending.flatMap((item) => item.stateChanges)) {
       if (change.type === 'm.room.member') users.add(change.stateKey)
     }

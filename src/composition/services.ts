@@ -54,6 +54,8 @@ import { createRoomUpgrades } from '../services/upgrades/upgrade-room.js'
 import { createSpaces } from '../services/spaces/spaces.js'
 import { createSync } from '../services/sync/sync.js'
 import { createClientViews } from '../services/timeline/client-view.js'
+import { createEventStream } from '../services/timeline/event-stream.js'
+import { createInitialSync } from '../services/timeline/initial-sync.js'
 import { createEventByTime } from '../services/timeline/event-by-time.js'
 import { createHistory } from '../services/timeline/history.js'
 import { parseSyncToken } from '../services/timeline/tokens.js'
@@ -267,6 +269,13 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   const { pushRules } = rooms
   const ruleEditor = createRuleEditor({ store, accountData, pushRules, notifier })
   const settings = createSettingsCarrier({ context, accountData, pushRules, ruleEditor, notifier, logger })
+  const history = createHistory({
+    context,
+    views,
+    aggregations: relations.aggregations,
+    backfill: replication.backfill.backfill,
+  })
+  const syncGate = createSemaphore({ permits: config.limits.concurrent_syncs })
   const services: Services = {
     nodeInfo,
     media,
@@ -303,11 +312,13 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     }),
     userDirectory: createUserDirectory({ store }),
     spaces: createSpaces({ context, client: transport.client, aliases }),
-    history: createHistory({
+    history,
+    initialSync: createInitialSync({ context, views, history, gate: syncGate }),
+    eventStream: createEventStream({
       context,
       views,
-      aggregations: relations.aggregations,
-      backfill: replication.backfill.backfill,
+      notifier,
+      maxTimeoutMs: config.limits.max_sync_timeout,
     }),
     relations,
     eventByTime: createEventByTime({ context, fetch: replication.fetchByTime.fetch }),
@@ -320,7 +331,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
       e2ee,
       toDevice,
       pushRules: rooms.pushRules,
-      gate: createSemaphore({ permits: config.limits.concurrent_syncs }),
+      gate: syncGate,
       ...(nodeMetrics === undefined ? {} : { onComputed: nodeMetrics.onSync }),
       maxTimeoutMs: config.limits.max_sync_timeout,
     }),

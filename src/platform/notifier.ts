@@ -9,7 +9,7 @@ export interface Subscription {
 }
 
 export interface Notifier {
-  /** `keys` are user ids; what concerns a room wakes its local members. */
+  /** `keys` are user ids; what concerns a room wakes its local members, and who waits for the room's id. */
   subscribe(keys: Iterable<string>): Subscription
   notify(keys: Iterable<string>): void
   /** How many subscriptions are open. */

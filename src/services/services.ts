@@ -24,6 +24,8 @@ import type { UserDirectory } from './directory/user-directory.js'
 import type { RoomUpgrades } from './upgrades/upgrade-room.js'
 import type { Spaces } from './spaces/spaces.js'
 import type { EventByTime } from './timeline/event-by-time.js'
+import type { EventStream } from './timeline/event-stream.js'
+import type { InitialSync } from './timeline/initial-sync.js'
 import type { History } from './timeline/history.js'
 import type { Relations } from './relations/relations.js'
 import type { Sync } from './sync/sync.js'
@@ -67,6 +69,8 @@ export interface Services {
   readonly userDirectory: UserDirectory
   readonly spaces: Spaces
   readonly history: History
+  readonly initialSync: InitialSync
+  readonly eventStream: EventStream
   readonly relations: Relations
   readonly eventByTime: EventByTime
   readonly sync: Sync

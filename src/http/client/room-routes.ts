@@ -24,6 +24,10 @@ import { getRelatingEvents } from './room/get-relating-events.js'
 import { getRelatingEventsWithRelType } from './room/get-relating-events-with-rel-type.js'
 import { getRelatingEventsWithRelTypeAndEventType } from './room/get-relating-events-with-rel-type-and-event-type.js'
 import { getEventByTimestamp } from './room/get-event-by-timestamp.js'
+import { getEvents } from './room/get-events.js'
+import { getOneEvent } from './room/get-one-event.js'
+import { initialSync } from './room/initial-sync.js'
+import { roomInitialSync } from './room/room-initial-sync.js'
 import { getThreadRoots } from './room/get-thread-roots.js'
 import { redactEvent } from './room/redact-event.js'
 import { setTyping } from './room/set-typing.js'
@@ -71,6 +75,10 @@ export const roomRoutes: readonly Route[] = [
   getRelatingEventsWithRelType,
   getRelatingEventsWithRelTypeAndEventType,
   getThreadRoots,
+  roomInitialSync,
+  initialSync,
+  getEvents,
+  getOneEvent,
   getEventByTimestamp,
   redactEvent,
   setTyping,

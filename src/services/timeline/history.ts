@@ -28,6 +28,8 @@ export interface MessagesInput {
   readonly to?: string | undefined
   readonly limit?: number | undefined
   readonly filter?: Json
+  /** Other servers are not asked for what is missing. */
+  readonly localOnly?: boolean
 }
 
 /** Reading rooms: what was said, and the state now and then. All of it within what the user may see. */
@@ -38,6 +40,8 @@ export interface History {
     input: { roomId: string; eventId: string; limit: number; filter?: Json },
   ): Promise<JsonObject>
   event(viewer: Viewer, roomId: string, eventId: string): Promise<JsonObject>
+  /** The same, whatever its room. */
+  eventAnywhere(viewer: Viewer, eventId: string): Promise<JsonObject>
   state(viewer: Viewer, roomId: string): Promise<JsonObject[]>
   stateEvent(viewer: Viewer, roomId: string, key: StateKey, format: 'content' | 'event'): Promise<JsonObject>
   members(
@@ -134,10 +138,16 @@ export function createHistory(deps: HistoryDeps): History {
       if (depth === undefined) return result
       // A hole is filled from its later end, so who goes forward waits before it while there is progress.
       if (i === MAX_FILLS || context.clock.monotonic() - began > MAX_FILLING)
-        return dir === 'f' ? upToDepth(result, depth) : result
+        return dir === 'f' ? upToDepth(result, depth) : toGoOn(result, from)
       if (!(await deps.backfill(room.roomId, depth, dir === 'f' ? MAX_PAGE : limit))) return result
       result = await page(entry, dir, from, limit, filter, to)
     }
+  }
+
+  /** A page back that ends because enough was fetched for one request: there is more, and the next request fetches it. */
+  const toGoOn = ({ events, next }: Page, from: TopologicalToken): Page => {
+    const last = events.at(-1)
+    return { events, next: next ?? (last === undefined ? from : before(last)) }
   }
 
   /** Ends a page that goes forward before the first event of a depth. */
@@ -157,6 +167,12 @@ export function createHistory(deps: HistoryDeps): History {
     return [...(await readState(context, room, keys, root)).values()]
   }
 
+  async function oneEvent(viewer: Viewer, roomId: string, eventId: string): Promise<JsonObject> {
+    const found = await visibleEvent(context, viewer, roomId, eventId)
+    const [view] = await shown([found.event], viewer, found.access)
+    return view!
+  }
+
   return {
     async messages(viewer, input) {
       const entry = await access(viewer, input.roomId)
@@ -165,7 +181,8 @@ export function createHistory(deps: HistoryDeps): History {
       const from = earlierOf(await placeOf(context.store, entry.room, input.from, input.dir), entry.end)
       const to =
         input.to === undefined ? undefined : await placeOf(context.store, entry.room, input.to, input.dir)
-      const result = await wholePage(entry, input.dir, from, limit, filter, to)
+      const read = input.localOnly === true ? page : wholePage
+      const result = await read(entry, input.dir, from, limit, filter, to)
       const members = filter.lazyLoadMembers ? await membersOf(entry.room, entry.root, result.events) : []
       const chunk = await shown(result.events, viewer, entry)
       return {
@@ -214,10 +231,12 @@ export function createHistory(deps: HistoryDeps): History {
       }
     },
 
-    async event(viewer, roomId, eventId) {
-      const found = await visibleEvent(context, viewer, roomId, eventId)
-      const [view] = await shown([found.event], viewer, found.access)
-      return view!
+    event: oneEvent,
+
+    async eventAnywhere(viewer, eventId) {
+      const known = await context.events.byId(eventId)
+      if (known === undefined) throw notFound('Unknown event')
+      return oneEvent(viewer, known.event.roomId, eventId)
     },
 
     async state(viewer, roomId) {

@@ -94,3 +94,16 @@ export function* joinedEventNids(roomNid: number): Tx<readonly number[]> {
   )
   return rows.map((row) => row.event_nid)
 }
+
+/** A user's memberships of some kinds, of rooms that they have not forgotten. */
+export function* ownMemberships(
+  userId: string,
+  memberships: readonly string[],
+): Tx<readonly (MembershipRow & { readonly room_id: string; readonly published: number })[]> {
+  return yield* all(
+    `SELECT m.*, r.room_id, r.published FROM memberships m JOIN rooms r ON r.nid = m.room_nid
+     WHERE m.user_id = ? AND m.forgotten = 0 AND m.membership IN (??)`,
+    userId,
+    memberships,
+  )
+}
