@@ -33,6 +33,28 @@ const ERROR: JsonObject = {
   },
 }
 
+/** A request for more authentication, which operations give under 401 whether their definition lists it or not. */
+const AUTHENTICATION: JsonObject = {
+  type: 'object',
+  required: ['flows', 'session'],
+  properties: {
+    flows: {
+      type: 'array',
+      minItems: 1,
+      items: {
+        type: 'object',
+        required: ['stages'],
+        properties: { stages: { type: 'array', items: { type: 'string' } } },
+      },
+    },
+    params: { type: 'object', additionalProperties: { type: 'object' } },
+    session: { type: 'string', minLength: 1 },
+    completed: { type: 'array', items: { type: 'string' } },
+    errcode: { type: 'string' },
+    error: { type: 'string' },
+  },
+}
+
 /** Refusals of any operation, whatever its definition lists under the same status. */
 const GENERAL = new Set([
   'M_MISSING_TOKEN',
@@ -98,9 +120,10 @@ export function createChecker(definitions: Definitions, overlay: readonly Amendm
     const schema = schemaOf(operation, status)
     if (status >= 400) {
       if (!isJson) return [`an error must be application/json, not ${seen.contentType ?? 'nothing'}`]
-      const errcode = (body as { errcode?: unknown } | null)?.errcode
-      const faults =
-        errcode === undefined && schema !== undefined && status === 401 ? [] : faultsOf(ERROR, body)
+      const { errcode, flows } = (body ?? {}) as { errcode?: unknown; flows?: unknown }
+      if (status === 401 && (flows !== undefined || errcode === undefined))
+        return against(AUTHENTICATION, body)
+      const faults = faultsOf(ERROR, body)
       const general = typeof errcode === 'string' && GENERAL.has(errcode)
       return schema === undefined || general ? faults : [...new Set([...faults, ...faultsOf(schema, body)])]
     }

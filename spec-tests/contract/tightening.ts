@@ -138,6 +138,11 @@ export const tightening: readonly Amendment[] = [
   require('getRoomVisibilityOnDirectory', ['visibility']),
   require('getLoginFlows', ['flows']),
   require('queryKeys', ['device_keys']),
+  ok('claimKeys', {
+    properties: { fallback: { type: 'boolean' } },
+    at: ['one_time_keys', '*', '*', '*'],
+    because: 'the prose of fallback keys has it',
+  }),
   require('getKeysChanges', ['changed', 'left']),
   ok('getKeysChanges', { put: ID_LIST('^@'), at: ['changed'] }),
   ok('getKeysChanges', { put: ID_LIST('^@'), at: ['left'] }),

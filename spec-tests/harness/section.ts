@@ -1,6 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { segmentsOf } from '../contract/definitions.js'
-import { call, watchCalls, type Answer, type CallOptions, type Exchange } from './client.js'
+import {
+  call,
+  createRoom,
+  sendText,
+  v3,
+  watchCalls,
+  type Answer,
+  type CallOptions,
+  type Exchange,
+  type User,
+} from './client.js'
 import { homeserver, type Homeserver } from './homeserver.js'
 import type { NodeOptions } from './node.js'
 
@@ -217,3 +227,19 @@ export async function refusal(
 
 export const enc = encodeURIComponent
 export type { CallOptions }
+
+/** The path of something in a room. */
+export const inRoom = (roomId: string, rest: string): string => v3(`/rooms/${enc(roomId)}/${rest}`)
+
+/** A public room that the others have joined. */
+export async function sharedRoom(
+  owner: User,
+  others: readonly User[] = [],
+  body: object = {},
+): Promise<string> {
+  const roomId = await createRoom(owner, { preset: 'public_chat', ...body })
+  for (const other of others) await other.ok('POST', inRoom(roomId, 'join'))
+  return roomId
+}
+
+export { createRoom, sendText, v3 }

@@ -1,0 +1,91 @@
+import { expect } from '@jest/globals'
+import { call } from '../harness/client.js'
+import { section, v3 } from '../harness/section.js'
+
+section(
+  'Server administration and discovery',
+  'client-server-api/#server-discovery',
+  (operation) => {
+    operation(
+      'getVersions',
+      'GET /_matrix/client/versions',
+      ({ success }) => {
+        success('lists versions of the specification, for everybody', async (server) => {
+          const { status, body } = await call(server.url, 'GET', '/_matrix/client/versions')
+          expect(status).toBe(200)
+          expect(body.versions).toContain('v1.11')
+          expect(Object.values(body.unstable_features ?? {}).every((on) => typeof on === 'boolean')).toBe(
+            true,
+          )
+        })
+      },
+      { auth: 'none' },
+    )
+    operation('getCapabilities', 'GET /_matrix/client/v3/capabilities', ({ success }) => {
+      success('lists room versions, of which the default is one', async (server) => {
+        const { capabilities } = await (await server.user()).ok('GET', v3('/capabilities'))
+        const versions = capabilities['m.room_versions']
+        expect(versions.available[versions.default]).toBe('stable')
+        expect(Object.keys(versions.available)).toEqual(expect.arrayContaining(['10', '11', '12']))
+        expect(typeof (capabilities['m.change_password']?.enabled ?? true)).toBe('boolean')
+      })
+    })
+    operation(
+      'getWellknown',
+      'GET /.well-known/matrix/client',
+      ({ success }) => {
+        success(
+          'names the homeserver’s address',
+          async (server) => {
+            const { status, body } = await call(server.url, 'GET', '/.well-known/matrix/client')
+            expect(status).toBe(200)
+            expect(body['m.homeserver'].base_url.replace(/\/$/, '')).toBe(server.url)
+          },
+          { ownOnly: true },
+        )
+      },
+      { auth: 'none' },
+    )
+    operation(
+      'getWellknownSupport',
+      'GET /.well-known/matrix/support',
+      ({ success }) => {
+        success(
+          'names whom to ask',
+          async (server) => {
+            const { status, body } = await call(server.url, 'GET', '/.well-known/matrix/support')
+            expect(status).toBe(200)
+            expect(body.contacts).toEqual([{ role: 'm.role.admin', email_address: 'help@example.org' }])
+          },
+          { ownOnly: true },
+        )
+      },
+      { auth: 'none' },
+    )
+    operation('getTurnServer', 'GET /_matrix/client/v3/voip/turnServer', ({ success }) => {
+      success(
+        'gives credentials of its own to each user',
+        async (server) => {
+          const alice = await server.user('alice')
+          const given = await alice.ok('GET', v3('/voip/turnServer'))
+          expect(given.uris).toEqual(['turn:turn.example.org'])
+          expect(given.ttl).toBeGreaterThan(0)
+          expect(given.username).toContain(alice.userId)
+          expect(given.password).toMatch(/^[A-Za-z0-9+/]{27}=$/)
+        },
+        { ownOnly: true },
+      )
+    })
+    operation('getProtocols', 'GET /_matrix/client/v3/thirdparty/protocols', ({ success }) => {
+      success('gives a map, empty without bridges', async (server) => {
+        expect(await (await server.user()).ok('GET', v3('/thirdparty/protocols'))).toEqual({})
+      })
+    })
+  },
+  {
+    config: {
+      turn: { uris: ['turn:turn.example.org'], secret: 'turn secret of the tests' },
+      well_known: { support: { contacts: [{ role: 'm.role.admin', email_address: 'help@example.org' }] } },
+    },
+  },
+)
