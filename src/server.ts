@@ -25,6 +25,7 @@ import { listenPrivately } from './platform/local-socket.js'
 import { createLogger, type Logger } from './platform/logger.js'
 import { createMetrics } from './platform/metrics.js'
 import { systemRandom } from './platform/random.js'
+import { removeAbandonedImports } from './services/replication/history/abandoned-imports.js'
 import type { Services } from './services/services.js'
 import { createNodeMetrics, type NodeMetrics } from './services/node-metrics.js'
 import { openPostgres } from './storage/postgres-store.js'
@@ -97,6 +98,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     })
     const { services, sender } = built
     if (nodeMetrics !== undefined) watchQueues({ nodeMetrics, store, sender })
+    // Before anybody can ask for another join.
+    if (config.federation.enabled) await removeAbandonedImports({ store, logger })
     const addresses: Record<string, string> = {}
     for (const [i, listener] of config.listeners.entries()) {
       const routes = listener.resources.flatMap((resource) => ROUTES[resource])

@@ -1,8 +1,7 @@
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { SqliteDatabase as Database } from '../../src/storage/sqlite-driver.js'
 import { createRoom, eventually, register, v3, type User } from '../harness/client.js'
 import { startNode, testAuthority, type Node } from '../harness/node.js'
+import { inspectDisk } from './inspect-disk.js'
 import { allMessages, pause, startSender, type Sender } from './load.js'
 
 /** CI kills 50 times. */
@@ -48,48 +47,6 @@ afterAll(async () => {
   await other?.dispose()
 }, 60_000)
 
-/** What a killed node leaves on its disk, before anything mends it. Throws where it does not fit together. */
-function inspectDisk(answered: ReadonlyMap<string, boolean>): { events: number; outbox: number } {
-  const database = new Database(join(node.folder, 'homeserver.db'), { readonly: true })
-  try {
-    expect(database.pragma('integrity_check', { simple: true })).toBe('ok')
-    const known = new Set(database.prepare<[], string>('SELECT event_id FROM events').pluck().all())
-    const outbox = new Set(
-      database
-        .prepare<[], string>('SELECT e.event_id FROM outbox_pdus o JOIN events e ON e.nid = o.event_nid')
-        .pluck()
-        .all(),
-    )
-    const lost = [...answered.keys()].filter((id) => !known.has(id))
-    expect(lost).toEqual([])
-    const notQueued = [...answered].filter(([id, isShared]) => isShared && !outbox.has(id)).map(([id]) => id)
-    expect(notQueued).toEqual([])
-    const half = database
-      .prepare<[], { room_id: string }>(
-        `SELECT r.room_id FROM rooms r WHERE
-           EXISTS (SELECT 1 FROM json_each(r.heads) h WHERE NOT EXISTS (SELECT 1 FROM events e WHERE e.nid = h.value))
-           OR NOT EXISTS (SELECT 1 FROM state_nodes n WHERE n.room_nid = r.nid AND n.hash = r.state_root)
-           OR r.last_pos <> (SELECT MAX(e.pos) FROM events e WHERE e.room_nid = r.nid)
-           OR r.last_pos > (SELECT pos FROM stream_position WHERE id = 1)`,
-      )
-      .all()
-    expect(half).toEqual([])
-    // An event and the client's transaction id are written together or not at all.
-    const without = database
-      .prepare<[], string>(
-        `SELECT event_id FROM events e WHERE e.type = 'm.room.message' AND NOT EXISTS (
-           SELECT 1 FROM client_transactions t WHERE t.response LIKE '%' || e.event_id || '%' AND t.user_id = e.sender)
-         LIMIT 5`,
-      )
-      .pluck()
-    // Each look is over all transactions: only while there are few.
-    if (known.size < 400) expect(without.all()).toEqual([])
-    return { events: known.size, outbox: outbox.size }
-  } finally {
-    database.close()
-  }
-}
-
 describe(`a node that is killed ${KILLS} times under load`, () => {
   it(
     'keeps every event that it has answered for, whole, and what waits for other servers',
@@ -107,7 +64,7 @@ describe(`a node that is killed ${KILLS} times under load`, () => {
           for (const sender of senders)
             for (const { eventId } of sender.answered) answered.set(eventId, false)
           for (const { eventId } of toShared.answered) answered.set(eventId, true)
-          const { events } = inspectDisk(answered)
+          const { events } = inspectDisk(node.folder, answered)
           expect(events).toBeGreaterThanOrEqual(answered.size)
         }
         await node.start()

@@ -66,7 +66,8 @@ interface FileState {
   removed: number
 }
 
-export function replay(records: readonly DiskRecord[]): Disk {
+/** `base`: what files held before the log began, by name. */
+export function replay(records: readonly DiskRecord[], base: ReadonlyMap<string, Buffer> = new Map()): Disk {
   const files = new Map<number, FileState>()
   const syncs = new Map<number, number>()
   let at = 0
@@ -74,9 +75,10 @@ export function replay(records: readonly DiskRecord[]): Disk {
 
   function apply(record: DiskRecord, index: number): void {
     if (record.type === 'named') {
+      const before = base.get(record.data.toString())
       files.set(record.file, {
         name: record.data.toString(),
-        durable: emptyImage(),
+        durable: before === undefined ? emptyImage() : { bytes: Buffer.from(before), length: before.length },
         pending: [],
         appended: '',
         created: -1,

@@ -1,4 +1,4 @@
-import { run, type Tx } from '../tx.js'
+import { all, run, type Tx } from '../tx.js'
 import { insertRoom, roomById, type RoomRow } from './rooms.js'
 
 /**
@@ -32,5 +32,62 @@ export function* leaveRemoteMembersBefore(roomNid: number, pos: number): Tx<void
      WHERE room_nid = ? AND local = 0 AND pos < ? AND membership <> 'leave'`,
     roomNid,
     pos,
+  )
+}
+
+/** Of an event `e`: it is no invitation of a local user. */
+const NOT_NAMED =
+  'NOT EXISTS (SELECT 1 FROM memberships m WHERE m.room_nid = e.room_nid AND m.local = 1 AND m.event_nid = e.nid)'
+
+/** Rooms that nobody here is in and of which a join has left something behind. */
+export function* abandonedImports(
+  limit: number,
+): Tx<readonly { readonly nid: number; readonly room_id: string }[]> {
+  return yield* all(
+    `SELECT r.nid, r.room_id FROM rooms r WHERE r.state_root IS NULL AND (
+       EXISTS (SELECT 1 FROM events e WHERE e.room_nid = r.nid AND e.outlier = 1 AND ${NOT_NAMED})
+       OR EXISTS (SELECT 1 FROM state_nodes n WHERE n.room_nid = r.nid)
+       OR EXISTS (SELECT 1 FROM memberships m WHERE m.room_nid = r.nid AND m.local = 0))
+     ORDER BY r.nid LIMIT ?`,
+    limit,
+  )
+}
+
+const STILL_UNSEEN = 'EXISTS (SELECT 1 FROM rooms r WHERE r.nid = ? AND r.state_root IS NULL)'
+
+/** Deletes outliers of a room without a state that no membership of a local user names; gives how many. */
+export function* deleteImportedEvents(roomNid: number, limit: number): Tx<number> {
+  return yield* run(
+    `DELETE FROM events WHERE ${STILL_UNSEEN} AND nid IN (
+       SELECT e.nid FROM events e WHERE e.room_nid = ? AND e.outlier = 1
+         AND ${NOT_NAMED}
+       LIMIT ?)`,
+    roomNid,
+    roomNid,
+    limit,
+  )
+}
+
+/** Deletes state of a room that has none now; gives how many nodes. */
+export function* deleteImportedState(roomNid: number, limit: number): Tx<number> {
+  return yield* run(
+    `DELETE FROM state_nodes WHERE ${STILL_UNSEEN} AND room_nid = ? AND hash IN (
+       SELECT hash FROM state_nodes WHERE room_nid = ? LIMIT ?)`,
+    roomNid,
+    roomNid,
+    roomNid,
+    limit,
+  )
+}
+
+/** Deletes what a room without a state is said to have of other servers' users; gives how many. */
+export function* deleteImportedMembers(roomNid: number, limit: number): Tx<number> {
+  return yield* run(
+    `DELETE FROM memberships WHERE ${STILL_UNSEEN} AND room_nid = ? AND local = 0 AND user_id IN (
+       SELECT user_id FROM memberships WHERE room_nid = ? AND local = 0 LIMIT ?)`,
+    roomNid,
+    roomNid,
+    roomNid,
+    limit,
   )
 }
