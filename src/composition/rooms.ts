@@ -42,6 +42,8 @@ export interface RoomsPartsDeps {
   wakeSender(destinations: readonly string[]): void
   /** After a user of this server has joined a room. */
   onLocalJoin?(roomId: string, userId: string): void
+  /** After a room's rule for guests has changed. */
+  onGuestAccess?(roomId: string): void
   /** For metrics: new events of users of this server, and of others, that are on disk. */
   onStored?(ours: number, others: number): void
 }
@@ -74,6 +76,8 @@ export function buildRooms(deps: RoomsPartsDeps): RoomsParts {
       const joined = before !== 'join' && after === 'join'
       if (joined && serverNameOf(userId) === serverName) deps.onLocalJoin?.(room.roomId, userId)
     }
+    if (pending.some((item) => item.stateChanges.some((change) => change.type === 'm.room.guest_access')))
+      deps.onGuestAccess?.(room.roomId)
     const destinations = new Set(pending.flatMap((item) => item.destinations))
     if (destinations.size > 0) deps.wakeSender([...destinations])
     const live = pending.filter((item) => item.live)

@@ -43,11 +43,13 @@ import { createFederationReads } from '../services/replication/serving/serve-rea
 import { createReports } from '../services/reports/reports.js'
 import { createAliases } from '../services/rooms/aliases.js'
 import { createRoomCreation } from '../services/rooms/create-room.js'
+import { createGuests } from '../services/rooms/guests.js'
 import { createMemberships } from '../services/rooms/membership.js'
 import { createProfileRooms } from '../services/rooms/profile-rooms.js'
 import { createSending } from '../services/rooms/send.js'
 import { createRelations } from '../services/relations/relations.js'
 import { createServerInfo } from '../services/server-info/server-info.js'
+import { requesterOf } from '../services/requester.js'
 import type { Services } from '../services/services.js'
 import { createSettingsCarrier } from '../services/upgrades/carry-settings.js'
 import { createRoomUpgrades } from '../services/upgrades/upgrade-room.js'
@@ -182,6 +184,11 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
       if (ours > 0) nodeMetrics?.onSent(ours)
       if (others > 0) nodeMetrics?.onReceived(others)
     },
+    onGuestAccess: (roomId) => {
+      void guests.checkRoom(roomId).catch((error: unknown) => {
+        logger.warn({ err: error, roomId }, 'cannot look for guests in a room')
+      })
+    },
     memberHooks: {
       remoteUsersLeft: e2ee.onRemoteUsersLeft,
       roomLeft: e2ee.onRoomLeft,
@@ -233,6 +240,10 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     memberProfile,
     checkInvitable,
     userExists: async (userId) => (await store.read('users.exists', () => userById(userId))) !== undefined,
+  })
+  const guests = createGuests({
+    context,
+    leave: (userId, roomId) => memberships.leave(requesterOf(userId), { roomId }),
   })
   const accounts = createAccounts({
     ...base,
@@ -301,6 +312,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     roomCreation: createRoomCreation({ context, memberships, memberProfile }),
     roomUpgrades: createRoomUpgrades({ context, memberships, memberProfile }),
     memberships,
+    guests,
     aliases,
     pushRules: rooms.pushRules,
     ruleEditor,

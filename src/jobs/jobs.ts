@@ -20,6 +20,7 @@ export function periodicJobs(services: Services): readonly Job[] {
       run: () => accounts.credentials.resumeDeactivations(),
     },
     { name: 'openid.prune', every: HOUR, run: () => services.openId.prune() },
+    { name: 'guests.checkAll', every: HOUR, atStart: true, run: () => services.guests.checkAll() },
     { name: 'threepids.prune', every: HOUR, run: () => services.threepids.prune() },
     { name: 'accounts.prune', every: HOUR, run: () => accounts.sessions.prune() },
     { name: 'e2ee.cleanUp', every: HOUR, run: () => e2ee.cleanUp() },

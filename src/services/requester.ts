@@ -10,3 +10,13 @@ export interface Requester {
   /** The application service whose `as_token` this is. */
   readonly appserviceId: string | undefined
 }
+
+/** This server itself, where it acts for a user: without a device, with nobody's rights but the user's. */
+export const requesterOf = (userId: string): Requester => ({
+  userId,
+  deviceId: undefined,
+  isGuest: false,
+  isAdmin: false,
+  isSuspended: false,
+  appserviceId: undefined,
+})

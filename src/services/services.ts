@@ -14,6 +14,7 @@ import type { E2ee } from './e2ee/e2ee.js'
 import type { ToDevice } from './to-device/to-device.js'
 import type { Aliases } from './rooms/aliases.js'
 import type { RoomCreation } from './rooms/create-room.js'
+import type { Guests } from './rooms/guests.js'
 import type { Memberships } from './rooms/membership.js'
 import type { Sending } from './rooms/send.js'
 import type { PushRules } from './push/push-rules.js'
@@ -60,6 +61,7 @@ export interface Services {
   readonly roomCreation: RoomCreation
   readonly roomUpgrades: RoomUpgrades
   readonly memberships: Memberships
+  readonly guests: Guests
   readonly aliases: Aliases
   readonly pushRules: PushRules
   readonly ruleEditor: RuleEditor

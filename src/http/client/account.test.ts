@@ -292,3 +292,27 @@ describe('the fallback page of a stage', () => {
     ).toBe(400)
   })
 })
+
+describe('a guest who registers', () => {
+  it('keeps its name and sessions and stops to be a guest', async () => {
+    await start({ accounts: { registration: { enabled: true, requireToken: false, guests: true } } })
+    const guest = (await request('POST', 'register?kind=guest', { body: {} })).body
+    const username = (guest.user_id as string).slice(1).split(':')[0]
+    const wish = {
+      username,
+      password: PASSWORD,
+      guest_access_token: guest.access_token,
+      auth: { type: 'm.login.dummy' },
+    }
+    const other = await request('POST', 'register', { body: { ...wish, username: 'other' } })
+    expect([other.status, other.body.errcode]).toEqual([400, 'M_INVALID_USERNAME'])
+    const wrong = await request('POST', 'register', { body: { ...wish, guest_access_token: 'x' } })
+    expect([wrong.status, wrong.body.errcode]).toEqual([401, 'M_UNKNOWN_TOKEN'])
+    const done = await request('POST', 'register', { body: wish })
+    expect([done.status, done.body.user_id]).toEqual([200, guest.user_id])
+    const whoami = await request('GET', 'account/whoami', { token: guest.access_token as string })
+    expect(whoami.body.is_guest).toBe(false)
+    // The token is no guest's any more.
+    expect((await request('POST', 'register', { body: wish })).body.errcode).toBe('M_UNKNOWN_TOKEN')
+  })
+})

@@ -96,6 +96,7 @@ export function createAccounts(deps: AccountsDeps): Accounts {
     sessions,
     uia,
     threepids,
+    tokenCache,
     isTokenValid: (token) => registrationTokens.isValid(token),
     appservices,
     onCreated: deps.onCreated,

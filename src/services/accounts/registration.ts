@@ -6,13 +6,16 @@ import type { Clock } from '../../platform/clock.js'
 import type { Random } from '../../platform/random.js'
 import { setProfileField } from '../../storage/tables/profiles.js'
 import { useRegistrationToken } from '../../storage/tables/registration-tokens.js'
-import { insertUser, userById } from '../../storage/tables/users.js'
+import { tokenOwner } from '../../storage/tables/tokens.js'
+import { insertUser, upgradeGuest, userById } from '../../storage/tables/users.js'
 import type { Store, Tx } from '../../storage/tx.js'
 import { deviceWish } from '../devices/devices.js'
+import type { TokenCache } from '../devices/token-cache.js'
 import type { EmailRequest, Threepids } from '../threepids/threepids.js'
 import type { AppserviceHooks } from './appservice.js'
 import { userIdFor } from './localpart.js'
 import type { Passwords } from './passwords.js'
+import { tokenHash } from './secret-token.js'
 import type { SessionAnswer, Sessions } from './sessions.js'
 import type { Uia } from './uia.js'
 import type { Flows } from './uia-sessions.js'
@@ -39,6 +42,8 @@ export interface RegistrationWish {
   readonly deviceName?: string | undefined
   readonly inhibitLogin: boolean
   readonly canRefresh: boolean
+  /** The token of a guest whose account becomes an ordinary one; `username` is the guest's then. */
+  readonly guestToken?: string | undefined
   readonly auth?: Json | undefined
   readonly ip: string
 }
@@ -83,6 +88,7 @@ export interface RegistrationDeps {
   readonly sessions: Sessions
   readonly uia: Uia
   readonly threepids: Threepids
+  readonly tokenCache: TokenCache
   readonly isTokenValid: (token: string) => Promise<boolean>
   readonly appservices?: AppserviceHooks | undefined
   readonly onCreated?: readonly UserCreatedHook[] | undefined
@@ -98,6 +104,8 @@ interface Account {
   readonly displayName: string | undefined
   readonly registrationToken: string | undefined
   readonly threepidSession: string | undefined
+  /** The account is there, and stops to be a guest's. */
+  readonly wasGuest: boolean
 }
 
 const PLAIN: Omit<Account, 'userId'> = {
@@ -108,11 +116,15 @@ const PLAIN: Omit<Account, 'userId'> = {
   displayName: undefined,
   registrationToken: undefined,
   threepidSession: undefined,
+  wasGuest: false,
 }
 
 /** An empty `auth` only asks for the flows, as some clients do before they have a password. */
 const triesAStage = (auth: Json | undefined): boolean =>
   isObject(auth) && (auth['type'] !== undefined || auth['session'] !== undefined)
+
+const notAGuest = (): MatrixError =>
+  new MatrixError('M_UNKNOWN_TOKEN', 'guest_access_token is not the token of a guest')
 
 const denied = (message: string): MatrixError => new MatrixError('M_THREEPID_DENIED', message)
 
@@ -135,8 +147,9 @@ export function createRegistration(deps: RegistrationDeps): Registration {
   const reservedIds = new Set(reserved.map((localpart) => `@${localpart}:${serverName}`))
 
   function* insertAccount(account: Account): Tx<void> {
-    const isNew = yield* insertUser({ ...account, createdTs: clock.now() })
-    if (!isNew) throw inUse()
+    if (account.wasGuest) {
+      if (!(yield* upgradeGuest(account.userId, account.passwordHash!))) throw notAGuest()
+    } else if (!(yield* insertUser({ ...account, createdTs: clock.now() }))) throw inUse()
     if (account.registrationToken !== undefined) {
       if (!(yield* useRegistrationToken(account.registrationToken, clock.now())))
         throw new MatrixError('M_FORBIDDEN', 'The registration token is used up')
@@ -145,7 +158,7 @@ export function createRegistration(deps: RegistrationDeps): Registration {
       yield* threepids.attach(account.userId, yield* threepids.take('register', account.threepidSession))
     if (account.displayName !== undefined)
       yield* setProfileField(account.userId, 'displayname', JSON.stringify(account.displayName))
-    for (const hook of deps.onCreated ?? []) yield* hook(account.userId)
+    if (!account.wasGuest) for (const hook of deps.onCreated ?? []) yield* hook(account.userId)
   }
 
   async function open(
@@ -173,6 +186,17 @@ export function createRegistration(deps: RegistrationDeps): Registration {
     return userId
   }
 
+  /** The user id of the guest, whose name the new account keeps. Throws M_UNKNOWN_TOKEN, M_MISSING_PARAM, M_INVALID_USERNAME. */
+  async function guestOf(token: string, username: string | undefined): Promise<string> {
+    const row = await store.read('registration.guest', () => tokenOwner(tokenHash(token)))
+    const expired = row !== undefined && row.expires_ts !== null && row.expires_ts <= clock.now()
+    if (row?.is_guest !== 1 || row.deactivated === 1 || row.locked === 1 || expired) throw notAGuest()
+    if (username === undefined) throw missingParam('Missing username: that of the guest')
+    if (row.user_id !== `@${username}:${serverName}`)
+      throw new MatrixError('M_INVALID_USERNAME', 'A guest keeps its user name')
+    return row.user_id
+  }
+
   function refuseClosed(): void {
     if (!enabled) throw forbidden('Registration is closed on this server')
   }
@@ -183,7 +207,8 @@ export function createRegistration(deps: RegistrationDeps): Registration {
     async register(wish) {
       refuseClosed()
       // The specification wants these errors before interactive authentication begins.
-      let userId = wish.username === undefined ? undefined : await checkName(wish.username)
+      const guest = wish.guestToken === undefined ? undefined : await guestOf(wish.guestToken, wish.username)
+      let userId = guest ?? (wish.username === undefined ? undefined : await checkName(wish.username))
       if (wish.password !== undefined) passwords.check(wish.password)
       else if (triesAStage(wish.auth)) throw missingParam('Missing password')
       if (wish.deviceId !== undefined) deviceWish(random, wish.deviceId, undefined)
@@ -199,17 +224,22 @@ export function createRegistration(deps: RegistrationDeps): Registration {
       if (wish.password === undefined) throw missingParam('Missing password')
       const passwordHash = await passwords.hash(wish.password)
       userId ??= `@${random.string(12, 'abcdefghijklmnopqrstuvwxyz')}:${serverName}`
-      return await open(
+      const answer = await open(
         {
           ...PLAIN,
           userId,
           passwordHash,
-          displayName: localpartOf(userId),
+          wasGuest: guest !== undefined,
+          // Guests may have chosen one.
+          displayName: guest === undefined ? localpartOf(userId) : undefined,
           registrationToken: pass.registrationToken,
           threepidSession: pass.threepidSession,
         },
         wish,
       )
+      // Sessions of the guest go on as the user's.
+      if (guest !== undefined) deps.tokenCache.forget(guest)
+      return answer
     },
 
     async requestEmail(request) {

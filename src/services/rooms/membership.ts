@@ -9,6 +9,7 @@ import type { Aliases } from './aliases.js'
 import { applyEvent } from './apply-event.js'
 import { loadRoom, notInRoom, readStateEvent, type RoomsContext } from './context.js'
 import { isResident, joinAuthority } from './join-authoriser.js'
+import { refuseGuest } from './guests.js'
 import { addLocalEvent, judgeLocalEvent, prepareLocalEvent, type Draft } from './local-event.js'
 import type { OutsideMemberships } from './outside-memberships.js'
 import type { RemoteMemberships } from './remote-memberships.js'
@@ -196,6 +197,7 @@ export function createMemberships(deps: MembershipDeps): Memberships {
       const row = room === undefined ? undefined : await rowOf(room, userId)
       const profile = await deps.memberProfile(userId)
       const content = withReason({ ...profile, ...target.content, membership: 'join' }, target.reason)
+      if (row?.membership !== 'join') await refuseGuest(context, requester, room)
       if (room !== undefined && (await isResident(context, room))) {
         if (row?.membership === 'join' && target.content === undefined) return { room_id: roomId }
         const by = await joinAuthority(context, room, userId)
@@ -258,6 +260,9 @@ export function createMemberships(deps: MembershipDeps): Memberships {
       const { membership } = content
       if (typeof membership !== 'string' || !MEMBERSHIPS.has(membership)) throw badJson('Not a membership')
       const isOwn = userId === requester.userId
+      // A guest keeps to its own account.
+      if (requester.isGuest && !isOwn)
+        throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN', 'Guests change the membership of nobody else')
       const room = await context.loader.load(roomId)
       const current = room === undefined ? undefined : (await rowOf(room, userId))?.membership
       if (membership === 'invite') {

@@ -65,6 +65,24 @@ export function* mutualRooms(userId: string, other: string): Tx<readonly string[
   return rows.map((row) => row.room_id)
 }
 
+/** Guests of this server who have joined the room. */
+export function* joinedGuestsOf(roomNid: number): Tx<readonly string[]> {
+  const rows = yield* all<{ user_id: string }>(
+    `SELECT m.user_id FROM memberships m JOIN users u ON u.user_id = m.user_id AND u.is_guest = 1
+     WHERE m.room_nid = ? AND m.local = 1 AND m.membership = 'join'`,
+    roomNid,
+  )
+  return rows.map((row) => row.user_id)
+}
+
+/** The same of all rooms. */
+export function* joinedGuests(): Tx<readonly { readonly room_id: string; readonly user_id: string }[]> {
+  return yield* all<{ room_id: string; user_id: string }>(
+    `SELECT r.room_id, m.user_id FROM users u JOIN memberships m ON m.user_id = u.user_id AND m.membership = 'join'
+     JOIN rooms r ON r.nid = m.room_nid WHERE u.is_guest = 1 AND u.deactivated = 0 ORDER BY r.room_id`,
+  )
+}
+
 /** Other servers with a joined user in a room that `userId` has joined. */
 export function* serversSharingRoomsWith(userId: string): Tx<readonly string[]> {
   const rows = yield* all<{ server: string }>(

@@ -62,6 +62,16 @@ export function* replacePasswordHash(userId: string, old: string, hash: string):
   yield* run('UPDATE users SET password_hash = ? WHERE user_id = ? AND password_hash = ?', hash, userId, old)
 }
 
+/** Post: the guest is an ordinary account with a password; false when there is no such active guest. */
+export function* upgradeGuest(userId: string, passwordHash: string): Tx<boolean> {
+  const changes = yield* run(
+    'UPDATE users SET is_guest = 0, password_hash = ? WHERE user_id = ? AND is_guest = 1 AND deactivated = 0 AND locked = 0',
+    passwordHash,
+    userId,
+  )
+  return changes === 1
+}
+
 export type UserFlag = 'locked' | 'suspended' | 'is_admin'
 
 /** Post: false when there is no such account. */

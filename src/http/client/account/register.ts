@@ -23,6 +23,7 @@ export const register = route({
     initial_device_display_name: Type.Optional(Type.String()),
     inhibit_login: Type.Optional(Type.Boolean()),
     refresh_token: Type.Optional(Type.Boolean()),
+    guest_access_token: Type.Optional(Type.String({ maxLength: 1_024 })),
   }),
   async handler({ query, body, request }, { accounts }) {
     const { registration } = accounts
@@ -35,6 +36,7 @@ export const register = route({
       deviceName,
       inhibitLogin: body.inhibit_login ?? false,
       canRefresh: body.refresh_token ?? false,
+      guestToken: body.guest_access_token,
       auth: json(body.auth),
       ip: request.ip,
     }

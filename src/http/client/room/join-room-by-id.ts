@@ -6,7 +6,7 @@ export const joinRoomById = route({
   id: 'joinRoomById',
   method: 'POST',
   paths: v3('/rooms/{roomId}/join'),
-  auth: 'user',
+  auth: 'guest',
   rateLimit: 'join',
   query: JoinQuery,
   body: JoinBody,

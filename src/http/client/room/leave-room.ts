@@ -6,7 +6,7 @@ export const leaveRoom = route({
   id: 'leaveRoom',
   method: 'POST',
   paths: v3('/rooms/{roomId}/leave'),
-  auth: 'user',
+  auth: 'guest',
   rateLimit: 'membership',
   body: Type.Object({ reason: Type.Optional(Type.String({ maxLength: 4096 })) }),
   async handler({ requester, params, body }, { memberships }) {

@@ -6,7 +6,7 @@ export const sendMessage = route({
   id: 'sendMessage',
   method: 'PUT',
   paths: v3('/rooms/{roomId}/send/{eventType}/{txnId}'),
-  auth: 'user',
+  auth: 'guest',
   rateLimit: 'message',
   query: Type.Object({ ts: Type.Optional(Type.Integer({ minimum: 0 })) }),
   body: 'object',

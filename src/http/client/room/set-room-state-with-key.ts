@@ -11,7 +11,7 @@ export const setRoomStateWithKey = route({
     ...v3('/rooms/{roomId}/state/{eventType}/'),
     ...v3('/rooms/{roomId}/state/{eventType}'),
   ],
-  auth: 'user',
+  auth: 'guest',
   rateLimit: 'message',
   query: Type.Object({ ts: Type.Optional(Type.Integer({ minimum: 0 })) }),
   body: 'object',
