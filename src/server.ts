@@ -32,6 +32,7 @@ import { openPostgres } from './storage/postgres-store.js'
 import { openSqlite } from './storage/sqlite-store.js'
 import type { StoreObserver } from './storage/observer.js'
 import type { Store } from './storage/tx.js'
+import { watchWrites } from './storage/write-watch.js'
 
 export interface ServerOptions {
   readonly logger?: Logger
@@ -66,7 +67,10 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const metrics = config.metrics.enabled ? createMetrics() : undefined
   const nodeMetrics = metrics === undefined ? undefined : createNodeMetrics(metrics)
   const signer = createSigner(parseKeyFile(readFileSync(config.signing_key_path, 'utf8'))[0]!)
-  const store = await openStore(config, logger, nodeMetrics?.onStore, options.onFault)
+  const { store, fault: writeFault } = watchWrites(
+    await openStore(config, logger, nodeMetrics?.onStore, options.onFault),
+    systemClock,
+  )
   const stopping = new AbortController()
   const servers: Server[] = []
   let built: Built | undefined
@@ -93,6 +97,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       random: systemRandom,
       logger,
       signer,
+      writeFault,
       metrics,
       ...(nodeMetrics === undefined ? {} : { nodeMetrics }),
     })
@@ -182,11 +187,28 @@ function listenerOf({ tls }: Config['listeners'][number], handler: RequestListen
   return createListener(handler, { logger, tls: pem })
 }
 
+/** Why an address cannot be had, in a sentence that its operator understands. */
+export class ListenError extends Error {}
+
+function listenFault(error: NodeJS.ErrnoException, address: string, port: number): Error {
+  const where = `${address} port ${port}`
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return new ListenError(`cannot listen on ${where}: another program has it (EADDRINUSE)`)
+    case 'EACCES':
+      return new ListenError(`cannot listen on ${where}: this user may not (EACCES)`)
+    case 'EADDRNOTAVAIL':
+      return new ListenError(`cannot listen on ${where}: this machine has no such address (EADDRNOTAVAIL)`)
+    default:
+      return error
+  }
+}
+
 function listen(server: Server, { address, port, tls }: Config['listeners'][number]): Promise<string> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject)
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenFault(error, address, port)))
     server.listen(port, address, () => {
-      server.off('error', reject)
+      server.removeAllListeners('error')
       const bound = server.address() as AddressInfo
       const host = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address
       resolve(`${tls === undefined ? 'http' : 'https'}://${host}:${bound.port}`)

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { createRoom, eventually, register, sendText, v3, type User } from '../harness/client.js'
+import { call, createRoom, eventually, register, sendText, v3, type User } from '../harness/client.js'
 import { startNode, type Node } from '../harness/node.js'
 import { buildShim } from './disk-shim.js'
 
@@ -45,11 +45,24 @@ withShim('a node whose disk is full', () => {
       error: expect.stringContaining('disk of this server is full'),
     })
     expect(refused.headers.get('retry-after')).toBe('2')
+    const health = await eventually('the node says that it is not healthy', async () => {
+      const answer = await call(node.url, 'GET', '/health')
+      return answer.status === 200 ? undefined : answer
+    })
+    expect(health).toMatchObject({
+      status: 503,
+      body: { checks: { store: 'ok', writes: 'the disk is full' } },
+    })
     const event = await user.ok('GET', v3(`/rooms/${enc(roomId)}/event/${enc(before)}`))
     expect(event.content.body).toBe('before')
     expect((await user.call('GET', v3('/sync'))).status).toBe(200)
 
     rmSync(join(faults, 'full'))
+    // Nobody writes meanwhile: a balancer sends nobody to a node that is not healthy.
+    await eventually(
+      'it is healthy again',
+      async () => (await call(node.url, 'GET', '/health')).status === 200,
+    )
     const after = await sendText(user, roomId, 'after')
     const page = await user.ok('GET', v3(`/rooms/${enc(roomId)}/messages`), undefined, { dir: 'b', limit: 1 })
     expect(page.chunk[0].event_id).toBe(after)

@@ -23,8 +23,12 @@ export const serve: Command = {
     )
     for (const warning of warnings) logger.warn({}, warning)
     // Loaded here alone: the other commands start faster without it.
-    const { startServer } = await import('../server.js')
-    return runUntilStopped((onFault) => startServer(config, { logger, onFault }), logger)
+    const { ListenError, startServer } = await import('../server.js')
+    try {
+      return await runUntilStopped((onFault) => startServer(config, { logger, onFault }), logger)
+    } catch (error) {
+      throw error instanceof ListenError ? new CliError(error.message) : error
+    }
   },
 }
 

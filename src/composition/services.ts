@@ -89,6 +89,8 @@ export interface BuildDeps {
   readonly random: Random
   readonly logger: Logger
   readonly signer: Signer
+  /** Why the last write failed at the disk, while none has succeeded since. */
+  readonly writeFault?: () => string | undefined
   readonly metrics: Metrics | undefined
   /** What the parts report to; absent where metrics are off. */
   readonly nodeMetrics?: NodeMetrics
@@ -132,6 +134,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     clock,
     logger,
     ...(deps.metrics === undefined ? {} : { metrics: deps.metrics }),
+    ...(deps.writeFault === undefined ? {} : { writeFault: deps.writeFault }),
     options: nodeInfoOptions(config),
   })
   const serverInfo = createServerInfo({

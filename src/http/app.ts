@@ -237,7 +237,23 @@ function discardRest(req: IncomingMessage): void {
   req.once('close', () => clearTimeout(timer))
 }
 
+/** A disk that is full fails hundreds of requests a second, each for the same reason. */
+const FAULT_LOG_INTERVAL_MS = 60_000
+
+function faultLog(clock: Clock): (fault: string | undefined) => boolean {
+  const last = new Map<string, number>()
+  return (fault) => {
+    if (fault === undefined) return true
+    const now = clock.monotonic()
+    const before = last.get(fault)
+    if (before !== undefined && now - before < FAULT_LOG_INTERVAL_MS) return false
+    last.set(fault, now)
+    return true
+  }
+}
+
 export function createApp(deps: HttpDeps): Koa {
+  const mayLog = faultLog(deps.clock)
   const app = new Koa()
   app.silent = true
   app.on('error', (error: Error) => deps.logger.debug({ err: error }, 'connection error'))
@@ -266,8 +282,11 @@ export function createApp(deps: HttpDeps): Koa {
       ctx.set(answer.headers)
       ctx.type = 'application/json'
       ctx.body = JSON.stringify(answer.body)
-      if (answer.unexpected)
-        deps.logger.error({ err: error, requestId: ctx.state['requestId'], path: ctx.path }, 'request failed')
+      const about = { requestId: ctx.state['requestId'] as string, path: ctx.path, status: answer.status }
+      if (answer.unexpected && mayLog(answer.fault))
+        deps.logger.error({ err: error, ...about }, 'request failed')
+      else if (answer.status === 502 || answer.status === 504)
+        deps.logger.warn({ ...about, reason: (error as Error).message }, 'another server failed')
     }
     // A server that stops waits for its connections: none should wait for a next request.
     if (deps.stopping.aborted) ctx.set('Connection', 'close')

@@ -18,6 +18,8 @@ describe('the answer to an error', () => {
     ['busy', false],
     ['closed', false],
     ['faulted', true],
+    ['io', true],
+    ['aborted', false],
     ['unknown-outcome', true],
   ] as const)('asks to come back when the store is %s', (code, unexpected) => {
     const answer = errorAnswer(new StorageError(code, 'room.persist: a detail that is for the log'))
@@ -27,7 +29,7 @@ describe('the answer to an error', () => {
     expect(answer.unexpected).toBe(unexpected)
   })
 
-  it.each(['unique', 'misuse', 'io', 'sql'] as const)(
+  it.each(['unique', 'misuse', 'sql'] as const)(
     'keeps an error of the store of kind %s to itself',
     (code) => {
       const answer = errorAnswer(new StorageError(code, 'SELECT secrets'))
@@ -38,6 +40,10 @@ describe('the answer to an error', () => {
       })
     },
   )
+
+  it.each([502, 504])('takes %d for the fault of another server', (status) => {
+    expect(errorAnswer(new MatrixError('M_UNKNOWN', 'no answer', {}, status)).unexpected).toBe(false)
+  })
 
   it('takes an error of another kind with such a code for what it is', () => {
     expect(errorAnswer(Object.assign(new Error('x'), { code: 'full' })).status).toBe(500)

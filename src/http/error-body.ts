@@ -45,6 +45,15 @@ const STORE_FAULTS: ReadonlyMap<string, { readonly status: 503 | 507; readonly m
     },
   ],
   ['overloaded', { status: 503, message: 'The server has too much to write; try again soon' }],
+  [
+    'io',
+    {
+      status: 503,
+      message:
+        'The disk or database of this server fails: nothing was stored. Its administrator must look at it.',
+    },
+  ],
+  ['aborted', { status: 503, message: 'The request was not carried out; try again soon' }],
   ['busy', { status: 503, message: 'The database is held by something else; try again soon' }],
   ['faulted', { status: 503, message: 'The server cannot keep what it is given, and starts again' }],
   ['closed', { status: 503, message: 'The server is stopping' }],
@@ -66,7 +75,8 @@ function storeFault(error: unknown): ErrorAnswer | undefined {
     body: { errcode: 'M_UNKNOWN', error: fault.message, retry_after_ms: RETRY_AFTER },
     headers: { 'Retry-After': String(RETRY_AFTER / 1000) },
     // A full or broken disk is for the log; that it is busy, and that it stops, are not.
-    unexpected: ['full', 'faulted', 'unknown-outcome'].includes(String(error.code)),
+    unexpected: ['full', 'io', 'faulted', 'unknown-outcome'].includes(String(error.code)),
+    fault: String(error.code),
   }
 }
 
@@ -76,6 +86,8 @@ export interface ErrorAnswer {
   readonly headers: Readonly<Record<string, string>>
   /** Not one of ours: to be logged with its stack. */
   readonly unexpected: boolean
+  /** What every request meets as long as it lasts, to be logged now and then. */
+  readonly fault?: string
 }
 
 export function errorAnswer(error: unknown): ErrorAnswer {
@@ -89,7 +101,9 @@ export function errorAnswer(error: unknown): ErrorAnswer {
       status,
       body: { errcode: error.errcode, error: error.message, ...error.extra },
       headers: typeof retry === 'number' ? { 'Retry-After': String(Math.ceil(retry / 1000)) } : {},
-      unexpected: status >= 500,
+      // That another server fails or is slow is nothing to mend here.
+      unexpected: status >= 500 && status !== 502 && status !== 504,
+      ...(status === 507 ? { fault: 'full' } : {}),
     }
   }
   return (

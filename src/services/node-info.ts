@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Clock } from '../platform/clock.js'
 import type { Logger } from '../platform/logger.js'
 import type { Metrics } from '../platform/metrics.js'
+import { rewritePosition } from '../storage/tables/positions.js'
 import { one, type Store } from '../storage/tx.js'
 
 /** What the configuration says about the node as others see it. */
@@ -53,8 +54,13 @@ export interface NodeInfoDeps {
   readonly logger: Logger
   /** Absent: metrics are off. */
   readonly metrics?: Metrics
+  /** Why the last write failed at the disk; undefined when none did, or one has succeeded since. */
+  readonly writeFault?: () => string | undefined
   readonly options: NodeInfoOptions
 }
+
+/** What a failing disk is to strangers. */
+const WRITE_FAULTS: ReadonlyMap<string, string> = new Map([['full', 'the disk is full']])
 
 const HEALTH_CACHE_MS = 1_000
 const HEALTH_TIMEOUT_MS = 2_000
@@ -81,9 +87,27 @@ export function createNodeInfo(deps: NodeInfoDeps): NodeInfo {
     }
   }
 
+  /** A balancer that sends nobody here while writes fail would never see one succeed: one is tried. */
+  async function lookAtWrites(): Promise<string> {
+    if (deps.writeFault?.() === undefined) return 'ok'
+    const timer = new AbortController()
+    try {
+      const late = delay(HEALTH_TIMEOUT_MS, undefined, { signal: timer.signal, ref: false })
+      // Its failure is remembered by the store, and has been logged.
+      await Promise.race([store.write('health.write', rewritePosition).catch(() => undefined), late])
+    } finally {
+      timer.abort()
+    }
+    const fault = deps.writeFault()
+    return fault === undefined ? 'ok' : (WRITE_FAULTS.get(fault) ?? 'fail')
+  }
+
   async function look(): Promise<Health> {
-    const result = await lookAtStore()
-    return { ok: result === 'ok', checks: { store: result } }
+    const [result, writes] = await Promise.all([lookAtStore(), lookAtWrites()])
+    return {
+      ok: result === 'ok' && writes === 'ok',
+      checks: { store: result, ...(writes === 'ok' ? {} : { writes }) },
+    }
   }
 
   return {

@@ -82,6 +82,7 @@ describe('every endpoint of accounts', () => {
     const bodies = ['{', 'null', '[]', '"x"', '7', deep, '{"a":1,"a":2}', '\ufeff{}', '{"x":"\\ud800"}']
     const bytes = [new Uint8Array([0xff, 0xfe, 0x7b]), new Uint8Array([0x7b, 0x22, 0xc0, 0xaf, 0x22, 0x7d])]
     for (const route of accountRoutes.filter((known) => known.method !== 'GET')) {
+      if (route.auth === 'appservice') continue
       if (route.id === 'logout' || route.id === 'logout_all') continue
       for (const body of [...bodies, ...bytes]) {
         const answer = await server.request(route.method, filled(route.paths[0]!), { token, body })

@@ -1,4 +1,4 @@
-import { one, type Tx } from '../tx.js'
+import { one, run, type Tx } from '../tx.js'
 
 /**
  * Allocates `count` stream positions and gives the last; the others are those right before it.
@@ -11,6 +11,11 @@ export function* allocatePosition(count = 1): Tx<number> {
     count,
   )
   return row!.pos
+}
+
+/** Writes what is there already: tells whether the store takes writes. */
+export function* rewritePosition(): Tx<void> {
+  yield* run('UPDATE stream_position SET pos = pos WHERE id = 1')
 }
 
 /** The last position that a transaction visible here allocated. Services ask `store.position()`, which knows what is on disk. */
