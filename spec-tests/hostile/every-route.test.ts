@@ -18,6 +18,7 @@ beforeAll(async () => {
     userId: user.userId,
     deviceId: user.deviceId,
     eventType: 'm.room.message',
+    relType: 'm.thread',
     type: 'm.some.type',
     txnId: 'txn',
     stateKey: '',

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { testServices, type TestServices } from '../../composition/testing.js'
 import type { Json, JsonObject } from '../../core/json/value.js'
+import { addLocalEvent } from '../rooms/local-event.js'
 import type { Requester } from '../requester.js'
 
 /* oxlint-disable typescript/no-explicit-any */
@@ -119,6 +120,31 @@ describe('the latest edit', () => {
   })
 })
 
+describe('a reaction', () => {
+  const react = (
+    who: Requester,
+    roomId: string,
+    parent: string,
+    key: string,
+    type = 'm.reaction',
+  ): Promise<string> =>
+    send(who, roomId, { 'm.relates_to': { rel_type: 'm.annotation', event_id: parent, key } }, type)
+
+  it('is sent once by each user, until it is redacted', async () => {
+    const roomId = await room(bob)
+    const parent = await text(alice, roomId, 'a')
+    const first = await react(alice, roomId, parent, '+')
+    await react(alice, roomId, parent, '-')
+    await react(bob, roomId, parent, '+')
+    await react(alice, roomId, parent, '+', 'org.example.reaction')
+    const twice = { errcode: 'M_DUPLICATE_ANNOTATION', status: 400 }
+    await expect(react(alice, roomId, parent, '+')).rejects.toMatchObject(twice)
+    await redact(alice, roomId, first)
+    const results = await Promise.allSettled([1, 2, 3].map(() => react(alice, roomId, parent, '+')))
+    expect(results.map((result) => result.status).sort()).toEqual(['fulfilled', 'rejected', 'rejected'])
+  })
+})
+
 describe('references', () => {
   it('are listed by id, without those of ignored users', async () => {
     const roomId = await room(bob)
@@ -192,11 +218,24 @@ describe('a thread', () => {
     await setIgnored(alice, [])
   })
 
-  it('is no thread upon an event that relates to another', async () => {
+  it('cannot start at an event that relates to another, by a client of ours', async () => {
+    const roomId = await room()
+    const parent = await text(alice, roomId, 'a')
+    const child = await related(alice, roomId, 'm.reference', parent)
+    await expect(related(alice, roomId, 'm.thread', child)).rejects.toMatchObject({
+      errcode: 'M_UNKNOWN',
+      status: 400,
+    })
+  })
+
+  it('is no thread upon an event that relates to another, which another server may send', async () => {
     const roomId = await room()
     const parent = await text(alice, roomId, 'a')
     const child = await related(alice, roomId, 'm.annotation', parent, {}, 'm.reaction')
-    await related(alice, roomId, 'm.thread', child)
+    const { context } = test.built.rooms
+    const content = { 'm.relates_to': { rel_type: 'm.thread', event_id: child } }
+    const draft = { type: 'm.room.message', sender: alice.userId, content }
+    await context.writer.write(roomId, (working) => addLocalEvent(working, draft, context.local))
     expect(await relationsOf(alice, roomId, child)).toBeUndefined()
     expect((await threads(alice, roomId)).chunk).toEqual([])
   })
@@ -327,8 +366,8 @@ describe('GET /relations', () => {
     const roomId = await room()
     const parent = await text(alice, roomId, 'parent')
     const child = await related(alice, roomId, 'm.thread', parent)
-    const again = await related(alice, roomId, 'm.thread', child)
-    await related(alice, roomId, 'm.thread', again)
+    const again = await related(alice, roomId, 'm.reference', child)
+    await related(alice, roomId, 'm.reference', again)
     expect((await relating(alice, roomId, parent, { recurse: true })).chunk).toHaveLength(3)
   })
 

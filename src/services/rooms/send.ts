@@ -9,6 +9,7 @@ import type { Requester } from '../requester.js'
 import type { RoomsContext } from './context.js'
 import { notInRoom, readStateEvent } from './context.js'
 import type { Aliases } from './aliases.js'
+import { checkRelation } from './check-relation.js'
 import { checkCanonicalAlias } from './canonical-alias.js'
 import { powerLevelsOf } from '../../core/auth/power-levels.js'
 import { addLocalEvent, type Draft } from './local-event.js'
@@ -62,6 +63,8 @@ export function createSending(context: RoomsContext, aliases: Pick<Aliases, 'res
     try {
       const stored = await context.writer.write(roomId, async (room) => {
         if (draft.redacts !== undefined) await checkRedaction(room, draft.sender, draft.redacts)
+        if (draft.stateKey === undefined)
+          await checkRelation(room, draft, context.store, context.local.readers)
         return addLocalEvent(room, draft, context.local)
       })
       return { event_id: stored.event.id }

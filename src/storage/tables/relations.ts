@@ -367,3 +367,21 @@ export function* fillOf(name: string): Tx<FillRow | undefined> {
 export function* advanceFill(name: string, done: number): Tx<void> {
   yield* run('UPDATE background_fills SET done = ? WHERE name = ?', done, name)
 }
+
+/** What somebody annotated an event with, by one type of events; the latest, for there are few unless another server made them. */
+export function* annotationsBy(
+  roomNid: number,
+  parent: string,
+  sender: string,
+  type: string,
+): Tx<readonly number[]> {
+  const rows = yield* all<{ child: number }>(
+    `SELECT child FROM relations WHERE room_nid = ? AND parent = ? AND rel_type = 'm.annotation' AND sender = ? AND type = ?
+     ORDER BY depth DESC, ord DESC LIMIT 200`,
+    roomNid,
+    parent,
+    sender,
+    type,
+  )
+  return rows.map((row) => row.child)
+}
