@@ -43,6 +43,7 @@ const SERVICES = [
   'upgrades',
   'receipts',
   'typing',
+  'presence',
   'sync',
   'directory',
   'spaces',

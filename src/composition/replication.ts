@@ -1,6 +1,7 @@
 import type { Config } from '../config/schema.js'
 import type { E2ee } from '../services/e2ee/e2ee.js'
 import type { Transport } from '../services/federation/transport.js'
+import type { Presence } from '../services/presence/presence.js'
 import type { Receipts } from '../services/receipts/receipts.js'
 import { createBackfill, type Backfill } from '../services/replication/history/backfill.js'
 import { createDrain, type Drain } from '../services/replication/receiving/drain.js'
@@ -37,6 +38,7 @@ export function buildReplication(deps: {
   readonly toDevice: ToDevice
   readonly receipts: Receipts
   readonly typingNotices: TypingNotices
+  readonly presence: Pick<Presence, 'onEdu'>
 }): Replication {
   const { config, context, intake } = deps
   const peers = createPeerReads({ client: deps.transport.client, intake })
@@ -60,6 +62,11 @@ export function buildReplication(deps: {
       async (origin, type, content) => {
         if (type !== 'm.receipt') return false
         await deps.receipts.onEdu(origin, content)
+        return true
+      },
+      async (origin, type, content) => {
+        if (type !== 'm.presence') return false
+        await deps.presence.onEdu(origin, content)
         return true
       },
       (origin, type, content) => deps.toDevice.onEdu(origin, type, content),

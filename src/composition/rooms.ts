@@ -42,6 +42,8 @@ export interface RoomsPartsDeps {
   wakeSender(destinations: readonly string[]): void
   /** After a user of this server has joined a room. */
   onLocalJoin?(roomId: string, userId: string): void
+  /** After a user of this server has said something. */
+  onLocalActivity?(userId: string): void
   /** After a room's rule for guests has changed. */
   onGuestAccess?(roomId: string): void
   /** For metrics: new events of users of this server, and of others, that are on disk. */
@@ -81,6 +83,10 @@ export function buildRooms(deps: RoomsPartsDeps): RoomsParts {
     const destinations = new Set(pending.flatMap((item) => item.destinations))
     if (destinations.size > 0) deps.wakeSender([...destinations])
     const live = pending.filter((item) => item.live)
+    for (const { stored } of live) {
+      const { sender, stateKey } = stored.event
+      if (stateKey === undefined && serverNameOf(sender) === serverName) deps.onLocalActivity?.(sender)
+    }
     const ours = live.filter((item) => item.stored.event.sender.endsWith(`:${serverName}`)).length
     deps.onStored?.(ours, live.length - ours)
   }

@@ -51,6 +51,8 @@ import { createRelations } from '../services/relations/relations.js'
 import { createServerInfo } from '../services/server-info/server-info.js'
 import { requesterOf } from '../services/requester.js'
 import type { Services } from '../services/services.js'
+import { createEphemeralPositions } from '../services/ephemeral-positions.js'
+import { createPresence } from '../services/presence/presence.js'
 import { createSettingsCarrier } from '../services/upgrades/carry-settings.js'
 import { createRoomUpgrades } from '../services/upgrades/upgrade-room.js'
 import { createSpaces } from '../services/spaces/spaces.js'
@@ -182,7 +184,11 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     signer: eventSigner,
     defaultRoomVersion: config.rooms.default_room_version,
     wakeSender,
-    onLocalJoin: (roomId, userId) => void settings.onLocalJoin(roomId, userId),
+    onLocalJoin(roomId, userId) {
+      void settings.onLocalJoin(roomId, userId)
+      void presence.onLocalJoin(roomId, userId)
+    },
+    onLocalActivity: (userId) => presence.onActivity(userId),
     onStored(ours, others) {
       if (ours > 0) nodeMetrics?.onSent(ours)
       if (others > 0) nodeMetrics?.onReceived(others)
@@ -258,7 +264,15 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     options: accountsOptions(config),
   })
 
-  const typing = createTyping(clock)
+  const positions = createEphemeralPositions(clock)
+  const typing = createTyping(clock, positions)
+  const presence = createPresence({
+    context,
+    positions,
+    notifier,
+    sendEphemeral: sender.sendEphemeral,
+    options: { enabled: config.presence.enabled, federate: config.presence.federation },
+  })
   const typingNotices = createTypingNotices({
     context,
     typing,
@@ -279,6 +293,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     toDevice,
     receipts,
     typingNotices,
+    presence,
   })
   const { pushRules } = rooms
   const ruleEditor = createRuleEditor({ store, accountData, pushRules, notifier })
@@ -321,6 +336,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     ruleEditor,
     receipts,
     typingNotices,
+    presence,
     publicRooms: createPublicRooms({
       context,
       fetchRemote: (server, query) => fetchRemotePublicRooms(transport.client, server, query),
@@ -343,6 +359,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
       aggregations: relations.aggregations,
       notifier,
       typing,
+      presence,
       e2ee,
       toDevice,
       pushRules: rooms.pushRules,

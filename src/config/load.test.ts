@@ -216,7 +216,6 @@ describe('faults', () => {
 
 describe('notes', () => {
   it.each([
-    ['presence: { enabled: true }', 'presence.enabled does nothing'],
     ['appservices: [bridge.yaml]', 'appservices does nothing'],
     ['registration: { allow_weak_shared_secret: true }', 'may be guessed'],
   ])('tell of what is seldom meant: %s', (setting, words) => {

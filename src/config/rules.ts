@@ -111,7 +111,6 @@ export function warnings(config: Config): string[] {
   if (config.registration.allow_weak_shared_secret) {
     out.push('the shared secret may be guessed (registration.allow_weak_shared_secret is true)')
   }
-  if (config.presence.enabled) out.push('presence is not there yet (presence.enabled does nothing)')
   if (config.appservices.length > 0) {
     out.push('application services are not there yet (appservices does nothing)')
   }

@@ -6,7 +6,6 @@ import { ConfigSchema } from './schema.js'
 
 /** Settings that do nothing yet, each with what it waits for. This list only shrinks. */
 const NOT_YET = new Map<string, string>([
-  ['presence.enabled', 'presence'],
   ['appservices', 'application services'],
 ])
 

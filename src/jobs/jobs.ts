@@ -10,6 +10,7 @@ export function periodicJobs(services: Services): readonly Job[] {
   const { accounts, e2ee, media, toDevice, typingNotices } = services
   return [
     { name: 'relations.fill', every: SECOND, atStart: true, run: () => services.relations.fill.step() },
+    { name: 'presence.tick', every: SECOND, run: () => services.presence.tick() },
     { name: 'typing.expire', every: SECOND, run: () => typingNotices.expire() },
     { name: 'e2ee.resync', every: 5 * SECOND, run: () => e2ee.resyncDue() },
     { name: 'accounts.lastSeen', every: MINUTE, run: () => accounts.lastSeen.flush() },

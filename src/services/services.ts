@@ -22,6 +22,7 @@ import type { RuleEditor } from './push/rule-editor.js'
 import type { Receipts } from './receipts/receipts.js'
 import type { PublicRooms } from './directory/public-rooms.js'
 import type { UserDirectory } from './directory/user-directory.js'
+import type { Presence } from './presence/presence.js'
 import type { RoomUpgrades } from './upgrades/upgrade-room.js'
 import type { Spaces } from './spaces/spaces.js'
 import type { EventByTime } from './timeline/event-by-time.js'
@@ -67,6 +68,7 @@ export interface Services {
   readonly ruleEditor: RuleEditor
   readonly receipts: Receipts
   readonly typingNotices: TypingNotices
+  readonly presence: Presence
   readonly publicRooms: PublicRooms
   readonly userDirectory: UserDirectory
   readonly spaces: Spaces

@@ -45,7 +45,13 @@ export const rooms = {
     { description: 'Rooms.', default: {} },
   ),
   presence: Type.Object(
-    { enabled: flag('Show who is online. Costs much traffic in large rooms.', false) },
+    {
+      enabled: flag('Show who is online, to those who share a room with them.', false),
+      federation: flag(
+        'Tell other servers who is online, and listen to them; many messages between large servers.',
+        false,
+      ),
+    },
     { description: 'Presence.', default: {} },
   ),
   rate_limits: Type.Object(rateLimits, {

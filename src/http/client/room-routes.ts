@@ -42,6 +42,8 @@ import { setRoomVisibilityOnDirectory } from './directory/set-room-visibility-on
 import { getPublicRooms } from './directory/get-public-rooms.js'
 import { queryPublicRooms } from './directory/query-public-rooms.js'
 import { searchUserDirectory } from './directory/search-user-directory.js'
+import { getPresence } from './presence/get-presence.js'
+import { setPresence } from './presence/set-presence.js'
 import { getRoomSummary, getRoomSummaryUnstable } from './space/get-room-summary.js'
 import { getSpaceHierarchy } from './space/get-space-hierarchy.js'
 import { pushRuleRoutes } from './push-rule-routes.js'
@@ -83,6 +85,8 @@ export const roomRoutes: readonly Route[] = [
   redactEvent,
   setTyping,
   postReceipt,
+  setPresence,
+  getPresence,
   setReadMarker,
   getRoomIdByAlias,
   setRoomAlias,

@@ -6,6 +6,7 @@ import { accountDataBetween, type AccountDataRow } from '../../storage/tables/ac
 import { deviceNews } from '../../storage/tables/device-news.js'
 import type { DeviceKeyCounts, E2ee } from '../e2ee/e2ee.js'
 import { pushRulesContent, type PushRules } from '../push/push-rules.js'
+import type { Presence } from '../presence/presence.js'
 import type { Requester } from '../requester.js'
 import type { RoomsContext } from '../rooms/context.js'
 import type { Aggregations } from '../timeline/aggregations.js'
@@ -30,6 +31,7 @@ export interface SyncDeps {
   readonly aggregations: Aggregations
   readonly notifier: Notifier
   readonly typing: Typing
+  readonly presence?: Pick<Presence, 'eventsFor'>
   readonly e2ee: Pick<E2ee, 'deviceListsBetween' | 'otkCounts'>
   readonly toDevice: Pick<ToDevice, 'toDeviceFor' | 'acknowledge'>
   readonly pushRules: PushRules
@@ -92,18 +94,20 @@ export function createSync(deps: SyncDeps): Sync {
     const global = data.filter(
       (row) => row.room_id === '' && frame.filter.accountData.admits({ type: row.type, content: {} }),
     )
+    const presence = await presencePart(frame)
     const e2ee = await e2eePart(frame)
     const nextBatch = syncToken({ pos: upTo, ephemeral: ephemeralNow, toDevice: e2ee.toDeviceUpTo })
     const json: Record<string, Json> = {
       next_batch: nextBatch,
       rooms: rooms.json,
       account_data: { events: [...global.map(accountDataEvent), ...(await defaultRules(frame, data))] },
-      presence: { events: [] },
+      presence: { events: presence },
       ...e2ee.json,
     }
     return {
       json,
-      hasNews: rooms.hasNews || global.length > 0 || e2ee.hasNews || since === undefined,
+      hasNews:
+        rooms.hasNews || global.length > 0 || e2ee.hasNews || presence.length > 0 || since === undefined,
       nextBatch,
       complete: e2ee.toDeviceUpTo >= upTo,
     }
@@ -123,6 +127,19 @@ export function createSync(deps: SyncDeps): Sync {
     const wanted = frame.from === 0 && frame.filter.accountData.admits({ type, content: {} })
     if (!wanted || data.some((row) => row.room_id === '' && row.type === type)) return []
     return [{ type, content: pushRulesContent(await deps.pushRules.of(frame.viewer.userId)) }]
+  }
+
+  /** Up to now, and perhaps a little beyond the token: who changed since is shown once more. */
+  async function presencePart({ viewer, typingFrom, filter }: Frame): Promise<JsonObject[]> {
+    if (deps.presence === undefined || filter.presence.nothing) return []
+    const events = await deps.presence.eventsFor(viewer.userId, typingFrom)
+    return events.filter((event) =>
+      filter.presence.admits({
+        type: 'm.presence',
+        sender: event['sender'] as string,
+        content: event['content'] as JsonObject,
+      }),
+    )
   }
 
   async function e2eePart(

@@ -1,4 +1,5 @@
 import type { Clock } from '../../platform/clock.js'
+import { createEphemeralPositions, type EphemeralPositions } from '../ephemeral-positions.js'
 
 /** Who types where. Kept in memory: it is over in seconds anyway. */
 export interface Typing {
@@ -20,13 +21,18 @@ const MAX_TIMEOUT = 120_000
 const MAX_ROOMS = 10_000
 const MAX_TYPISTS = 200
 
-export function createTyping(clock: Clock): Typing {
+export function createTyping(
+  clock: Clock,
+  positions: EphemeralPositions = createEphemeralPositions(clock),
+): Typing {
   const rooms = new Map<number, { readonly typists: Map<string, number>; changed: number }>()
-  let position = clock.now()
 
   function touch(room: { changed: number }): void {
-    room.changed = ++position
+    room.changed = positions.next()
   }
+
+  /** A position from before a restart with a clock that had stepped back lies ahead of ours: it says nothing. */
+  const known = (since: number): number => (since > positions.current() ? 0 : since)
 
   return {
     set(roomNid, userId, timeoutMs) {
@@ -53,9 +59,10 @@ export function createTyping(clock: Clock): Typing {
       const typists = rooms.get(roomNid)?.typists ?? new Map<string, number>()
       return [...typists].filter(([, until]) => until > now).map(([userId]) => userId)
     },
-    changedSince: (roomNid, since) => (rooms.get(roomNid)?.changed ?? 0) > since,
-    roomsChangedSince: (since) => [...rooms].filter(([, room]) => room.changed > since).map(([nid]) => nid),
-    position: () => position,
+    changedSince: (roomNid, since) => (rooms.get(roomNid)?.changed ?? 0) > known(since),
+    roomsChangedSince: (since) =>
+      [...rooms].filter(([, room]) => room.changed > known(since)).map(([nid]) => nid),
+    position: positions.current,
     expire() {
       const now = clock.monotonic()
       const changed: number[] = []
@@ -67,7 +74,7 @@ export function createTyping(clock: Clock): Typing {
         if (any) {
           touch(room)
           changed.push(nid)
-        } else if (room.typists.size === 0 && position - room.changed > 10_000) {
+        } else if (room.typists.size === 0 && positions.current() - room.changed > 10_000) {
           rooms.delete(nid)
         }
       }

@@ -15,23 +15,32 @@ export const sync = route({
     full_state: Type.Optional(Type.Boolean()),
     timeout: Type.Optional(Type.Integer({ minimum: 0 })),
     use_state_after: Type.Optional(Type.Boolean()),
+    set_presence: Type.Optional(
+      Type.Union([Type.Literal('online'), Type.Literal('offline'), Type.Literal('unavailable')]),
+    ),
     'org.matrix.msc4222.use_state_after': Type.Optional(Type.Boolean()),
   }),
   async handler({ requester, query, request }, services) {
     const unstable = query['org.matrix.msc4222.use_state_after'] === true
-    return services.sync.sync(requester, {
-      since: query.since === '' ? undefined : query.since,
-      filter:
-        query.filter === undefined ? {} : await services.filters.resolve(requester.userId, query.filter),
-      fullState: query.full_state ?? false,
-      timeoutMs: query.timeout ?? 0,
-      stateAfter: unstable
-        ? 'org.matrix.msc4222.state_after'
-        : query.use_state_after === true
-          ? 'state_after'
-          : 'no',
-      signal: request.signal,
-      stillAllowed: request.stillAllowed,
-    })
+    const filter =
+      query.filter === undefined ? {} : await services.filters.resolve(requester.userId, query.filter)
+    const endPoll = services.presence.beginSync(requester, query.set_presence ?? 'online')
+    try {
+      return await services.sync.sync(requester, {
+        since: query.since === '' ? undefined : query.since,
+        filter,
+        fullState: query.full_state ?? false,
+        timeoutMs: query.timeout ?? 0,
+        stateAfter: unstable
+          ? 'org.matrix.msc4222.state_after'
+          : query.use_state_after === true
+            ? 'state_after'
+            : 'no',
+        signal: request.signal,
+        stillAllowed: request.stillAllowed,
+      })
+    } finally {
+      endPoll()
+    }
   },
 })
