@@ -1,8 +1,8 @@
-import type { ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
-import { finish, startSource, workplace, type Workplace } from './testing.js'
+import type { Child } from '../platform/testing-child.js'
+import { startSource, workplace, type Workplace } from './testing.js'
 
 let place: Workplace
 beforeEach(() => {
@@ -11,36 +11,29 @@ beforeEach(() => {
 afterEach(() => place.remove())
 
 const mark = (): string => join(place.folder, 'closed')
-const begin = (behaviour: string): ChildProcess =>
+const begin = (behaviour: string): Child =>
   startSource('src/cli/testing-node.ts', [behaviour, mark()], place.folder)
 
-/** Resolves once the process has said that it is ready. */
-function ready(child: ChildProcess): Promise<void> {
-  return new Promise((resolve) => {
-    child.stdout?.on('data', (chunk: Buffer) => {
-      if (chunk.toString().includes('the node is ready')) resolve()
-    })
-  })
-}
+const ready = (child: Child): Promise<unknown> => child.said(/the node is ready/)
 
 describe('a node', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)('closes fully on %s and exits with 0', async (signal) => {
     const child = begin('quiet')
-    const ended = finish(child)
+    const { ended } = child
     await ready(child)
-    child.kill(signal)
+    child.process.kill(signal)
     expect((await ended).code).toBe(0)
     expect(existsSync(mark())).toBe(true)
   })
 
   it('is not ended by a second signal while it closes', async () => {
     const child = begin('quiet')
-    const ended = finish(child)
+    const { ended } = child
     await ready(child)
-    child.kill('SIGINT')
+    child.process.kill('SIGINT')
     await new Promise((resolve) => setTimeout(resolve, 100))
-    child.kill('SIGINT')
-    child.kill('SIGTERM')
+    child.process.kill('SIGINT')
+    child.process.kill('SIGTERM')
     expect((await ended).code).toBe(0)
     expect(existsSync(mark())).toBe(true)
   })
@@ -50,7 +43,7 @@ describe('a node', () => {
     ['rejects later', 'a fault in some promise'],
     ['reports a fault', 'the disk failed'],
   ])('that %s says why, closes fully and exits with 1', async (behaviour, message) => {
-    const { code, out } = await finish(begin(behaviour))
+    const { code, out } = await begin(behaviour).ended
     expect(code).toBe(1)
     expect(out).toContain(message)
     expect(existsSync(mark())).toBe(true)
@@ -58,9 +51,9 @@ describe('a node', () => {
 
   it('that cannot close is ended after its time, and says so', async () => {
     const child = begin('hangs')
-    const ended = finish(child)
+    const { ended } = child
     await ready(child)
-    child.kill('SIGTERM')
+    child.process.kill('SIGTERM')
     const { code, out } = await ended
     expect(code).toBe(1)
     expect(out).toContain('did not close in time')
@@ -68,6 +61,6 @@ describe('a node', () => {
   })
 
   it('that cannot start does not stay', async () => {
-    expect((await finish(begin('fails to start'))).code).toBe(1)
+    expect((await begin('fails to start').ended).code).toBe(1)
   })
 })

@@ -1,9 +1,9 @@
-import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import { startChild, type Child } from '../platform/testing-child.js'
 import { runCli } from './run.js'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
@@ -19,36 +19,19 @@ export function startSource(
   file: string,
   args: readonly string[],
   cwd: string,
-  env: Record<string, string> = {},
-): ChildProcess {
+  { input, env = {} }: RunOptions = {},
+): Child {
   const loader = join(ROOT, 'scripts/oracle/typescript.mjs')
-  return spawn(process.execPath, ['--import', loader, join(ROOT, file), ...args], {
+  return startChild(['--import', loader, join(ROOT, file), ...args], {
     cwd,
     env: { PATH: process.env['PATH'] ?? '', NO_COLOR: '1', ...env },
-    stdio: ['pipe', 'pipe', 'pipe'],
+    ...(input === undefined ? {} : { input }),
   })
 }
 
 /** Starts the program as an operator would start the built one. */
-export const startCli = (
-  args: readonly string[],
-  cwd: string,
-  env: Record<string, string> = {},
-): ChildProcess => startSource('src/main.ts', args, cwd, env)
-
-/** What a started program wrote until it ended. */
-export function finish(child: ChildProcess, input = ''): Promise<Finished> {
-  let out = ''
-  let err = ''
-  child.stdout?.on('data', (chunk: Buffer) => (out += chunk.toString()))
-  child.stderr?.on('data', (chunk: Buffer) => (err += chunk.toString()))
-  child.stdin?.on('error', () => undefined)
-  child.stdin?.end(input)
-  return new Promise((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', (code) => resolve({ code, out, err }))
-  })
-}
+export const startCli = (args: readonly string[], cwd: string, options: RunOptions = {}): Child =>
+  startSource('src/main.ts', args, cwd, options)
 
 export interface RunOptions {
   readonly input?: string
@@ -87,7 +70,10 @@ export function workplace(): Workplace {
   return {
     folder,
     run: (args, options = {}) => runHere(args, folder, options),
-    spawn: (args, { input, env } = {}) => finish(startCli(args, folder, env), input),
+    async spawn(args, options = {}) {
+      const { code, out, err } = await startCli(args, folder, { input: '', ...options }).ended
+      return { code, out, err }
+    },
     remove: () => rmSync(folder, { recursive: true, force: true }),
   }
 }

@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { startChild } from '../platform/testing-child.js'
 import { StorageError } from './errors.js'
 import type { Migration } from './migrate.js'
 import { positions } from './migrations/0001-positions.js'
@@ -222,14 +222,12 @@ describe('the owner of the database', () => {
     const hold = `
       const database = new (require(${JSON.stringify(driver)}))(${JSON.stringify(`${path}-lock`)})
       database.exec('BEGIN EXCLUSIVE')
-      process.stdout.write('held')
+      console.log('held')
       setInterval(() => {}, 1000)`
-    const holder = spawn(process.execPath, ['-e', hold], { stdio: ['ignore', 'pipe', 'inherit'] })
-    await new Promise((resolve) => holder.stdout.once('data', resolve))
+    const holder = startChild(['-e', hold])
+    expect(await holder.line()).toBe('held')
     await expect(openSqlite({ path })).rejects.toMatchObject({ code: 'locked' })
-    const exited = new Promise((resolve) => holder.once('exit', resolve))
-    holder.kill('SIGKILL')
-    await exited
+    await holder.stop('SIGKILL')
     await open()
   })
 

@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { linesUntilKilled, startChild } from '../../platform/testing-child.js'
 import { openSqlite } from '../../storage/sqlite-store.js'
 import type { Requester } from '../requester.js'
 import { compileForClaimChild } from './testing-claim-child-compile.js'
@@ -138,13 +138,5 @@ describe('a process that is killed between claim and answer', () => {
 })
 
 /** What a process claimed and reported before it was killed, in the midst of further claims. */
-async function claimUntilKilled(child: string, path: string, claims: number): Promise<string[]> {
-  const running = spawn(process.execPath, [child, path], { stdio: ['ignore', 'pipe', 'inherit'] })
-  let text = ''
-  running.stdout.on('data', (chunk: Buffer) => {
-    text += chunk.toString()
-    if (text.split('\n').length > claims) running.kill('SIGKILL')
-  })
-  await new Promise((resolve) => running.on('close', resolve))
-  return text.split('\n').slice(0, -1)
-}
+const claimUntilKilled = (child: string, path: string, claims: number): Promise<string[]> =>
+  linesUntilKilled(startChild([child, path]), claims)

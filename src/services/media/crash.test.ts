@@ -1,11 +1,10 @@
-import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { startChild } from '../../platform/testing-child.js'
 import { openSqlite } from '../../storage/sqlite-store.js'
 import { all } from '../../storage/tx.js'
 import { openMediaBench } from './testing.js'
@@ -27,21 +26,11 @@ interface Victim {
 }
 
 function start(): Victim {
-  const child: ChildProcessWithoutNullStreams = spawn(process.execPath, ['--import', HOOKS, CHILD, folder])
-  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-  child.stderr.resume()
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  const child = startChild(['--import', HOOKS, CHILD, folder])
   return {
-    async line() {
-      const { done, value } = await lines.next()
-      if (done) throw new Error('the process ended')
-      return value
-    },
-    upload: (chunks) => void child.stdin.write(`${chunks}\n`),
-    async kill() {
-      child.kill('SIGKILL')
-      await ended
-    },
+    line: () => child.line(),
+    upload: (chunks) => void child.process.stdin.write(`${chunks}\n`),
+    kill: async () => void (await child.stop('SIGKILL')),
   }
 }
 

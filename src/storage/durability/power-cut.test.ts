@@ -1,4 +1,4 @@
-import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import {
   existsSync,
   mkdirSync,
@@ -10,9 +10,9 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { startChild } from '../../platform/testing-child.js'
 import { findFaults, parseAcknowledged } from './check-load.js'
 import type { ChildTask } from './child.js'
 import { compileForChild } from './compile.js'
@@ -67,11 +67,8 @@ async function recordLoad(sync: ChildTask['sync']): Promise<string> {
   const log = `${folder}.log`
   const task: ChildTask = { folder, run: 'r', writers: 16, bytes: 900, logBytes: 300_000, forMs: 1_500, sync }
   const env = { ...process.env, LD_PRELOAD: shim, SHIM_DIR: folder, SHIM_LOG: log, SHIM_SYNC_US: '2000' }
-  const running = spawn(process.execPath, [child, JSON.stringify(task)], { env, stdio: ['ignore', 'ignore', 'pipe'] }) // prettier-ignore
-  let complaint = ''
-  running.stderr.on('data', (text: Buffer) => (complaint += text.toString()))
-  const code = await new Promise((resolve) => running.on('exit', resolve))
-  if (code !== 0) throw new Error(`the process failed: ${complaint}`)
+  const { code, err } = await startChild([child, JSON.stringify(task)], { env }).ended
+  if (code !== 0) throw new Error(`the process failed: ${err}`)
   return log
 }
 
@@ -145,17 +142,11 @@ whenCompiled('a disk', () => {
     const faults = freshFolder()
     const env = { ...process.env, LD_PRELOAD: shim, SHIM_DIR: folder, SHIM_FAULTS: faults }
     const script = join(dirname(child), 'fault-child.js')
-    const running = spawn(process.execPath, [script, folder], { env, stdio: ['ignore', 'pipe', 'inherit'] })
-    const lines: string[] = []
-    createInterface({ input: running.stdout }).on('line', (line) => lines.push(line))
+    const running = startChild([script, folder], { env })
     const said = async (start: string): Promise<string> => {
-      for (let waited = 0; waited < 10_000; waited += 20) {
-        const line = lines.shift()
-        if (line?.startsWith(start) === true) return line
-        if (line !== undefined) throw new Error(`${line} instead of ${start}`)
-        await new Promise((resolve) => setTimeout(resolve, 20))
-      }
-      throw new Error(`waited in vain for ${start}`)
+      const line = await running.line()
+      if (!line.startsWith(start)) throw new Error(`${line} instead of ${start}`)
+      return line
     }
     try {
       await said('written')
@@ -171,8 +162,7 @@ whenCompiled('a disk', () => {
       await said('fault')
       await said('faulted')
     } finally {
-      running.kill('SIGKILL')
-      await new Promise((resolve) => running.once('exit', resolve))
+      await running.stop('SIGKILL')
     }
     expect(findFaults(join(folder, 'test.db'), [])).toEqual([])
   }, 30_000)
@@ -208,17 +198,9 @@ async function killAgainAndAgain(times: number, random: () => number): Promise<v
   expect(existsSync(join(folder, 'test.db-wal'))).toBe(false)
 }
 
-function runAndKill(task: ChildTask, afterMs: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const running = spawn(process.execPath, [child, JSON.stringify(task)], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    let complaint = ''
-    running.stderr.on('data', (text: Buffer) => (complaint += text.toString()))
-    running.stdout.once('data', () => setTimeout(() => running.kill('SIGKILL'), afterMs))
-    running.on('exit', (code, signal) => {
-      if (signal === 'SIGKILL') resolve()
-      else reject(new Error(`the process ended by itself with ${code}: ${complaint}`))
-    })
-  })
+async function runAndKill(task: ChildTask, afterMs: number): Promise<void> {
+  const running = startChild([child, JSON.stringify(task)])
+  running.process.stdout.once('data', () => setTimeout(() => running.process.kill('SIGKILL'), afterMs))
+  const { signal, code, err } = await running.ended
+  if (signal !== 'SIGKILL') throw new Error(`the process ended by itself with ${code}: ${err}`)
 }

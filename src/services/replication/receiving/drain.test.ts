@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +6,7 @@ import type { JsonObject } from '../../../core/json/value.js'
 import { createLogger } from '../../../platform/logger.js'
 import { createSigner, generateSigningKey, writeKeyFile } from '../../../platform/ed25519.js'
 import { systemRandom } from '../../../platform/random.js'
+import { linesUntilKilled, startChild } from '../../../platform/testing-child.js'
 import { openSqlite } from '../../../storage/sqlite-store.js'
 import { StorageError } from '../../../storage/errors.js'
 import { all, type Store } from '../../../storage/tx.js'
@@ -249,19 +249,7 @@ describe('a process that is killed between answers and their effects', () => {
 
   async function runUntil(file: string, answers: number): Promise<string[]> {
     const peer = `${a.signer.keyId}=${a.signer.publicKey}`
-    const child = spawn(
-      process.execPath,
-      ['--import', HOOKS, CHILD, join(folder, 'b.db'), writeKeyFile(KEY), peer, file],
-      {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      },
-    )
-    let text = ''
-    child.stdout.on('data', (chunk: Buffer) => {
-      text += chunk.toString()
-      if (text.split('\n').length > answers) child.kill('SIGKILL')
-    })
-    await new Promise((resolve) => child.on('close', resolve))
-    return text.split('\n').slice(0, -1)
+    const child = startChild(['--import', HOOKS, CHILD, join(folder, 'b.db'), writeKeyFile(KEY), peer, file])
+    return linesUntilKilled(child, answers)
   }
 })
