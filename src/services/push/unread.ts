@@ -52,6 +52,19 @@ const BATCH = 250
 
 const SILENT: UnreadOutcome = { notify: false, highlight: false, lasting: false }
 
+/** Power levels by the event that sets them: a room has one create event, and events do not change. */
+const levels = new WeakMap<RoomEvent, PowerLevels>()
+
+function levelsOf(create: RoomEvent | undefined, event: RoomEvent | undefined): PowerLevels {
+  if (create === undefined || event === undefined) return powerLevelsOf(create, event)
+  let known = levels.get(event)
+  if (known === undefined) {
+    known = powerLevelsOf(create, event)
+    levels.set(event, known)
+  }
+  return known
+}
+
 /** Of a room, what every judgement in it looks at. */
 interface RoomFacts {
   readonly levels: PowerLevels
@@ -71,7 +84,7 @@ export function createUnread(deps: {
     let joinedMembers = room.roster.local.size
     for (const count of room.roster.servers.values()) joinedMembers += count
     return {
-      levels: powerLevelsOf(state.get(mapKey(CREATE))?.event, state.get(mapKey(POWER_LEVELS))?.event),
+      levels: levelsOf(state.get(mapKey(CREATE))?.event, state.get(mapKey(POWER_LEVELS))?.event),
       joinedMembers,
     }
   }

@@ -139,6 +139,7 @@ export async function applyEvent(
           ? destinationsOf(room, event, readers.serverName).filter((server) => server !== options.origin)
           : [],
       unread: live ? await deps.unreadEffect(room, event) : undefined,
+      isNew: false,
       missing: event.prevEvents.filter((id) => prevs.get(id)?.outlier !== false),
       redaction: shown ? await redactionOf(room, event, deps) : undefined,
       clientTxn: options.clientTxn,

@@ -206,6 +206,7 @@ export async function addAccepted(
     stateChanges: changes,
     destinations: destinationsOf(room, event, readers.serverName),
     unread: await deps.unreadEffect(room, event),
+    isNew: true,
     missing: [],
     redaction: await redactionOf(room, event, deps),
     clientTxn: draft.clientTxn,

@@ -81,7 +81,9 @@ export function* persistRoom(room: WorkingRoom, now: number, serverName: string)
       })),
     ),
   )
-  const placed = pending.filter((item) => !item.stored.outlier).map((item) => item.stored.event.id)
+  const placed = pending
+    .filter((item) => !item.isNew && !item.stored.outlier)
+    .map((item) => item.stored.event.id)
   if (placed.length > 0 && base.rev > 0) yield* foundEvents(base.nid, placed)
   yield* saveClientTransactions(
     pending.flatMap((item) =>

@@ -142,6 +142,7 @@ export function createRoomWriter(deps: RoomWriterDeps): RoomWriter {
         } catch (error) {
           deps.loader.forget(roomId)
           deps.rosters.forget(base.nid)
+          deps.readers.states.forgetSeen(base.nid)
           deps.readers.states.disown([...room.newKeys.values()])
           if (!(error instanceof StaleRoom) || attempt >= MAX_ATTEMPTS) throw error
           deps.logger.debug({ roomId, attempt }, 'the room changed meanwhile; its events are judged again')
@@ -178,6 +179,8 @@ export function createRoomWriter(deps: RoomWriterDeps): RoomWriter {
 
   function adopt(room: WorkingRoom, persisted: Persisted): void {
     const { readers } = deps
+    // What was redacted may be one of the events that were seen.
+    if (room.pending.some((item) => item.redaction !== undefined)) readers.states.forgetSeen(room.base.nid)
     readers.events.remember(room.pending.map((item) => item.stored))
     readers.events.forget(
       room.pending.flatMap((item) => (item.redaction === undefined ? [] : [item.redaction.target.nid])),

@@ -44,3 +44,18 @@ describe('the nids of state keys', () => {
     expect((await slow.internMany(keys)).map(({ nid }) => nid)).toEqual(theirs.map(({ nid }) => nid))
   })
 })
+
+describe('what was seen of the current state', () => {
+  it('is kept for one state of a room, until it is said to have changed', () => {
+    const states = open()
+    const event = { nid: 7 } as never
+    states.seen(1, 'root').set('key', event)
+    expect(states.seen(1, 'root').get('key')).toBe(event)
+    expect(states.seen(2, 'root').has('key')).toBe(false)
+    states.forgetSeen(1)
+    expect(states.seen(1, 'root').has('key')).toBe(false)
+    states.seen(1, 'root').set('key', event)
+    expect(states.seen(1, 'next').has('key')).toBe(false)
+    expect(states.seen(1, 'root').has('key')).toBe(false)
+  })
+})

@@ -7,6 +7,7 @@ import { createPace } from '../../platform/pace.js'
 import { stateKeysByNids, stateKeysOf, stateNodes, type StateKeyRow } from '../../storage/tables/state.js'
 import type { Store } from '../../storage/tx.js'
 import type { Nids } from './nids.js'
+import type { StoredEvent } from './stored-event.js'
 
 /** The two parts of a state key, e.g. `m.room.member` and a user id. */
 export interface StateKey {
@@ -51,14 +52,23 @@ export interface StateStore {
     changes: StateChanges,
     overlay?: Overlay,
   ): Promise<Updated>
+  /** What the room's writer has seen of the current state, to be filled by it: the next message then looks nothing up. */
+  seen(roomNid: number, root: NodeName): SeenState
+  /** To be called when an event of the state became another, by a redaction, or may have, elsewhere. */
+  forgetSeen(roomNid: number): void
   /** Remembers nodes that were just committed. */
   remember(nodes: Iterable<NewNode>): void
 }
+
+/** Events of one state by `mapKey`; undefined for a key that the state does not have. */
+export type SeenState = Map<string, StoredEvent | undefined>
 
 export const mapKey = (key: StateKey): string => `${key.type}\u0000${key.stateKey}`
 
 const CACHED_NODES = 100_000
 const CACHED_KEYS = 100_000
+/** Rooms of whose state what was seen is kept; each keeps the events of its latest speakers. */
+const SEEN_ROOMS = 1_000
 /** Nodes asked of the store in one query. */
 const BATCH = 200
 
@@ -67,6 +77,9 @@ export function createStateStore(deps: { store: Store; nids: Nids }): StateStore
   const nodes = createLru<NodeName, TrieNode>({ max: CACHED_NODES })
   const keyNids = createLru<string, number>({ max: CACHED_KEYS })
   const keyNames = createLru<number, StateKey>({ max: CACHED_KEYS })
+  const seenOf = createLru<number, { readonly root: NodeName; readonly events: SeenState }>({
+    max: SEEN_ROOMS,
+  })
   /** Given out in this process and not yet stored: every transaction that uses them stores them. */
   const fresh = new Map<string, number>()
   const interning = new Map<string, Promise<number>>()
@@ -219,6 +232,14 @@ export function createStateStore(deps: { store: Store; nids: Nids }): StateStore
     all: (roomNid, root, overlay) => run(readAll(root), roomNid, overlay),
     diff: (roomNid, before, after, overlay) => run(diff(before, after), roomNid, overlay),
     update: (roomNid, root, changes, overlay) => run(update(root, changes), roomNid, overlay),
+    seen(roomNid, root) {
+      const known = seenOf.get(roomNid)
+      if (known?.root === root) return known.events
+      const events: SeenState = new Map()
+      seenOf.set(roomNid, { root, events })
+      return events
+    },
+    forgetSeen: (roomNid) => void seenOf.delete(roomNid),
     remember(made) {
       for (const { name, node } of made) nodes.set(name, node)
     },

@@ -5,7 +5,7 @@ import type { NewNode } from '../../core/state-trie/walk.js'
 import type { StateKeyRow } from '../../storage/tables/state.js'
 import type { EventStore } from './event-store.js'
 import { applyMemberChanges, type MemberChange, type Roster } from './roster.js'
-import { mapKey, type StateKey, type StateStore } from './state-store.js'
+import { mapKey, type SeenState, type StateKey, type StateStore } from './state-store.js'
 import type { StoredEvent } from './stored-event.js'
 
 /** A forward extremity. */
@@ -62,6 +62,8 @@ export interface Pending {
   readonly stateChanges: readonly StateChange[]
   readonly destinations: readonly string[]
   readonly unread: UnreadEffect | undefined
+  /** It was made here and now, so that nothing has named it before. */
+  readonly isNew: boolean
   /** Events that it names as predecessors and that this server lacks. */
   readonly missing: readonly string[]
   /** The target of a redaction that takes effect now, with its redacted form. */
@@ -154,6 +156,9 @@ export async function eventsByIds(
   return found
 }
 
+/** Keys of one room's current state that are kept: those of its speakers and a few of the room. */
+const MAX_SEEN = 100
+
 /** Some keys of a state (by default the current one), keyed by `mapKey`. */
 export async function stateEvents(
   room: WorkingRoom,
@@ -162,12 +167,31 @@ export async function stateEvents(
   root: NodeName | undefined = room.root,
 ): Promise<Map<string, StoredEvent>> {
   if (root === undefined) return new Map()
+  const seen = root === room.base.root ? readers.states.seen(room.base.nid, root) : undefined
+  const known = seen === undefined ? undefined : allSeen(seen, keys)
+  if (known !== undefined) return known
   const nids = await readers.states.read(room.base.nid, root, keys, room.nodes)
   const byNid = await eventsByNids(room, [...nids.values()], readers)
   const out = new Map<string, StoredEvent>()
   for (const [key, nid] of nids) {
     const event = byNid.get(nid)
     if (event !== undefined) out.set(key, event)
+  }
+  if (seen !== undefined) {
+    if (seen.size + keys.length > MAX_SEEN) seen.clear()
+    for (const key of keys) seen.set(mapKey(key), out.get(mapKey(key)))
+  }
+  return out
+}
+
+/** Undefined unless all of the keys were looked up before. */
+function allSeen(seen: SeenState, keys: readonly StateKey[]): Map<string, StoredEvent> | undefined {
+  const out = new Map<string, StoredEvent>()
+  for (const key of keys) {
+    const name = mapKey(key)
+    const event = seen.get(name)
+    if (event !== undefined) out.set(name, event)
+    else if (!seen.has(name)) return undefined
   }
   return out
 }
