@@ -17,6 +17,7 @@ import { createMutualRooms } from '../services/directory/mutual-rooms.js'
 import { createPublicRooms } from '../services/directory/public-rooms.js'
 import { createUserDirectory } from '../services/directory/user-directory.js'
 import { createE2ee, type E2ee } from '../services/e2ee/e2ee.js'
+import { fetchJson } from '../services/federation/fetch-json.js'
 import { createTransport, type Transport } from '../services/federation/transport.js'
 import { createFilters } from '../services/filters/filters.js'
 import { federationFetch, outboundFetch } from '../services/media/federation-fetch.js'
@@ -37,6 +38,7 @@ import { createPduIntake } from '../services/replication/peers/pdu-intake.js'
 import { fetchRemoteProfile, fetchRemotePublicRooms } from '../services/replication/peers/queries.js'
 import { createRemoteMemberships } from '../services/replication/handshakes/membership-handshakes.js'
 import { createEventByTimeServing } from '../services/replication/serving/serve-by-time.js'
+import { createThirdPartyInvites } from '../services/replication/serving/third-party-invites.js'
 import { createInviteServing } from '../services/replication/serving/serve-invite.js'
 import { createMembershipServing } from '../services/replication/serving/serve-membership.js'
 import { createFederationReads } from '../services/replication/serving/serve-reads.js'
@@ -369,6 +371,12 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     }),
     inbound: replication.inbound,
     membershipServing: createMembershipServing({ context, keys: transport.keys }),
+    thirdPartyInvites: createThirdPartyInvites({
+      context,
+      memberships,
+      client: transport.client,
+      fetchJson: (url) => fetchJson(transport.http, url),
+    }),
     inviteServing: createInviteServing({
       context,
       keys: transport.keys,

@@ -37,6 +37,7 @@ import type { NodeInfo } from './node-info.js'
 import type { Keys } from './federation/keys.js'
 import type { NotaryService } from './federation/notary.js'
 import type { EventByTimeServing } from './replication/serving/serve-by-time.js'
+import type { ThirdPartyInvites } from './replication/serving/third-party-invites.js'
 import type { InviteServing } from './replication/serving/serve-invite.js'
 import type { MembershipServing } from './replication/serving/serve-membership.js'
 import type { FederationReads } from './replication/serving/serve-reads.js'
@@ -81,6 +82,7 @@ export interface Services {
   readonly inbound: Inbound
   readonly membershipServing: MembershipServing
   readonly inviteServing: InviteServing
+  readonly thirdPartyInvites: ThirdPartyInvites
   readonly federationReads: FederationReads
   readonly eventByTimeServing: EventByTimeServing
   readonly serverKeys: Pick<Keys, 'ownDocument'>

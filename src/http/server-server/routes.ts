@@ -15,6 +15,11 @@ import { makeJoin } from './make-join.js'
 import { makeKnock } from './make-knock.js'
 import { makeLeave } from './make-leave.js'
 import { perspectivesKeyQuery } from './perspectives-key-query.js'
+import { exchangeThirdPartyInvite } from './exchange-third-party-invite.js'
+import {
+  onBindThirdPartyIdentifier,
+  onBindThirdPartyIdentifierByPost,
+} from './on-bind-third-party-identifier.js'
 import { exchangeOpenIdToken } from './exchange-open-id-token.js'
 import { queryInfo } from './query-info.js'
 import { queryProfile } from './query-profile.js'
@@ -57,6 +62,9 @@ export const federationRoutes: readonly Route[] = [
   queryProfile,
   queryInfo,
   exchangeOpenIdToken,
+  exchangeThirdPartyInvite,
+  onBindThirdPartyIdentifier,
+  onBindThirdPartyIdentifierByPost,
   getPublicRooms,
   queryPublicRooms,
   getSpaceHierarchy,
