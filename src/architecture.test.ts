@@ -129,6 +129,9 @@ const codeOf = (text: string): string =>
     .map((line) => line.replace(/\s\/\/.*$/, ''))
     .join('\n')
 
+/** The beginning of a statement, in quotes. */
+const SQL = /['"`]\s*(?:SELECT\s|INSERT\s+INTO\s|UPDATE\s+\w+\s+SET\s|DELETE\s+FROM\s|WITH\s+\w+\s+AS\s)/g
+
 describe('the architecture', () => {
   it('is read from real files', () => {
     expect(program.length).toBeGreaterThan(100)
@@ -202,6 +205,21 @@ describe('the architecture', () => {
       program.filter((file) => layerOf(file.path) === 'services').map((f) => serviceOf(f.path)),
     )
     expect(SERVICES.filter((folder) => !folders.has(folder))).toEqual([])
+  })
+
+  it('keeps SQL out of services: they call the functions of storage/tables', () => {
+    const services = program.filter((file) => layerOf(file.path) === 'services')
+    const wrong = services.flatMap((file) => [
+      ...file.imports
+        .filter(({ specifier, clause }) => {
+          if (target(file.path, specifier) !== 'storage/tx.ts' || /^type\b/.test(clause)) return false
+          return clause.split(/[{},]/).some((name) => name.trim() !== '' && !/^\s*type\b/.test(name))
+        })
+        .map(({ clause }) => `${file.path} imports ${clause} from storage/tx.js`),
+      ...[...codeOf(file.text).matchAll(SQL)].map(([words]) => `${file.path}: ${words}`),
+    ])
+    expect(wrong).toEqual([])
+    expect([...'run(`UPDATE rooms SET rev = 1`)'.matchAll(SQL)]).toHaveLength(1)
   })
 
   it('has a core that imports nothing but two functions of node:crypto', () => {

@@ -3,7 +3,8 @@ import type { Clock } from '../platform/clock.js'
 import type { Logger } from '../platform/logger.js'
 import type { Metrics } from '../platform/metrics.js'
 import { rewritePosition } from '../storage/tables/positions.js'
-import { one, type Store } from '../storage/tx.js'
+import { isAlive } from '../storage/tables/alive.js'
+import type { Store } from '../storage/tx.js'
 
 /** What the configuration says about the node as others see it. */
 export interface NodeInfoOptions {
@@ -73,11 +74,7 @@ export function createNodeInfo(deps: NodeInfoDeps): NodeInfo {
     const timer = new AbortController()
     try {
       const late = delay(HEALTH_TIMEOUT_MS, 'does not answer', { signal: timer.signal, ref: false })
-      const read = store
-        .read('health', function* () {
-          return yield* one<{ ok: number }>('SELECT 1 AS ok')
-        })
-        .then((row) => (row?.ok === 1 ? 'ok' : 'answers wrongly'))
+      const read = store.read('health', isAlive).then((answer) => (answer ? 'ok' : 'answers wrongly'))
       return await Promise.race([read, late])
     } catch (error) {
       logger.error({ err: error }, 'the store fails its health check')

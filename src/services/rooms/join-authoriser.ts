@@ -1,7 +1,6 @@
 import { powerLevelsOf } from '../../core/auth/power-levels.js'
 import { isObject, type JsonObject } from '../../core/json/value.js'
-import { membershipOf } from '../../storage/tables/memberships.js'
-import { all } from '../../storage/tx.js'
+import { hasJoinedOneOf, membershipOf } from '../../storage/tables/memberships.js'
 import { readState, type RoomsContext } from './context.js'
 import { mapKey } from './state-store.js'
 import type { RoomSnapshot } from './working-room.js'
@@ -65,14 +64,12 @@ export async function joinAuthority(
 
 async function isInOneOf(context: Context, userId: string, rooms: readonly RoomSnapshot[]): Promise<boolean> {
   if (rooms.length === 0) return false
-  const rows = await context.store.read('rooms.inOneOf', () =>
-    all(
-      `SELECT 1 FROM memberships WHERE user_id = ? AND membership = 'join' AND room_nid IN (??) LIMIT 1`,
+  return context.store.read('rooms.inOneOf', () =>
+    hasJoinedOneOf(
       userId,
       rooms.map((room) => room.nid),
     ),
   )
-  return rows.length > 0
 }
 
 function allowedRooms(allow: unknown): string[] {

@@ -3,9 +3,15 @@ import { serverNameOf } from '../../core/ids/server-name-of.js'
 import { isObject, type Json, type JsonObject } from '../../core/json/value.js'
 import type { RoomVersionRules } from '../../core/room-version/rules.js'
 import { allocatePosition } from '../../storage/tables/positions.js'
-import { membershipOf, upsertMemberships, type MembershipRow } from '../../storage/tables/memberships.js'
+import {
+  forgetMembership,
+  membershipOf,
+  unansweredInvites,
+  upsertMemberships,
+  type MembershipRow,
+} from '../../storage/tables/memberships.js'
 import { insertRoom, roomById } from '../../storage/tables/rooms.js'
-import { all, run, type Store, type Tx } from '../../storage/tx.js'
+import type { Store, Tx } from '../../storage/tx.js'
 import type { Nids } from './nids.js'
 
 /** Memberships in rooms whose state this server does not have: invites and knocks that came from, or went to, others. */
@@ -34,11 +40,7 @@ const MAX_INVITES_OF_SERVER = 100
 
 /** Nobody asks the invited user, and every initial /sync of theirs carries all invites. */
 function* refuseTooManyInvites(userId: string, roomNid: number, sender: string): Tx<void> {
-  const pending = yield* all<{ room_nid: number; sender: string }>(
-    `SELECT room_nid, sender FROM memberships
-     WHERE user_id = ? AND membership = 'invite' AND event_nid IS NULL LIMIT ${MAX_INVITES}`,
-    userId,
-  )
+  const pending = yield* unansweredInvites(userId, MAX_INVITES)
   if (pending.some((row) => row.room_nid === roomNid)) return
   const server = serverNameOf(sender)
   const same = pending.filter((row) => serverNameOf(row.sender) === server)
@@ -102,13 +104,7 @@ export function createOutsideMemberships(deps: {
     },
 
     async forget(roomNid, userId) {
-      await deps.store.write('rooms.forget', function* () {
-        yield* run(
-          `UPDATE memberships SET forgotten = 1 WHERE room_nid = ? AND user_id = ? AND membership IN ('leave', 'ban')`,
-          roomNid,
-          userId,
-        )
-      })
+      await deps.store.write('rooms.forget', () => forgetMembership(roomNid, userId))
     },
 
     serversFor(row) {

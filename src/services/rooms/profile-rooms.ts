@@ -1,6 +1,5 @@
 import type { JsonObject } from '../../core/json/value.js'
-import { joinedRoomIds } from '../../storage/tables/memberships.js'
-import { all } from '../../storage/tx.js'
+import { joinedRoomIds, openRoomIds } from '../../storage/tables/memberships.js'
 import type { RoomsContext } from './context.js'
 import { addLocalEvent } from './local-event.js'
 import type { Memberships } from './membership.js'
@@ -41,13 +40,7 @@ export function createProfileRooms(context: RoomsContext): ProfileRooms {
     },
 
     async leaveAll(userId, memberships) {
-      const rows = await context.store.read('profile.memberships', () =>
-        all<{ room_id: string }>(
-          `SELECT r.room_id FROM memberships m JOIN rooms r ON r.nid = m.room_nid
-           WHERE m.user_id = ? AND m.membership IN ('join', 'invite', 'knock')`,
-          userId,
-        ),
-      )
+      const rooms = await context.store.read('profile.memberships', () => openRoomIds(userId))
       const requester = {
         userId,
         deviceId: undefined,
@@ -56,7 +49,7 @@ export function createProfileRooms(context: RoomsContext): ProfileRooms {
         isSuspended: false,
         appserviceId: undefined,
       }
-      for (const { room_id: roomId } of rows) {
+      for (const roomId of rooms) {
         try {
           await memberships.leave(requester, { roomId })
         } catch (error) {

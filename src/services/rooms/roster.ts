@@ -1,5 +1,6 @@
 import { createLoadingCache } from '../../platform/loading-cache.js'
-import { all, type Store, type Tx } from '../../storage/tx.js'
+import { joinedServers, localMembers } from '../../storage/tables/memberships.js'
+import type { Store, Tx } from '../../storage/tx.js'
 import { serverNameOf } from '../../core/ids/server-name-of.js'
 
 /** Who has joined a room: local users to notify, other servers (with their number of joined users) to send to. */
@@ -58,16 +59,7 @@ export function createRosters(store: Store): Rosters {
 }
 
 function* readRoster(roomNid: number): Tx<Roster> {
-  const local = yield* all<{ user_id: string }>(
-    `SELECT user_id FROM memberships WHERE room_nid = ? AND local = 1 AND membership = 'join'`,
-    roomNid,
-  )
-  const servers = yield* all<{ server: string; users: number }>(
-    `SELECT server, COUNT(*) AS users FROM memberships WHERE room_nid = ? AND local = 0 AND membership = 'join' GROUP BY server`,
-    roomNid,
-  )
-  return {
-    local: new Set(local.map((row) => row.user_id)),
-    servers: new Map(servers.map((row) => [row.server, row.users])),
-  }
+  const local = yield* localMembers(roomNid, 'join')
+  const servers = yield* joinedServers(roomNid)
+  return { local: new Set(local), servers: new Map(servers.map((row) => [row.server, row.users])) }
 }

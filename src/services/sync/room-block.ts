@@ -12,7 +12,7 @@ import type { ClientViews, ViewOptions, Viewer } from '../timeline/client-view.j
 import { syncToken, topologicalToken, type TopologicalToken } from '../timeline/tokens.js'
 import { readerOf, type Reader } from '../timeline/visibility.js'
 import type { SyncFilter } from './filter.js'
-import { heroesOf, memberCounts } from './room-changes.js'
+import { heroesOf, memberCounts } from '../../storage/tables/own-rooms.js'
 
 /** Changes of these are told in the summary. */
 const SUMMARISED: ReadonlySet<string> = new Set(['m.room.member', 'm.room.name', 'm.room.canonical_alias'])

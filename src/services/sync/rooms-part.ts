@@ -19,7 +19,7 @@ import { accountDataEvent } from './account-data-event.js'
 import type { Frame } from './frame.js'
 import { receiptEvent } from './receipt-event.js'
 import { roomBlock } from './room-block.js'
-import { ownRooms, ownRoomsWithNews, type OwnRoom } from './room-changes.js'
+import { ownRooms, ownRoomsWithNews, type OwnRoom } from '../../storage/tables/own-rooms.js'
 
 /** The `rooms` of an answer. */
 export interface RoomsPart {

@@ -1,4 +1,4 @@
-import { all, many, one, type Tx } from '../tx.js'
+import { all, many, one, run, type Tx } from '../tx.js'
 
 /** Queries over current memberships. A user's `local` is 1 when their server is this one. */
 export interface MembershipRow {
@@ -123,5 +123,56 @@ export function* ownMemberships(
      WHERE m.user_id = ? AND m.forgotten = 0 AND m.membership IN (??)`,
     userId,
     memberships,
+  )
+}
+
+/** Users of other servers who have joined a room, counted by server. */
+export function* joinedServers(
+  roomNid: number,
+): Tx<readonly { readonly server: string; readonly users: number }[]> {
+  return yield* all(
+    `SELECT server, COUNT(*) AS users FROM memberships WHERE room_nid = ? AND local = 0 AND membership = 'join' GROUP BY server`,
+    roomNid,
+  )
+}
+
+/** Ids of the rooms that the user is in, is invited to or knocks at. */
+export function* openRoomIds(userId: string): Tx<readonly string[]> {
+  const rows = yield* all<{ room_id: string }>(
+    `SELECT r.room_id FROM memberships m JOIN rooms r ON r.nid = m.room_nid
+     WHERE m.user_id = ? AND m.membership IN ('join', 'invite', 'knock')`,
+    userId,
+  )
+  return rows.map((row) => row.room_id)
+}
+
+export function* hasJoinedOneOf(userId: string, roomNids: readonly number[]): Tx<boolean> {
+  const rows = yield* all(
+    `SELECT 1 FROM memberships WHERE user_id = ? AND membership = 'join' AND room_nid IN (??) LIMIT 1`,
+    userId,
+    roomNids,
+  )
+  return rows.length > 0
+}
+
+/** Invites from outside that the user has not answered, at most `limit`. */
+export function* unansweredInvites(
+  userId: string,
+  limit: number,
+): Tx<readonly { readonly room_nid: number; readonly sender: string }[]> {
+  return yield* all(
+    `SELECT room_nid, sender FROM memberships
+     WHERE user_id = ? AND membership = 'invite' AND event_nid IS NULL LIMIT ?`,
+    userId,
+    limit,
+  )
+}
+
+/** Post: a room that the user has left shows up for them no more. */
+export function* forgetMembership(roomNid: number, userId: string): Tx<void> {
+  yield* run(
+    `UPDATE memberships SET forgotten = 1 WHERE room_nid = ? AND user_id = ? AND membership IN ('leave', 'ban')`,
+    roomNid,
+    userId,
   )
 }

@@ -1,5 +1,5 @@
-import type { MembershipRow } from '../../storage/tables/memberships.js'
-import { all, type Tx } from '../../storage/tx.js'
+import { all, type Tx } from '../tx.js'
+import type { MembershipRow } from './memberships.js'
 
 /** A membership of the syncing user with what tells whether its room has news. */
 export interface OwnRoom extends MembershipRow {
