@@ -115,15 +115,13 @@ function newest(path) {
 /** Compiles `src` to `dist` when a source is newer than the last build. */
 export function build() {
   const stamp = inRoot('dist', '.built')
-  const sources = ['src', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'].map((name) =>
-    newest(inRoot(name)),
-  )
+  const sources = ['src', 'tsconfig.json', 'package-lock.json'].map((name) => newest(inRoot(name)))
   if (modifiedAt(stamp) >= Math.max(...sources)) return
   say('building')
   const started = new Date()
   const require = createRequire(import.meta.url)
   const tsc = join(require.resolve('typescript/package.json'), '..', 'bin', 'tsc')
-  if (!run(process.execPath, [tsc, '-p', inRoot('tsconfig.build.json')])) {
+  if (!run(process.execPath, [tsc, '-p', inRoot('src', 'tsconfig.build.json')])) {
     giveUp('The sources do not compile; the reasons stand above.')
   }
   writeFileSync(stamp, `${started.toISOString()}\n`)

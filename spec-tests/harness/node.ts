@@ -1,4 +1,3 @@
-import { spawn, type ChildProcess } from 'node:child_process'
 import { createWriteStream, existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -7,10 +6,13 @@ import { fileURLToPath } from 'node:url'
 import { createAuthority, createServerCertificate, type Certificate } from '../../src/platform/certificate.js'
 import { generateSigningKey, writeKeyFile } from '../../src/platform/ed25519.js'
 import { systemRandom } from '../../src/platform/random.js'
+import { startChild, type Child } from '../../src/platform/testing-child.js'
 import { testDatabase } from './database.js'
 import { freePort } from './ports.js'
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
+/** A node that does not end in this time is killed; the test that waits for it fails by its own bound. */
+const STOP_MS = 60_000
 const YEAR = 365 * 24 * 3_600_000
 
 /** A node of ours, as a process of its own with everything in a folder of its own. */
@@ -102,25 +104,21 @@ export async function startNode(options: NodeOptions = {}): Promise<Node> {
   await writeFile(join(folder, 'homeserver.yaml'), JSON.stringify({ ...config, listeners }))
 
   const url = `http://127.0.0.1:${clientPort}`
-  let child: ChildProcess | undefined
+  let child: Child | undefined
 
   async function start(): Promise<void> {
     const log = createWriteStream(join(folder, 'log.txt'), { flags: 'a' })
-    const own = spawn(
-      process.execPath,
+    const own = startChild(
       [...(options.nodeArguments ?? []), MAIN, 'serve', '-c', join(folder, 'homeserver.yaml')],
-      {
-        stdio: ['ignore', 'pipe', 'pipe'],
-        env: { ...process.env, NODE_OPTIONS: '', ...options.env },
-      },
+      { env: { ...process.env, NODE_OPTIONS: '', ...options.env } },
     )
     child = own
-    own.stdout!.pipe(log)
-    own.stderr!.pipe(log)
+    own.process.stdout.pipe(log, { end: false })
+    own.process.stderr.pipe(log)
     const deadline = Date.now() + 30_000
     for (;;) {
-      if (own.exitCode !== null)
-        throw new Error(`the node ended with ${own.exitCode}: see ${join(folder, 'log.txt')}`)
+      if (own.process.exitCode !== null)
+        throw new Error(`the node ended with ${own.process.exitCode}: see ${join(folder, 'log.txt')}`)
       try {
         if ((await fetch(`${url}/_matrix/client/versions`)).ok) return
       } catch {
@@ -134,10 +132,7 @@ export async function startNode(options: NodeOptions = {}): Promise<Node> {
   async function end(signal: NodeJS.Signals): Promise<void> {
     const own = child
     child = undefined
-    if (own === undefined || own.exitCode !== null) return
-    const ended = new Promise((resolve) => own.once('exit', resolve))
-    own.kill(signal)
-    await ended
+    await own?.stop(signal, STOP_MS)
   }
 
   const node: Node = {
@@ -145,7 +140,7 @@ export async function startNode(options: NodeOptions = {}): Promise<Node> {
     serverName,
     folder,
     get pid() {
-      return child?.pid
+      return child?.process.pid
     },
     start,
     stop: () => end('SIGTERM'),
