@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { forbidden, invalidParam, notFound } from '../../core/errors.js'
+import { MatrixError, forbidden, invalidParam, notFound } from '../../core/errors.js'
 import { powerLevelsOf } from '../../core/auth/power-levels.js'
 import type { Json, JsonObject } from '../../core/json/value.js'
 import { createLru } from '../../platform/lru.js'
@@ -13,11 +13,16 @@ import type { RoomSnapshot } from '../rooms/working-room.js'
 export interface PublicRoomsQuery {
   /** Another server's list. */
   readonly server?: string | undefined
+  /** Somebody without a log-in has no other server asked. */
+  readonly isAnonymous?: boolean | undefined
   readonly limit?: number | undefined
   readonly since?: string | undefined
   readonly term?: string | undefined
   /** Types of rooms; null for ordinary ones. */
   readonly roomTypes?: readonly (string | null)[] | undefined
+  /** Rooms of one bridged network alone; only without `allNetworks`. */
+  readonly network?: string | undefined
+  readonly allNetworks?: boolean | undefined
 }
 
 /** The list of rooms that anybody may find. SPEC: https://spec.matrix.org/v1.19/client-server-api/#published-room-directory */
@@ -111,7 +116,15 @@ export function createPublicRooms(deps: {
 
   return {
     async list(query) {
+      if (query.network !== undefined && query.network !== '') {
+        if (query.allNetworks === true)
+          throw invalidParam('third_party_instance_id and include_all_networks exclude each other')
+        // TODO: lists that bridges keep, with application services; until then no network has any rooms.
+        return { chunk: [], total_room_count_estimate: 0 }
+      }
       if (query.server !== undefined && query.server !== '' && query.server !== context.serverName) {
+        if (query.isAnonymous === true)
+          throw new MatrixError('M_MISSING_TOKEN', 'Log in to see the list of another server')
         return deps.fetchRemote(query.server, query)
       }
       const limit = Math.min(query.limit ?? MAX_PAGE, MAX_PAGE)
