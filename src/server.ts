@@ -19,6 +19,7 @@ import { sendTransaction } from './http/server-server/send-transaction.js'
 import { nodeRoutes } from './http/well-known/routes.js'
 import { periodicJobs } from './jobs/jobs.js'
 import { startJobs } from './jobs/schedule.js'
+import { createClockWatch } from './platform/clock-watch.js'
 import { systemClock } from './platform/clock.js'
 import { createSigner, parseKeyFile } from './platform/ed25519.js'
 import { listenPrivately } from './platform/local-socket.js'
@@ -125,7 +126,9 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       await built.sender.resume()
     }
     built.mailer?.wake()
-    jobs = startJobs(periodicJobs(services), { clock: systemClock, logger })
+    const clockWatch = createClockWatch({ clock: systemClock, logger })
+    const watchClock = { name: 'clock.watch', every: 10_000, run: () => Promise.resolve(clockWatch.look()) }
+    jobs = startJobs([...periodicJobs(services), watchClock], { clock: systemClock, logger })
     return { addresses, services, close }
   } catch (error) {
     await close()

@@ -124,8 +124,11 @@ export function* saveRemoteListFailure(userId: string, failures: number, retryAt
 
 export function* dueRemoteLists(now: number, limit: number): Tx<readonly RemoteDeviceListRow[]> {
   return yield* all<RemoteDeviceListRow>(
-    'SELECT * FROM remote_device_lists WHERE stale > 0 AND retry_at <= ? ORDER BY retry_at LIMIT ?',
+    // What is put off for more than a day was put off before the clock stepped back.
+    `SELECT * FROM remote_device_lists WHERE stale > 0 AND (retry_at <= ? OR retry_at > ?)
+     ORDER BY retry_at LIMIT ?`,
     now,
+    now + 86_400_000,
     limit,
   )
 }

@@ -30,12 +30,16 @@ export function* stagePdus(rows: readonly StagedPdu[]): Tx<number> {
   )
 }
 
-/** Nids of a room's staged PDUs that are due, oldest first. */
-export function* dueStaged(roomId: string, now: number): Tx<readonly number[]> {
+/**
+ * Nids of a room's staged PDUs that are due, oldest first. What is to wait for longer than `longest` milliseconds is due as well:
+ * no pause is so long, so the clock has stepped back.
+ */
+export function* dueStaged(roomId: string, now: number, longest: number): Tx<readonly number[]> {
   const rows = yield* all<{ nid: number }>(
-    'SELECT nid FROM staged_pdus WHERE room_id = ? AND retry_at <= ? ORDER BY nid',
+    'SELECT nid FROM staged_pdus WHERE room_id = ? AND (retry_at <= ? OR retry_at > ?) ORDER BY nid',
     roomId,
     now,
+    now + longest,
   )
   return rows.map((row) => row.nid)
 }

@@ -148,7 +148,9 @@ export function createDrain(deps: DrainDeps): Drain {
       room.parked.clear()
       room.lacking.clear()
     }
-    const due = await store.read('drain.due', () => dueStaged(room.roomId, clock.now()))
+    const due = await store.read('drain.due', () =>
+      dueStaged(room.roomId, clock.now(), Math.max(MAX_PAUSE, retry.maxMs)),
+    )
     const nids = due.filter((nid) => !room.parked.has(nid))
     for (let i = 0; i < nids.length && !closing.signal.aborted; i += BATCH) {
       const rows = await store.read('drain.rows', () => stagedByNids(nids.slice(i, i + BATCH)))

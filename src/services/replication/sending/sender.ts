@@ -75,6 +75,8 @@ interface Destination {
   health: Health | undefined
   lastAttempt: number
   timer: NodeJS.Timeout | undefined
+  /** The pause has passed, by a timer: whatever the clock on the wall says now. */
+  rested: boolean
   /** Part of transaction ids; a new one after each success. */
   salt: string
   /** How much the next transaction may hold: halved while the peer refuses the content. */
@@ -112,6 +114,7 @@ export function createSender(deps: SenderDeps): Sender {
         health: undefined,
         lastAttempt: -Infinity,
         timer: undefined,
+        rested: false,
         salt: random.string(16),
         limit: MAX_PDUS,
         refusals: 0,
@@ -150,6 +153,7 @@ export function createSender(deps: SenderDeps): Sender {
     state.timer = setTimeout(
       () => {
         state.timer = undefined
+        state.rested = true
         start(state)
       },
       Math.min(Math.max(ms, 1), MAX_TIMER),
@@ -165,7 +169,9 @@ export function createSender(deps: SenderDeps): Sender {
         clock.now(),
         options.backoff,
       )
-      const wait = state.health.retryAt - clock.now()
+      // A clock that steps back meanwhile makes no pause longer.
+      const wait = state.rested ? 0 : state.health.retryAt - clock.now()
+      state.rested = false
       if (wait > 0) {
         state.ephemeral.clear()
         pause(state, wait)
