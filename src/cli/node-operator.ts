@@ -1,5 +1,5 @@
 import { request } from 'node:http'
-import type { Operator, TokenInfo } from '../services/operator/operator.js'
+import type { Operator, ReportInfo, TokenInfo } from '../services/operator/operator.js'
 import { CliError } from './command.js'
 
 const TIMEOUT_MS = 60_000
@@ -65,6 +65,11 @@ export function nodeOperator(socketPath: string): Operator {
       String((await call(socketPath, 'registration-tokens/create', wish))['token']),
     listTokens: async () =>
       (await call(socketPath, 'registration-tokens/list'))['tokens'] as readonly TokenInfo[],
+    listReports: async (page) =>
+      (await call(socketPath, 'reports/list', page))['reports'] as readonly ReportInfo[],
+    deleteReport: async (id) => {
+      await call(socketPath, 'reports/delete', { id })
+    },
     revokeToken: async (token) => {
       await call(socketPath, 'registration-tokens/revoke', { token })
     },

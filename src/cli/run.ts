@@ -14,6 +14,7 @@ import { migrate } from './migrate.js'
 import { migrateStore } from './migrate-store.js'
 import { registerUser } from './register-user.js'
 import { registrationToken } from './registration-token.js'
+import { reports } from './reports.js'
 import { resetPassword } from './reset-password.js'
 import { serve } from './serve.js'
 import { setAdmin } from './set-admin.js'
@@ -27,6 +28,7 @@ export const COMMANDS: readonly Command[] = [
   setAdmin,
   deactivate,
   registrationToken,
+  reports,
   backup,
   migrate,
   migrateStore,

@@ -307,6 +307,12 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     backfill: replication.backfill.backfill,
   })
   const syncGate = createSemaphore({ permits: config.limits.concurrent_syncs })
+  const reports = createReports({
+    store,
+    clock,
+    joinedRooms: (userId) => memberships.joinedRooms(userId),
+    visibleEvent: (requester, roomId, eventId) => services.history.event(requester, roomId, eventId),
+  })
   const services: Services = {
     nodeInfo,
     media,
@@ -314,15 +320,10 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     devices,
     threepids,
     openId: createOpenId(base),
-    reports: createReports({
-      store,
-      clock,
-      joinedRooms: (userId) => memberships.joinedRooms(userId),
-      visibleEvent: (requester, roomId, eventId) => services.history.event(requester, roomId, eventId),
-    }),
+    reports,
     mutualRooms: createMutualRooms({ store }),
     accounts,
-    operator: createOperator({ store, accounts, serverName }),
+    operator: createOperator({ store, accounts, reports, serverName }),
     profile,
     accountData,
     filters,

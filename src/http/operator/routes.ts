@@ -86,6 +86,28 @@ const revokeToken = route({
   },
 })
 
+const listReports = route({
+  ...post('reports/list'),
+  id: 'operatorListReports',
+  body: Type.Object({ limit: Positive, before: Type.Optional(Positive) }),
+  handler: async ({ body }, { operator }) => ({
+    reports: await operator.listReports({
+      limit: body.limit,
+      ...(body.before === undefined ? {} : { before: body.before }),
+    }),
+  }),
+})
+
+const deleteReport = route({
+  ...post('reports/delete'),
+  id: 'operatorDeleteReport',
+  body: Type.Object({ id: Positive }),
+  async handler({ body }, { operator }) {
+    await operator.deleteReport(body.id)
+    return {}
+  },
+})
+
 export const operatorRoutes: readonly Route[] = [
   register,
   resetPassword,
@@ -94,4 +116,6 @@ export const operatorRoutes: readonly Route[] = [
   createToken,
   listTokens,
   revokeToken,
+  listReports,
+  deleteReport,
 ]

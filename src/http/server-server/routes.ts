@@ -34,12 +34,7 @@ import { sendLeaveV1 } from './send-leave-v1.js'
 import { sendLeaveV2 } from './send-leave-v2.js'
 import { e2eeFederationRoutes } from './e2ee-routes.js'
 
-/**
- * The API for servers, without transactions and media. SPEC: https://spec.matrix.org/v1.19/server-server-api/
- *
- * TODO: `exchange_third_party_invite` and `3pid/onbind` (with identity servers),
- * `openid/userinfo` (with the tokens that clients are given).
- */
+/** The API for servers, without transactions and media. SPEC: https://spec.matrix.org/v1.19/server-server-api/ */
 export const federationRoutes: readonly Route[] = [
   makeJoin,
   makeLeave,

@@ -3,6 +3,8 @@ import { userById, type UserRow } from '../../storage/tables/users.js'
 import type { RegistrationTokenRow } from '../../storage/tables/registration-tokens.js'
 import type { Store } from '../../storage/tx.js'
 import type { Accounts } from '../accounts/accounts.js'
+import type { ReportRow } from '../../storage/tables/reports.js'
+import type { Reports } from '../reports/reports.js'
 import { loginCandidates } from '../accounts/localpart.js'
 
 /** A registration token as operators see it. */
@@ -40,7 +42,37 @@ export interface Operator {
   }): Promise<string>
   listTokens(): Promise<readonly TokenInfo[]>
   revokeToken(token: string): Promise<void>
+  /** Newest first; `before`: with lower numbers only. */
+  listReports(page: { readonly before?: number; readonly limit: number }): Promise<readonly ReportInfo[]>
+  /** Throws M_NOT_FOUND. */
+  deleteReport(id: number): Promise<void>
 }
+
+/** What a user has reported. Empty texts stand for what a report of its kind does not name. */
+export interface ReportInfo {
+  readonly id: number
+  readonly kind: string
+  readonly reporter: string
+  readonly roomId: string
+  readonly eventId: string
+  readonly userId: string
+  readonly reason: string
+  /** JSON, as the reporter saw it. */
+  readonly event: string | null
+  readonly createdTs: number
+}
+
+const reportInfo = (row: ReportRow): ReportInfo => ({
+  id: row.report_id,
+  kind: row.kind,
+  reporter: row.reporter,
+  roomId: row.room_id,
+  eventId: row.event_id,
+  userId: row.user_id,
+  reason: row.reason,
+  event: row.event_json,
+  createdTs: row.created_ts,
+})
 
 const tokenInfo = (row: RegistrationTokenRow): TokenInfo => ({
   token: row.token,
@@ -53,9 +85,10 @@ const tokenInfo = (row: RegistrationTokenRow): TokenInfo => ({
 export function createOperator(deps: {
   readonly store: Store
   readonly accounts: Accounts
+  readonly reports: Pick<Reports, 'list' | 'delete'>
   readonly serverName: string
 }): Operator {
-  const { store, accounts, serverName } = deps
+  const { store, accounts, reports, serverName } = deps
 
   async function find(user: string): Promise<UserRow> {
     const candidates = loginCandidates(user, serverName)
@@ -82,6 +115,12 @@ export function createOperator(deps: {
   }
 
   return {
+    listReports: async (page) => (await reports.list(page)).map(reportInfo),
+
+    async deleteReport(id) {
+      if (!(await reports.delete(id))) throw notFound(`There is no report ${id}`)
+    },
+
     register: (account) => accounts.registration.createUser(account),
     async resetPassword(user, password) {
       const userId = await person(user)
