@@ -1,4 +1,4 @@
-import { compileGlob } from './glob.js'
+import { hostGlob, matchesHost } from './host-glob.js'
 import { parseServerName } from './ids/server-name.js'
 import type { Json, JsonObject } from './json/value.js'
 
@@ -15,8 +15,8 @@ const compiled = new WeakMap<JsonObject, Lists>()
 
 function compile(list: Json | undefined): (host: string) => boolean {
   const patterns = new Set(strings(list).map((pattern) => pattern.toLowerCase()))
-  const globs = [...patterns].filter((pattern) => /[*?]/.test(pattern)).map(compileGlob)
-  return (host) => patterns.has(host) || globs.some((matches) => matches(host))
+  const globs = [...patterns].filter((pattern) => /[*?]/.test(pattern)).map(hostGlob)
+  return (host) => patterns.has(host) || globs.some((glob) => matchesHost(glob, host))
 }
 
 function listsOf(content: JsonObject): Lists {

@@ -1,4 +1,5 @@
 import { invalidParam } from '../../core/errors.js'
+import { isEventId } from '../../core/ids/event-id.js'
 import { serverNameOf } from '../../core/ids/server-name-of.js'
 import type { RoomEvent } from '../../core/event/types.js'
 import { isObject, type JsonObject } from '../../core/json/value.js'
@@ -178,6 +179,7 @@ export function createReceipts(deps: ReceiptsDeps): Receipts {
   const receipts: Receipts = {
     async set(requester, input) {
       const { userId } = requester
+      if (!isEventId(input.eventId)) throw invalidParam('The event id is none')
       const room = await joined(input.roomId, userId)
       if (input.type === 'm.fully_read') {
         if (input.threadId !== undefined) throw invalidParam('The fully read marker has no thread')
@@ -227,7 +229,7 @@ export function createReceipts(deps: ReceiptsDeps): Receipts {
           if (serverNameOf(userId) !== origin || !isObject(receipt)) continue
           const eventId = Array.isArray(receipt['event_ids']) ? receipt['event_ids'][0] : undefined
           const data = isObject(receipt['data']) ? receipt['data'] : {}
-          if (typeof eventId !== 'string' || eventId.length > 255) continue
+          if (typeof eventId !== 'string' || !isEventId(eventId)) continue
           const row = await context.store.read('receipts.member', () => membershipOf(room.nid, userId))
           if (row?.membership !== 'join') continue
           const now = context.clock.now()
