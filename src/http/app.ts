@@ -110,6 +110,9 @@ async function requesterFor(
   return requester
 }
 
+/** Without a charset, which JSON has none of; Koa would add one. */
+const JSON_TYPE = 'application/json'
+
 /** Bytes of a long answer that are handed over at once. */
 const PIECE = 64 * 1024
 
@@ -120,7 +123,7 @@ function* pieces(bytes: Buffer): Iterable<Buffer> {
 /** A long answer goes out piece by piece, so that it is seen whether the client takes it. */
 function sendInPieces(ctx: Context, bytes: Buffer): void {
   ctx.body = Readable.from(pieces(bytes), { objectMode: false })
-  ctx.type = 'application/json'
+  ctx.set('Content-Type', JSON_TYPE)
   ctx.length = bytes.length
 }
 
@@ -135,7 +138,7 @@ async function send(ctx: Context, answer: object | Reply): Promise<void> {
   } else if (typeof body === 'string' || body instanceof Readable) {
     ctx.body = body
   } else {
-    ctx.type = 'application/json'
+    ctx.set('Content-Type', JSON_TYPE)
     const text = isLarge(body) ? await largeJson(body) : JSON.stringify(body)
     if (text.length <= PIECE) ctx.body = text
     else sendInPieces(ctx, typeof text === 'string' ? Buffer.from(text) : text)
@@ -280,7 +283,7 @@ export function createApp(deps: HttpDeps): Koa {
       if (!ctx.req.complete) discardRest(ctx.req)
       ctx.status = answer.status
       ctx.set(answer.headers)
-      ctx.type = 'application/json'
+      ctx.set('Content-Type', JSON_TYPE)
       ctx.body = JSON.stringify(answer.body)
       const about = { requestId: ctx.state['requestId'] as string, path: ctx.path, status: answer.status }
       if (answer.unexpected && mayLog(answer.fault))

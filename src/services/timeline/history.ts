@@ -294,7 +294,8 @@ export function createHistory(deps: HistoryDeps): History {
         const { displayname, avatar_url: avatarUrl } = event.content
         joined[event.stateKey!] = {
           ...(typeof displayname === 'string' ? { display_name: displayname } : {}),
-          ...(typeof avatarUrl === 'string' ? { avatar_url: avatarUrl } : {}),
+          // NOTSPEC: null where there is none, as every other server gives; programs look for the key.
+          avatar_url: typeof avatarUrl === 'string' ? avatarUrl : null,
         }
       }
       return { joined }

@@ -9,11 +9,15 @@ export interface OwnRoom extends MembershipRow {
 }
 
 const OWN_ROOMS = `SELECT m.*, r.room_id, r.last_pos, r.state_root FROM memberships m JOIN rooms r ON r.nid = m.room_nid
-     WHERE m.user_id = ? AND m.forgotten = 0 AND (m.membership IN ('join', 'invite', 'knock') OR m.pos > ?)`
+     WHERE m.user_id = ? AND ((m.membership IN ('join', 'invite', 'knock') AND m.forgotten = 0)
+       OR (m.pos > ? AND (m.forgotten = 0 OR ? > 0)))`
 
-/** Rooms that the user is in, is invited to or knocks at, and those that they left after `since`. */
+/**
+ * Rooms that the user is in, is invited to or knocks at, and those that they left after `since`. Rooms that they have
+ * forgotten too, unless `since` is 0: their other devices hear that they left.
+ */
 export function* ownRooms(userId: string, since: number): Tx<readonly OwnRoom[]> {
-  return yield* all<OwnRoom>(OWN_ROOMS, userId, since)
+  return yield* all<OwnRoom>(OWN_ROOMS, userId, since, since)
 }
 
 /** Those of `ownRooms` with an event or a change of membership after `since`, and those named. */
@@ -25,6 +29,7 @@ export function* ownRoomsWithNews(
   return yield* all<OwnRoom>(
     `${OWN_ROOMS} AND (r.last_pos > ? OR m.pos > ? OR r.nid IN (??))`,
     userId,
+    since,
     since,
     since,
     since,

@@ -1,3 +1,4 @@
+import type { JsonObject } from '../../../core/json/value.js'
 import { Type, type Static } from 'typebox'
 
 /** What joins and knocks have in common. `server_name` is what `via` was called. */
@@ -5,12 +6,34 @@ const servers = Type.Optional(Type.Array(Type.String(), { maxItems: 50 }))
 export const JoinQuery = Type.Object({ via: servers, server_name: servers })
 export const JoinBody = Type.Object({ reason: Type.Optional(Type.String({ maxLength: 4096 })) })
 
+/** Members of the body that are not of the member event's own. */
+const NOT_CONTENT = new Set([
+  'reason',
+  'third_party_signed',
+  'membership',
+  'join_authorised_via_users_server',
+  'displayname',
+  'avatar_url',
+])
+
+interface JoinTarget {
+  readonly room: string
+  readonly via: readonly string[]
+  readonly reason: string | undefined
+  /** NOTSPEC: what else the body holds stands in the member event, as other servers do; games and bridges mark joins so. */
+  readonly content?: JsonObject
+}
+
 export const joinTarget = (
   room: string,
   query: Static<typeof JoinQuery>,
   body: Static<typeof JoinBody>,
-): { readonly room: string; readonly via: readonly string[]; readonly reason: string | undefined } => ({
-  room,
-  via: query.via ?? query.server_name ?? [],
-  reason: body.reason,
-})
+): JoinTarget => {
+  const further = Object.entries(body as JsonObject).filter(([key]) => !NOT_CONTENT.has(key))
+  return {
+    room,
+    via: query.via ?? query.server_name ?? [],
+    reason: body.reason,
+    ...(further.length === 0 ? {} : { content: Object.fromEntries(further) }),
+  }
+}
