@@ -56,6 +56,18 @@ const isOfEventType = (event: JsonObject, name: string): boolean =>
   typeof event['type'] === 'string' && (OF_EVENT_TYPES[event['type']]?.includes(name) ?? false)
 
 /**
+ * What relates to an event, which the definitions of events leave to the prose.
+ * SPEC: https://spec.matrix.org/v1.19/client-server-api/#aggregations-of-child-events
+ */
+const RELATIONS: JsonObject = {
+  properties: {
+    'm.replace': {},
+    'm.thread': { properties: { latest_event: {}, count: {}, current_user_participated: {} } },
+    'm.reference': { properties: { chunk: { items: { properties: { event_id: {} } } } } },
+  },
+}
+
+/**
  * The fields of a value that its schema does not know and that have no namespace, as paths (`rooms.join.*.colour`).
  * An object of which the schema says nothing is free.
  */
@@ -76,7 +88,9 @@ export function unknownFields(schema: JsonObject, value: unknown): string[] {
       ]
       const next = fitting.length > 0 ? fitting : known.rest
       const there = `${path}${path === '' ? '' : '.'}${known.properties.has(name) ? name : '*'}`
-      if (next.length > 0) visit(next, member, there)
+      if (next.length === 0 && name === 'm.relations' && path.endsWith('unsigned'))
+        visit([RELATIONS], member, there)
+      else if (next.length > 0) visit(next, member, there)
       else if (known.describes && !isNamespaced(name) && !isOfEventType(node, name))
         found.add(`${path}${path === '' ? '' : '.'}${name}`)
     }
