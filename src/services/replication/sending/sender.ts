@@ -255,6 +255,8 @@ export function createSender(deps: SenderDeps): Sender {
     const known = error instanceof FederationError ? error : undefined
     const before = state.health!
     const health = afterFailure(before, options.backoff, { clock, random }, known?.retryAfterMs)
+    // At once: the clock may step while the row is written.
+    const rest = health.retryAt - clock.now()
     const items = batch.pdus.length + batch.edus.length
     let givenUp = false
     if (known?.status !== undefined && CONTENT_REFUSED.has(known.status) && items > 0) {
@@ -294,13 +296,13 @@ export function createSender(deps: SenderDeps): Sender {
     }
     const report = before.failingSince === undefined ? logger.info : logger.debug
     report(
-      { destination: state.name, reason: error instanceof Error ? error.message : 'unknown', pause: health.retryAt - clock.now() },
+      { destination: state.name, reason: error instanceof Error ? error.message : 'unknown', pause: rest },
       'a server did not take a transaction',
     ) // prettier-ignore
     state.health = health
     state.ephemeral.clear()
     if (known === undefined) throw error
-    pause(state, health.retryAt - clock.now())
+    pause(state, rest)
   }
 
   return {
