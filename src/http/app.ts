@@ -213,17 +213,29 @@ function pipeline(route: Route, deps: HttpDeps): Middleware {
   }
 }
 
-/** Ends when the client hangs up before the answer is complete, or the server stops. */
-function requestSignal(res: ServerResponse, stopping: AbortSignal): AbortSignal {
-  const gone = new AbortController()
-  const stop = (): void => gone.abort()
-  stopping.addEventListener('abort', stop, { once: true })
-  res.once('close', () => {
-    stopping.removeEventListener('abort', stop)
-    if (!res.writableFinished) gone.abort()
-  })
-  if (stopping.aborted) gone.abort()
-  return gone.signal
+/**
+ * Gives a request its signal: it ends when the client hangs up before the answer is complete, or the server stops. One listener on
+ * `stopping` serves all requests: thousands of long polls would make each further one slow to come and go.
+ */
+function requestSignals(stopping: AbortSignal): (res: ServerResponse) => AbortSignal {
+  const open = new Set<AbortController>()
+  stopping.addEventListener(
+    'abort',
+    () => {
+      for (const request of open) request.abort()
+    },
+    { once: true },
+  )
+  return (res) => {
+    const request = new AbortController()
+    open.add(request)
+    res.once('close', () => {
+      open.delete(request)
+      if (!res.writableFinished) request.abort()
+    })
+    if (stopping.aborted) request.abort()
+    return request.signal
+  }
 }
 
 /** How long a client whose request was refused may go on sending it. */
@@ -257,6 +269,7 @@ function faultLog(clock: Clock): (fault: string | undefined) => boolean {
 
 export function createApp(deps: HttpDeps): Koa {
   const mayLog = faultLog(deps.clock)
+  const signalOf = requestSignals(deps.stopping)
   const app = new Koa()
   app.silent = true
   app.on('error', (error: Error) => deps.logger.debug({ err: error }, 'connection error'))
@@ -264,7 +277,7 @@ export function createApp(deps: HttpDeps): Koa {
   app.use(async (ctx, next) => {
     const started = deps.clock.monotonic()
     ctx.state['requestId'] = randomUUID()
-    ctx.state['signal'] = requestSignal(ctx.res, deps.stopping)
+    ctx.state['signal'] = signalOf(ctx.res)
     ctx.set('X-Request-Id', ctx.state['requestId'] as string)
     ctx.set(CORS)
     try {
