@@ -328,47 +328,52 @@ section(
       },
       { auth: 'none' },
     )
-    operation('changePassword', 'POST /_matrix/client/v3/account/password', ({ success, authorisation }) => {
-      const auth = (user: User, password = user.password): object => ({
-        type: 'm.login.password',
-        identifier: identifier(user),
-        password,
-      })
-      const login = (user: User, password: string): ReturnType<typeof call> =>
-        call(user.base, 'POST', v3('/login'), {
-          body: { type: 'm.login.password', identifier: identifier(user), password },
+    operation(
+      'changePassword',
+      'POST /_matrix/client/v3/account/password',
+      ({ success, authorisation }) => {
+        const auth = (user: User, password = user.password): object => ({
+          type: 'm.login.password',
+          identifier: identifier(user),
+          password,
         })
-      success('sets the password and ends the other sessions', async (server) => {
-        const alice = await server.user('alice')
-        const other = await logIn(alice)
-        await alice.ok('POST', v3('/account/password'), {
-          new_password: 'another good one',
-          auth: auth(alice),
+        const login = (user: User, password: string): ReturnType<typeof call> =>
+          call(user.base, 'POST', v3('/login'), {
+            body: { type: 'm.login.password', identifier: identifier(user), password },
+          })
+        success('sets the password and ends the other sessions', async (server) => {
+          const alice = await server.user('alice')
+          const other = await logIn(alice)
+          await alice.ok('POST', v3('/account/password'), {
+            new_password: 'another good one',
+            auth: auth(alice),
+          })
+          expect((await whoami(alice)).status).toBe(200)
+          await refusal(whoami(other), 401, 'M_UNKNOWN_TOKEN')
+          await refusal(login(alice, alice.password), 403, 'M_FORBIDDEN')
+          expect((await login(alice, 'another good one')).status).toBe(200)
         })
-        expect((await whoami(alice)).status).toBe(200)
-        await refusal(whoami(other), 401, 'M_UNKNOWN_TOKEN')
-        await refusal(login(alice, alice.password), 403, 'M_FORBIDDEN')
-        expect((await login(alice, 'another good one')).status).toBe(200)
-      })
-      success('keeps the other sessions where asked', async (server) => {
-        const alice = await server.user('alice')
-        const other = await logIn(alice)
-        const body = { new_password: 'another good one', logout_devices: false, auth: auth(alice) }
-        await alice.ok('POST', v3('/account/password'), body)
-        expect((await whoami(other)).status).toBe(200)
-        await refusal(login(alice, alice.password), 403, 'M_FORBIDDEN')
-      })
-      authorisation('asks for the old password', async (server) => {
-        const alice = await server.user('alice')
-        const body = { new_password: 'another good one' }
-        expect((await alice.call('POST', v3('/account/password'), { body })).status).toBe(401)
-        const wrong = await alice.call('POST', v3('/account/password'), {
-          body: { ...body, auth: auth(alice, 'x') },
+        success('keeps the other sessions where asked', async (server) => {
+          const alice = await server.user('alice')
+          const other = await logIn(alice)
+          const body = { new_password: 'another good one', logout_devices: false, auth: auth(alice) }
+          await alice.ok('POST', v3('/account/password'), body)
+          expect((await whoami(other)).status).toBe(200)
+          await refusal(login(alice, alice.password), 403, 'M_FORBIDDEN')
         })
-        expect([wrong.status, wrong.body.errcode]).toEqual([401, 'M_FORBIDDEN'])
-        expect((await login(alice, alice.password)).status).toBe(200)
-      })
-    })
+        authorisation('asks for the old password', async (server) => {
+          const alice = await server.user('alice')
+          const body = { new_password: 'another good one' }
+          expect((await alice.call('POST', v3('/account/password'), { body })).status).toBe(401)
+          const wrong = await alice.call('POST', v3('/account/password'), {
+            body: { ...body, auth: auth(alice, 'x') },
+          })
+          expect([wrong.status, wrong.body.errcode]).toEqual([401, 'M_FORBIDDEN'])
+          expect((await login(alice, alice.password)).status).toBe(200)
+        })
+      },
+      { auth: 'none' },
+    )
     operation(
       'deactivateAccount',
       'POST /_matrix/client/v3/account/deactivate',

@@ -14,6 +14,8 @@ export interface Homeserver {
   user(name?: string): Promise<User>
   /** A new account of an administrator. Throws where the registration secret is not known. */
   administrator(): Promise<User>
+  /** The same server under another URL, as through a proxy. */
+  at(url: string): Homeserver
   dispose(): Promise<void>
 }
 
@@ -47,17 +49,29 @@ async function given(url: string, secret: string | undefined): Promise<Homeserve
   const make = (name: string): Promise<User> =>
     secret === undefined ? register(url, name) : registerWithSecret(url, secret, name, false)
   const serverName = process.env['SPEC_TESTS_SERVER_NAME'] ?? (await serverNameOf(await make('first')))
+  return described(url, serverName, secret, false, () => Promise.resolve())
+}
+
+function described(
+  url: string,
+  serverName: string,
+  secret: string | undefined,
+  own: boolean,
+  dispose: () => Promise<void>,
+): Homeserver {
   return {
     url,
     serverName,
-    own: false,
+    own,
     hasAdministrators: secret !== undefined,
-    user: (name = 'user') => make(name),
+    user: (name = 'user') =>
+      own || secret === undefined ? register(url, name) : registerWithSecret(url, secret, name, false),
     administrator() {
       if (secret === undefined) throw new Error('administrators need --registration-secret')
       return registerWithSecret(url, secret, 'admin', true)
     },
-    dispose: () => Promise.resolve(),
+    at: (other) => described(other, serverName, secret, own, () => Promise.resolve()),
+    dispose,
   }
 }
 
@@ -75,13 +89,5 @@ export async function homeserver(options: NodeOptions = {}): Promise<Homeserver>
       registration: { shared_secret: SECRET, ...(options.config?.['registration'] as object | undefined) },
     },
   })
-  return {
-    url: node.url,
-    serverName: node.serverName,
-    own: true,
-    hasAdministrators: true,
-    user: (name = 'user') => register(node.url, name),
-    administrator: () => registerWithSecret(node.url, SECRET, 'admin', true),
-    dispose: () => node.dispose(),
-  }
+  return described(node.url, node.serverName, SECRET, true, () => node.dispose())
 }

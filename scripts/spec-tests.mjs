@@ -1,0 +1,88 @@
+/**
+ * npm run spec-tests -- [--homeserver URL] [--registration-secret SECRET] [--server-name NAME] [--only TEXT] [--junit FILE] [--write]
+ *
+ * Runs the tests of the specification's operations (spec-tests/api) against a homeserver, or against a node of ours that is started
+ * for them, and reports by section and operation. See spec-tests/README.md.
+ */
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { prepare, ROOT } from './prepare.mjs'
+import { junit } from './spec-tests/junit.mjs'
+import { collect, untested } from './spec-tests/results.mjs'
+import { text } from './spec-tests/text.mjs'
+
+const { values: options } = parseArgs({
+  options: {
+    homeserver: { type: 'string' },
+    'registration-secret': { type: 'string' },
+    'server-name': { type: 'string' },
+    only: { type: 'string' },
+    junit: { type: 'string' },
+    write: { type: 'boolean', default: false },
+  },
+})
+if (options.write && (options.homeserver !== undefined || options.only !== undefined)) {
+  console.error('--write keeps the results of all tests on a node of ours: leave --homeserver and --only out')
+  process.exit(2)
+}
+
+prepare()
+const folder = mkdtempSync(join(tmpdir(), 'chancery-spec-tests-'))
+const output = join(folder, 'results.json')
+const env = {
+  ...process.env,
+  NODE_OPTIONS: [
+    process.env['NODE_OPTIONS'],
+    '--experimental-vm-modules --disable-warning=ExperimentalWarning',
+  ]
+    .filter(Boolean)
+    .join(' '),
+}
+if (options.homeserver !== undefined) env.SPEC_TESTS_HOMESERVER = options.homeserver.replace(/\/$/, '')
+if (options['registration-secret'] !== undefined)
+  env.SPEC_TESTS_REGISTRATION_SECRET = options['registration-secret']
+if (options['server-name'] !== undefined) env.SPEC_TESTS_SERVER_NAME = options['server-name']
+
+const jest = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js')
+const args = ['--maxWorkers=2', '--json', `--outputFile=${output}`, 'spec-tests/api/']
+if (options.only !== undefined) args.push('--testNamePattern', options.only)
+spawnSync(process.execPath, [jest, ...args], { cwd: ROOT, stdio: ['ignore', 'ignore', 'ignore'], env })
+
+let report
+try {
+  report = JSON.parse(readFileSync(output, 'utf8'))
+} catch {
+  console.error('the tests did not run: try npm test -- spec-tests/api')
+  process.exit(1)
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
+for (const file of report.testResults.filter(({ assertionResults }) => assertionResults.length === 0)) {
+  console.error(`${file.name} did not load:\n${file.message}`)
+}
+
+const results = collect(report)
+const missing = options.only === undefined ? untested(results) : undefined
+console.log(text(results, missing))
+if (options.junit !== undefined) writeFileSync(options.junit, junit(results))
+if (options.write) {
+  const kept = {
+    operations: results.operations.map(({ id, method, path, section, counts }) => ({
+      id,
+      method,
+      path,
+      section,
+      ...counts,
+    })),
+    missing: missing?.map(({ id, method, path }) => ({ id, method, path })) ?? [],
+  }
+  if (missing === undefined) {
+    console.error('the definitions are absent, so what is missing is not known: nothing is written')
+    process.exit(1)
+  }
+  writeFileSync(join(ROOT, 'spec-tests', 'results.json'), `${JSON.stringify(kept, null, 1)}\n`)
+}
+process.exitCode = report.success ? 0 : 1

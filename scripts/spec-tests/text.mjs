@@ -1,0 +1,52 @@
+/** The report for people. */
+const MARKS = { passed: 'ok  ', failed: 'FAIL', skipped: 'skip' }
+const count = (tests, outcome) => tests.filter((test) => test.outcome === outcome).length
+
+export function text({ operations }, missing) {
+  const lines = []
+  const sections = Map.groupBy ? Map.groupBy(operations, ({ section }) => section) : grouped(operations)
+  for (const [section, members] of [...sections].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const tests = members.flatMap((operation) => operation.tests)
+    lines.push('', `${section}: ${count(tests, 'passed')} of ${tests.length} tests passed`)
+    for (const operation of members) {
+      const { id, method, path, lacks } = operation
+      const failed = count(operation.tests, 'failed')
+      const state = lacks ? 'LACKS' : failed > 0 ? 'FAIL ' : 'ok   '
+      const of = `${count(operation.tests, 'passed')}/${operation.tests.length}`
+      lines.push(`  ${state} ${of.padStart(5)}  ${id.padEnd(34)} ${method.padEnd(6)} ${path}`)
+      if (lacks) continue
+      for (const { kind, name, outcome, message } of operation.tests) {
+        if (outcome !== 'failed') continue
+        lines.push(`        ${MARKS[outcome]} ${kind}: ${name}`)
+        const plain = message.replaceAll(/\u001b\[[0-9;]*m/g, '').split('\n')
+        for (const line of plain.filter((one) => !/^\s+at /.test(one)).slice(0, 14))
+          lines.push(`             ${line}`)
+      }
+    }
+  }
+  const lacking = operations.filter(({ lacks }) => lacks)
+  lines.push('', `operations that the server lacks: ${lacking.length}`)
+  for (const { id, method, path } of lacking) lines.push(`  ${id} ${method} ${path}`)
+  if (missing === undefined)
+    lines.push(
+      '',
+      'the definitions are absent, or not all tests ran: whether each operation has a test is not known',
+    )
+  else {
+    lines.push('', `operations of the specification without a test: ${missing.length}`)
+    for (const { id, method, path } of missing) lines.push(`  ${id} ${method} ${path}`)
+  }
+  const all = operations.flatMap(({ tests }) => tests)
+  lines.push(
+    '',
+    `${operations.length} operations; tests: ${count(all, 'passed')} passed, ${count(all, 'failed')} failed, ${count(all, 'skipped')} skipped`,
+  )
+  return lines.join('\n')
+}
+
+function grouped(operations) {
+  const groups = new Map()
+  for (const operation of operations)
+    groups.set(operation.section, [...(groups.get(operation.section) ?? []), operation])
+  return groups
+}

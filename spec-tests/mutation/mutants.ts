@@ -1,0 +1,190 @@
+import { isObject, type Json, type JsonObject } from '../contract/json.js'
+import type { Asked, Mutant, Reply } from './proxy.js'
+
+/** What a sound run of the operation's tests has answered, from which mutants are made. */
+export interface Recording {
+  readonly replies: Reply[]
+}
+
+export const recorder = (recording: Recording): Mutant => ({
+  name: 'sound',
+  async spoil(_asked, forward) {
+    const reply = await forward()
+    recording.replies.push(reply)
+    return reply
+  },
+})
+
+const isSuccess = ({ status }: Reply): boolean => status >= 200 && status < 300
+const isJson = ({ headers }: Reply): boolean =>
+  headers['content-type']?.startsWith('application/json') ?? false
+function parsed(reply: Reply): Json | undefined {
+  try {
+    return isJson(reply) ? (JSON.parse(reply.body.toString()) as Json) : undefined
+  } catch {
+    return undefined
+  }
+}
+const withJson = (reply: Reply, body: Json): Reply => ({ ...reply, body: Buffer.from(JSON.stringify(body)) })
+const differs = (a: Reply, b: Reply): boolean => a.status !== b.status || !a.body.equals(b.body)
+
+/** An answer without anything in it. */
+const emptied: Mutant = {
+  name: 'empty answer',
+  async spoil(_asked, forward, touched) {
+    const reply = await forward()
+    if (!isSuccess(reply)) return reply
+    const value = parsed(reply)
+    const body = value === undefined ? Buffer.alloc(0) : Buffer.from(Array.isArray(value) ? '[]' : '{}')
+    if (!body.equals(reply.body)) touched()
+    return { ...reply, body }
+  },
+}
+
+/** Nothing is done, and an answer of before says that it was. */
+const dropped = (earlier: Reply): Mutant => ({
+  name: 'effect dropped',
+  // oxlint-disable-next-line typescript/require-await
+  async spoil(_asked, _forward, touched) {
+    touched()
+    return earlier
+  },
+})
+
+/** The answer that somebody who is in the wrong gets, turned into a success. */
+const refusalDropped = (earlier: Reply): Mutant => ({
+  name: 'refusal becomes success',
+  async spoil(_asked, forward, touched) {
+    const reply = await forward()
+    if (reply.status < 400 || reply.status >= 500) return reply
+    touched()
+    return earlier
+  },
+})
+
+const vagueRefusal: Mutant = {
+  name: 'errcode becomes M_UNKNOWN',
+  async spoil(_asked, forward, touched) {
+    const reply = await forward()
+    const value = parsed(reply)
+    if (
+      reply.status < 400 ||
+      !isObject(value) ||
+      value['errcode'] === 'M_UNKNOWN' ||
+      value['flows'] !== undefined
+    )
+      return reply
+    touched()
+    return withJson(reply, { errcode: 'M_UNKNOWN', error: 'no' })
+  },
+}
+
+/** What a stranger gets for the same request. */
+const ofStranger = (token: string): Mutant => ({
+  name: 'another user’s data',
+  async spoil(asked, forward, touched) {
+    const reply = await forward()
+    if (!isSuccess(reply) || asked.headers.authorization === undefined) return reply
+    const headers = { ...asked.headers, authorization: `Bearer ${token}` }
+    const other = await forward({ headers })
+    if (!isSuccess(other) || !differs(other, reply)) return reply
+    touched()
+    return other
+  },
+})
+
+/** What somebody got who asked before. */
+const ofBefore = (): Mutant => {
+  const before = new Map<string, Reply>()
+  return {
+    name: 'an earlier user’s answer',
+    async spoil(asked, forward, touched) {
+      const reply = await forward()
+      if (!isSuccess(reply)) return reply
+      const token = asked.headers.authorization ?? ''
+      const other = [...before].find(([of, held]) => of !== token && differs(held, reply))?.[1]
+      if (!before.has(token)) before.set(token, reply)
+      if (other === undefined) return reply
+      touched()
+      return other
+    },
+  }
+}
+
+const STEPS = 3
+/** Names below maps of ids are data. */
+const isName = (name: string): boolean => /^[a-z][a-z0-9_.]*$/i.test(name) && name.length < 40
+
+/** The paths of fields in an answer, to a depth: `rooms`, `chunk.[].event_id`. */
+function fieldPaths(value: Json, depth = STEPS): string[][] {
+  if (depth === 0) return []
+  if (Array.isArray(value)) {
+    const unique = new Map(
+      value.flatMap((item) => fieldPaths(item, depth)).map((path) => [path.join('\0'), path]),
+    )
+    return [...unique.values()].map((path) => ['[]', ...path])
+  }
+  if (!isObject(value)) return []
+  return Object.entries(value).flatMap(([name, member]) =>
+    isName(name) ? [[name], ...fieldPaths(member, depth - 1).map((path) => [name, ...path])] : [],
+  )
+}
+
+function without(value: Json, [name, ...rest]: readonly string[]): boolean {
+  if (name === undefined) return false
+  if (name === '[]') {
+    if (!Array.isArray(value)) return false
+    return value.map((item) => without(item, rest)).some(Boolean)
+  }
+  if (!isObject(value) || !Object.hasOwn(value, name)) return false
+  if (rest.length > 0) return without(value[name]!, rest)
+  delete value[name]
+  return true
+}
+
+const fieldRemoved = (path: readonly string[]): Mutant => ({
+  name: `without ${path.join('.')}`,
+  async spoil(_asked: Asked, forward, touched) {
+    const reply = await forward()
+    const value = isSuccess(reply) ? parsed(reply) : undefined
+    if (value === undefined || !without(value, path)) return reply
+    touched()
+    return withJson(reply, value)
+  },
+})
+
+/** More would be the same again. */
+const MAX_FIELDS = 25
+/** Servers may leave these out, or they say nothing that a test could know. */
+const OPTIONAL = new Set([
+  'age',
+  'unsigned',
+  'home_server',
+  'last_seen_ip',
+  'last_seen_ts',
+  'last_seen_user_agent',
+  'well_known',
+  'membership',
+])
+
+/** The ways in which an operation can be broken, made from what its sound tests were answered. */
+export function mutantsOf(method: string, recording: Recording, strangerToken: string): Mutant[] {
+  const successes = recording.replies.filter(isSuccess)
+  const earlier = successes.at(-1)
+  const fields = new Map<string, string[]>()
+  for (const reply of successes) {
+    const value: Json | undefined = parsed(reply)
+    if (value !== undefined)
+      for (const path of fieldPaths(value as JsonObject))
+        if (!OPTIONAL.has(path.at(-1)!)) fields.set(path.join('\0'), path)
+  }
+  return [
+    emptied,
+    ...(method === 'GET' || earlier === undefined ? [] : [dropped(earlier)]),
+    ...(earlier === undefined ? [] : [refusalDropped(earlier)]),
+    vagueRefusal,
+    ofStranger(strangerToken),
+    ofBefore(),
+    ...[...fields.values()].slice(0, MAX_FIELDS).map(fieldRemoved),
+  ]
+}

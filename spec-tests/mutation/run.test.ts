@@ -1,0 +1,103 @@
+import { readdirSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { expect, it } from '@jest/globals'
+import { homeserver, type Homeserver } from '../harness/homeserver.js'
+import { collectSections, type OperationTests, type Section } from '../harness/section.js'
+import { mutantsOf, recorder, type Recording } from './mutants.js'
+import { startBreakingProxy, type BreakingProxy } from './proxy.js'
+
+/**
+ * Breaks a real node, one operation and one way at a time, and runs the tests of that operation: they must fail.
+ * `npm run spec-tests:mutation` starts it; in `npm test` it does the operations of one section, to see that it works.
+ */
+const ONLY =
+  process.env['MUTATION_ONLY'] ??
+  (process.env['MUTATION_ALL'] === '1' ? '' : '^(setTyping|getRoomTags|logout)$')
+const API = fileURLToPath(new URL('../api', import.meta.url))
+const PATIENCE = 15_000
+
+interface Survivor {
+  readonly operation: string
+  readonly mutant: string
+}
+interface Tally {
+  mutants: number
+  untouched: number
+  readonly survivors: Survivor[]
+  /** Operations whose tests fail without any mutant. */
+  readonly unsound: string[]
+}
+
+async function passes(tests: OperationTests, server: Homeserver): Promise<boolean> {
+  for (const { run } of tests.cases) {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error('too slow')), PATIENCE)
+    })
+    try {
+      await Promise.race([run(server), late])
+    } catch {
+      return false
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+  return true
+}
+
+async function tryOperation(
+  tests: OperationTests,
+  proxy: BreakingProxy,
+  server: Homeserver,
+  tally: Tally,
+): Promise<void> {
+  const recording: Recording = { replies: [] }
+  const end = proxy.use(tests.method, tests.path, recorder(recording))
+  const sound = await passes(tests, server)
+  end()
+  if (!sound) {
+    tally.unsound.push(tests.id)
+    return
+  }
+  const stranger = await server.user('stranger')
+  for (const mutant of mutantsOf(tests.method, recording, stranger.token)) {
+    const stop = proxy.use(tests.method, tests.path, mutant)
+    const survived = await passes(tests, server)
+    const changed = stop()
+    if (changed === 0) {
+      tally.untouched += 1
+      continue
+    }
+    tally.mutants += 1
+    if (survived) tally.survivors.push({ operation: tests.id, mutant: mutant.name })
+  }
+}
+
+async function trySection({ node, operations }: Section, wanted: RegExp, tally: Tally): Promise<void> {
+  const chosen = operations.filter(({ id }) => wanted.test(id))
+  if (chosen.length === 0) return
+  const real = await homeserver(node)
+  const proxy = await startBreakingProxy(real.url)
+  const behind = real.at(proxy.url)
+  try {
+    for (const tests of chosen) await tryOperation(tests, proxy, behind, tally)
+  } finally {
+    await proxy.close()
+    await real.dispose()
+  }
+}
+
+it('a broken server is noticed by the tests of the operation that is broken', async () => {
+  const sections = collectSections()
+  for (const name of readdirSync(API)
+    .filter((entry) => entry.endsWith('.test.ts'))
+    .sort())
+    await import(`${API}/${name}`)
+  const tally: Tally = { mutants: 0, untouched: 0, survivors: [], unsound: [] }
+  for (const section of sections) await trySection(section, new RegExp(ONLY), tally)
+  const { MUTATION_REPORT: report } = process.env
+  if (report !== undefined) writeFileSync(report, JSON.stringify(tally))
+  expect(tally.unsound).toEqual([])
+  expect(tally.mutants).toBeGreaterThan(0)
+  if (report === undefined) expect(tally.survivors).toEqual([])
+}, 7_200_000)
