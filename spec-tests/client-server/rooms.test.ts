@@ -156,6 +156,38 @@ describe('GET /sync', () => {
     expect(answer.rooms.join[roomId].unread_notifications.notification_count).toBe(1)
   })
 
+  it('shows the end of an invite to a room that everybody else has left', async () => {
+    const sync = await startSync(bob)
+    const roomId = await createRoom(alice, { invite: [bob.userId] })
+    await sync.until('invite', (answer) => answer.rooms.invite?.[roomId])
+    await alice.ok('POST', v3(`/rooms/${enc(roomId)}/leave`))
+    await bob.ok('POST', v3(`/rooms/${enc(roomId)}/leave`))
+    const left = await sync.until('leave', (answer) => answer.rooms.leave?.[roomId])
+    expect([...left.state.events, ...left.timeline.events]).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ state_key: bob.userId, content: { membership: 'leave' } }),
+      ]),
+    )
+  })
+
+  it('tells the other devices that a room was left, also when it is forgotten at once', async () => {
+    const sync = await startSync(alice)
+    const roomId = await createRoom(alice, {})
+    await sync.until('join', (answer) => answer.rooms.join?.[roomId])
+    await alice.ok('POST', v3(`/rooms/${enc(roomId)}/leave`))
+    await alice.ok('POST', v3(`/rooms/${enc(roomId)}/forget`))
+    await sync.until('leave', (answer) => answer.rooms.leave?.[roomId])
+    const initial = await alice.ok('GET', v3('/sync'), undefined)
+    expect(initial.rooms?.leave?.[roomId]).toBeUndefined()
+  })
+
+  it('keeps what else a join says in the member event, but nothing that the server decides', async () => {
+    const roomId = await createRoom(alice, { preset: 'public_chat' })
+    await bob.ok('POST', v3(`/rooms/${enc(roomId)}/join`), { 'org.example.by': 'link', membership: 'ban' })
+    const path = v3(`/rooms/${enc(roomId)}/state/m.room.member/${enc(bob.userId)}`)
+    expect(await bob.ok('GET', path)).toMatchObject({ 'org.example.by': 'link', membership: 'join' })
+  })
+
   it('shows an invite with the room name, then the room once it is joined, then its end', async () => {
     const sync = await startSync(bob)
     const roomId = await createRoom(alice, { invite: [bob.userId], name: 'Secret' })

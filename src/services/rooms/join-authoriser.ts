@@ -31,6 +31,14 @@ export async function isResident(
   return room?.root !== undefined && (await context.rosters.of(room.nid)).local.size > 0
 }
 
+/** Whether this server has the room's state and nobody of any server is in it: what it writes contradicts nobody. */
+export async function isDeserted(
+  context: Pick<RoomsContext, 'rosters'>,
+  room: RoomSnapshot,
+): Promise<boolean> {
+  return room.root !== undefined && (await context.rosters.of(room.nid)).servers.size === 0
+}
+
 /** SPEC: https://spec.matrix.org/v1.19/server-server-api/#restricted-rooms */
 export async function joinAuthority(
   context: Context,

@@ -8,7 +8,7 @@ import type { Requester } from '../requester.js'
 import type { Aliases } from './aliases.js'
 import { applyEvent } from './apply-event.js'
 import { loadRoom, notInRoom, readStateEvent, type RoomsContext } from './context.js'
-import { isResident, joinAuthority } from './join-authoriser.js'
+import { isDeserted, isResident, joinAuthority } from './join-authoriser.js'
 import { refuseGuest } from './guests.js'
 import { addLocalEvent, judgeLocalEvent, prepareLocalEvent, type Draft } from './local-event.js'
 import type { OutsideMemberships } from './outside-memberships.js'
@@ -288,7 +288,10 @@ export function createMemberships(deps: MembershipDeps): Memberships {
       const row = room === undefined ? undefined : await rowOf(room, userId)
       if (room === undefined || row === undefined) throw notInRoom()
       if (row.membership === 'leave') return
-      if (!(await isResident(context, room)) || row.event_nid === null) {
+      if (
+        row.event_nid === null ||
+        !((await isResident(context, room)) || (await isDeserted(context, room)))
+      ) {
         if (row.membership === 'ban') throw forbidden('You are banned from this room')
         return rejectOutside(requester, input.roomId, row, input.reason)
       }
