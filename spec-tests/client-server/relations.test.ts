@@ -71,8 +71,8 @@ describe('relations across two servers', () => {
     const root = await sendText(alice, roomId, 'root')
     const edit = await relate(alice, roomId, 'm.replace', root, { 'm.new_content': { body: 'better' } })
     const reply = await relate(alice, roomId, 'm.thread', root)
+    // oxlint-disable-next-line typescript/no-explicit-any
     const eventOf = (user: User): Promise<any> =>
-      // oxlint-disable-line typescript/no-explicit-any
       user.ok('GET', v3(`/rooms/${enc(roomId)}/event/${enc(root)}`))
     const seen = await eventually('the reply at the other server', async () => {
       const answer = await bob.call('GET', relations(roomId, root))
