@@ -13,6 +13,7 @@ import { readGauges, spent } from './bench/gauges.mjs'
 import { measureInitialSync } from './bench/initial-sync.mjs'
 import { startNode } from './bench/node.mjs'
 import { readOptions, USAGE } from './bench/options.mjs'
+import { measureLarge } from './bench/large.mjs'
 import { report } from './bench/report.mjs'
 import { measureSends } from './bench/send.mjs'
 import { createRooms, joinMembers, registerUsers, userWithRooms } from './bench/world.mjs'
@@ -85,6 +86,23 @@ async function measure(node, settings, tables) {
   }
 }
 
+/** On a node that has done nothing before, so that its memory is that of what is measured. */
+async function measureLargeNode(start, settings) {
+  const database = settings.postgres === undefined ? undefined : await postgresDatabase(settings.postgres)
+  let node
+  let client
+  try {
+    node = await start(database?.url)
+    client = createClient(node.url, 64)
+    return await measureLarge(node.url, client, settings.large, say)
+  } finally {
+    await client?.close()
+    await node?.stop()
+    node?.remove()
+    await database?.drop()
+  }
+}
+
 async function main() {
   const settings = options()
   if (settings.help) {
@@ -95,12 +113,14 @@ async function main() {
   const load = loadavg()[0].toFixed(1)
   const database = settings.postgres === undefined ? undefined : await postgresDatabase(settings.postgres)
   let node
-  try {
-    node = await startNode({
+  const start = (url) =>
+    startNode({
       main: join(resolve(settings.dist ?? join(ROOT, 'dist')), 'main.js'),
-      database: database === undefined ? undefined : { driver: 'postgres', url: database.url },
+      database: url === undefined ? undefined : { driver: 'postgres', url },
       profile: settings.profile === undefined ? undefined : resolve(settings.profile),
     })
+  try {
+    node = await start(database?.url)
     const { databasePath } = node
     const tables = async () =>
       database === undefined ? sqliteTables(databasePath) : await postgresTables(database.url)
@@ -114,6 +134,7 @@ async function main() {
       },
       options: { ...settings, postgres: undefined },
       ...(await measure(node, settings, tables)),
+      large: settings.large === undefined ? undefined : await measureLargeNode(start, settings),
     }
     console.log(settings.json ? JSON.stringify(result, undefined, 2) : report(result))
   } finally {

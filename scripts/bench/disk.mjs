@@ -63,9 +63,11 @@ export function growth(before, after, count) {
   return { count, rows: sum('rows'), bytes: sum('bytes'), tables }
 }
 
+let databases = 0
+
 /** A database for this run alone. */
 export async function postgresDatabase(url) {
-  const name = `chancery_bench_${process.pid}`
+  const name = `chancery_bench_${process.pid}_${databases++}`
   const admin = async (sql) => {
     const client = new pg.Client({ connectionString: url })
     await client.connect()

@@ -1,12 +1,13 @@
 import { parseArgs } from 'node:util'
 
 export const USAGE = `npm run bench -- [OPTIONS]
-  --seconds N      of each send measurement, after one second that is not counted (5)
+  --seconds N      of each send measurement, after three seconds that are not counted (5)
   --senders N      how many send at once in the busy measurements (32)
   --rooms N        rooms (20)
   --members N      local members of each room (20)
   --users N        users (twice --members)
   --sync-rooms N   rooms of one more user whose initial sync is measured; 0 leaves it out (100)
+  --large          also: /sync of one user in 500 rooms, 5,000 idle long polls, a room of 1,000 members (takes minutes)
   --postgres URL   of a server on which databases may be made; the bench makes one and drops it. Default: SQLite
   --dist DIR       a build other than dist, used as it is
   --profile DIR    write a CPU profile of the node there
@@ -21,6 +22,8 @@ const COUNT = {
   users: undefined,
   'sync-rooms': '100',
 }
+/** What the measurements of a large node are promised for. */
+const LARGE = { syncRooms: 500, polls: 5_000, members: 1_000 }
 const LARGEST = {
   seconds: 600,
   senders: 1_000,
@@ -34,7 +37,7 @@ const LARGEST = {
 export function readOptions(argv) {
   const options = Object.fromEntries(Object.keys(COUNT).map((name) => [name, { type: 'string' }]))
   for (const name of ['postgres', 'dist', 'profile']) options[name] = { type: 'string' }
-  for (const name of ['json', 'keep', 'help']) options[name] = { type: 'boolean', default: false }
+  for (const name of ['json', 'keep', 'help', 'large']) options[name] = { type: 'boolean', default: false }
   const { values } = parseArgs({ args: argv, options })
   const counts = {}
   for (const [name, otherwise] of Object.entries(COUNT)) {
@@ -54,7 +57,8 @@ export function readOptions(argv) {
     rooms: counts.rooms,
     members: counts.members,
     users,
-    syncRooms: counts['sync-rooms'],
+    syncRooms: values.large ? Math.max(LARGE.syncRooms, counts['sync-rooms']) : counts['sync-rooms'],
+    large: values.large ? LARGE : undefined,
     postgres: values.postgres,
     dist: values.dist,
     profile: values.profile,

@@ -9,6 +9,25 @@ const table = (head, rows) => [
   ...rows.map((cells) => row(...cells)),
 ]
 
+function largeRows(large) {
+  if (large === undefined) return []
+  const { incremental, idle, room } = large
+  return [
+    [
+      `/sync of a user in ${whole(incremental.rooms)} rooms, ${incremental.roomsWithNews} with news`,
+      `${ms(incremental.cpuMsPerSync)} ms CPU, p50 / p99 ${ms(incremental.p50)} / ${ms(incremental.p99)} ms`,
+    ],
+    [
+      `memory (RSS) with ${whole(idle.polls)} idle long polls`,
+      `${mib(idle.rssBytes)} MiB (${mib(idle.rssBeforeBytes)} before), ${(idle.cpuShare * 100).toFixed(1)} % of a core`,
+    ],
+    [
+      `CPU of a message in a room of ${whole(room.members)} local members, ${whole(room.ownRules)} with push rules of their own`,
+      `${ms(room.cpuMsPerMessage)} ms, loop delay at most ${ms(room.loopMaxMs)} ms`,
+    ],
+  ]
+}
+
 /** The results for people, as Markdown. */
 export function report(result) {
   const { machine, options, sends, fanOut, initialSyncs } = result
@@ -44,6 +63,7 @@ export function report(result) {
           `initial sync, ${item.rooms} rooms, p50 / p99`,
           `${ms(item.p50)} / ${ms(item.p99)} ms, ${ms(item.cpuMsPerSync)} ms CPU, ${whole(item.bytes / 1024)} KiB`,
         ]),
+        ...largeRows(result.large),
         [
           'CPU of a registration / of a join',
           `${ms(result.cpuMsPerUser)} ms / ${ms(result.cpuMsPerJoin)} ms`,

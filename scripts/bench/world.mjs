@@ -1,7 +1,7 @@
 import { v3 } from './client.mjs'
 
 /** Runs a task for each item, so many at a time. */
-async function each(items, width, task) {
+export async function each(items, width, task) {
   let next = 0
   const results = []
   const lane = async () => {
@@ -57,8 +57,8 @@ export async function joinMembers(client, users, rooms, members) {
 }
 
 /** One user in many rooms, made by that user. */
-export async function userWithRooms(client, count) {
-  const [user] = await registerUsers(client, 1, 'collector')
+export async function userWithRooms(client, count, name = 'collector') {
+  const [user] = await registerUsers(client, 1, name)
   await each(range(count), 8, (index) =>
     client.text('POST', v3('/createRoom'), user.token, { preset: 'private_chat', name: `Own ${index}` }),
   )
