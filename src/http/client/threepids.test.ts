@@ -5,21 +5,22 @@ import type { TestResponse } from '../testing.js'
 import { startAccountsServer, type AccountsServer, type AccountsServerOptions } from './testing.js'
 
 let server: AccountsServer
-const sent: OutgoingMail[] = []
+let sent: OutgoingMail[] = []
 
 afterEach(async () => {
   await server.close()
-  sent.length = 0
 })
 
 type Wish = Pick<AccountsServerOptions, 'accounts'> & { hideAddresses?: boolean; nextLinks?: string[] }
 
 async function start({ accounts, ...options }: Wish = {}): Promise<void> {
+  const box: OutgoingMail[] = []
+  sent = box
   server = await startAccountsServer({
     ...(accounts === undefined ? {} : { accounts }),
     deps: {
       mail: {
-        transport: { send: (mail) => Promise.resolve(void sent.push(mail)), close: () => undefined },
+        transport: { send: (mail) => Promise.resolve(void box.push(mail)), close: () => undefined },
         options,
       },
     },
