@@ -68,12 +68,13 @@ export function buildRooms(deps: RoomsPartsDeps): RoomsParts {
   const unread = createUnread({ store, pushRules, events, readers })
 
   function onCommitted({ room, pending }: Committed): void {
-    // Who looks into a room from outside waits for the room itself.
-    const users = new Set(room.roster.local).add(room.roomId)
+    notifier.notify(room.roster.local)
+    // Who looks into a room from outside waits for the room itself; who left or was invited is no member.
+    const others = [room.roomId]
     for (const change of pending.flatMap((item) => item.stateChanges)) {
-      if (change.type === 'm.room.member') users.add(change.stateKey)
+      if (change.type === 'm.room.member') others.push(change.stateKey)
     }
-    notifier.notify(users)
+    notifier.notify(others)
     for (const { userId, before, after } of memberChanges(pending.flatMap((item) => item.stateChanges))) {
       const joined = before !== 'join' && after === 'join'
       if (joined && serverNameOf(userId) === serverName) deps.onLocalJoin?.(room.roomId, userId)
