@@ -88,7 +88,12 @@ const SYNC: readonly Amendment[] = [
   ok('sync', { put: { minLength: 1 }, at: ['next_batch'] }),
   ok('sync', { put: EVENT, at: ['account_data', 'events', '[]'] }),
   ok('sync', { put: { required: ['events'], properties: { events: TO_DEVICE_EVENTS } }, at: ['to_device'] }),
-  ok('sync', { put: { required: ['content', 'type', 'sender'] }, at: ['presence', 'events', '[]'] }),
+  ok('sync', {
+    put: { required: ['content', 'type', 'sender'] },
+    properties: { sender: { type: 'string', pattern: '^@' } },
+    because: 'the schema of m.presence has a sender, the one of all events has none',
+    at: ['presence', 'events', '[]'],
+  }),
   ok('sync', { put: { properties: { changed: ID_LIST('^@'), left: ID_LIST('^@') } }, at: ['device_lists'] }),
   ok('sync', { require: ['timeline'], at: JOINED }),
   ...[JOINED, LEFT].flatMap((room) => [
