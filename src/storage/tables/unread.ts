@@ -49,19 +49,26 @@ export const countsOf = (row: Omit<UnreadRow, 'room_nid' | 'thread' | 'user_id'>
 
 /** Post: the thread has a tally, higher by so much. Gives what it was before. */
 export function* raiseTally(roomNid: number, thread: string, by: Counts, rev: number): Tx<Tally> {
-  const known = yield* tallyOf(roomNid, thread)
-  if (known === undefined || by.notify > 0)
-    yield* run(
-      `INSERT INTO unread_tallies (room_nid, thread, notify, highlight, raised_rev) VALUES (?, ?, ?, ?, ?)
-       ON CONFLICT (room_nid, thread) DO UPDATE SET notify = unread_tallies.notify + excluded.notify,
-         highlight = unread_tallies.highlight + excluded.highlight, raised_rev = excluded.raised_rev`,
-      roomNid,
-      thread,
-      by.notify,
-      by.highlight,
-      by.notify > 0 ? rev : 0,
-    )
-  return known ?? { thread, notify: 0, highlight: 0, raised_rev: 0 }
+  // Of the main timeline nobody asks when it rose before: one statement does.
+  const known = thread === '' && by.notify > 0 ? undefined : yield* tallyOf(roomNid, thread)
+  if (known !== undefined && by.notify === 0) return known
+  const after = yield* one<Counts>(
+    `INSERT INTO unread_tallies (room_nid, thread, notify, highlight, raised_rev) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT (room_nid, thread) DO UPDATE SET notify = unread_tallies.notify + excluded.notify,
+       highlight = unread_tallies.highlight + excluded.highlight, raised_rev = excluded.raised_rev
+     RETURNING notify, highlight`,
+    roomNid,
+    thread,
+    by.notify,
+    by.highlight,
+    by.notify > 0 ? rev : 0,
+  )
+  return {
+    thread,
+    notify: after!.notify - by.notify,
+    highlight: after!.highlight - by.highlight,
+    raised_rev: known?.raised_rev ?? 0,
+  }
 }
 
 function* tallyOf(roomNid: number, thread: string): Tx<Tally | undefined> {
