@@ -231,15 +231,25 @@ export function outcomeOf(actions: readonly Action[]): PushOutcome {
   return { notify, highlight: notify && highlight, sound: notify ? sound : undefined }
 }
 
-/** The outcome of the first enabled rule that applies, kinds in their order; silence when none does. */
-export function evaluate(rules: RuleSet, subject: PushSubject, displayName: string | undefined): PushOutcome {
+/** The first enabled rule that applies, kinds in their order. */
+export function matchingRule(
+  rules: RuleSet,
+  subject: PushSubject,
+  displayName: string | undefined,
+): PushRule | undefined {
   const own: Judgement = { subject, displayName, budget: { left: MAX_READ } }
   // The default rules are few and short.
   const standard: Judgement = { subject, displayName, budget: { left: Infinity } }
   for (const kind of RULE_KINDS) {
     for (const rule of rules[kind]) {
-      if (rule.enabled && applies(kind, rule, rule.default ? standard : own)) return outcomeOf(rule.actions)
+      if (rule.enabled && applies(kind, rule, rule.default ? standard : own)) return rule
     }
   }
-  return SILENT
+  return undefined
+}
+
+/** The outcome of the first enabled rule that applies; silence when none does. */
+export function evaluate(rules: RuleSet, subject: PushSubject, displayName: string | undefined): PushOutcome {
+  const rule = matchingRule(rules, subject, displayName)
+  return rule === undefined ? SILENT : outcomeOf(rule.actions)
 }

@@ -11,6 +11,7 @@ import { stateLookups } from './0010-state-lookups.js'
 import { contacts } from './0011-contacts.js'
 import { relations } from './0012-relations.js'
 import { unreadTallies } from './0013-unread-tallies.js'
+import { pushers } from './0014-pushers.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -29,4 +30,5 @@ export const migrations: readonly Migration[] = [
   contacts,
   relations,
   unreadTallies,
+  pushers,
 ]
