@@ -130,7 +130,26 @@ const SYNC: readonly Amendment[] = [
   ok('sync', { require: ['events'], at: ['rooms', 'knock', '*', 'knock_state'] }),
 ]
 
+const BETWEEN_SERVERS: readonly Amendment[] = [
+  ...(
+    [
+      ['sendInviteV1', ['[]', 'event']],
+      ['sendInviteV2', ['event']],
+    ] as const
+  ).map(([operation, at]): Amendment => ({
+    ...ok(operation, { at, optional: ['origin'] }),
+    api: 'server-server',
+    because: 'events have had no `origin` since room version 11, and nobody reads it',
+  })),
+  {
+    ...ok('sendJoinV2', { properties: { origin: { type: 'string' } } }),
+    api: 'server-server',
+    because: 'older servers look for it',
+  },
+]
+
 export const tightening: readonly Amendment[] = [
+  ...BETWEEN_SERVERS,
   ...EMPTY.map((operation) => ok(operation, { closed: true })),
   ...SYNC,
   // Clients cannot use an answer without these.
@@ -156,6 +175,11 @@ export const tightening: readonly Amendment[] = [
   require('checkUsernameAvailability', ['available']),
   require('getMembersByRoom', ['chunk']),
   require('getJoinedMembersByRoom', ['joined']),
+  ok('getJoinedMembersByRoom', {
+    put: { type: ['string', 'null'] },
+    at: ['joined', '*', 'avatar_url'],
+    because: 'every server gives null where there is no avatar, and programs look for the key',
+  }),
   require('getRoomTags', ['tags']),
   require('getEvents', ['chunk', 'start', 'end']),
   ok('getVersions', {

@@ -68,6 +68,13 @@ const RELATIONS: JsonObject = {
 }
 
 /**
+ * A whole event between servers: its fields depend on the room's version, and the definitions of the handshakes name only
+ * those of the membership.
+ */
+const isPdu = (node: JsonObject): boolean =>
+  Array.isArray(node['auth_events']) && Array.isArray(node['prev_events'])
+
+/**
  * The fields of a value that its schema does not know and that have no namespace, as paths (`rooms.join.*.colour`).
  * An object of which the schema says nothing is free.
  */
@@ -80,7 +87,7 @@ export function unknownFields(schema: JsonObject, value: unknown): string[] {
       for (const item of node) visit(known.items, item, `${path}[]`)
       return
     }
-    if (!isObject(node)) return
+    if (!isObject(node) || isPdu(node)) return
     for (const [name, member] of Object.entries(node)) {
       const fitting = [
         ...(known.properties.get(name) ?? []),
