@@ -6,6 +6,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { prepare, ROOT } from './prepare.mjs'
+import { endpointsPage } from './spec-tests/endpoints.mjs'
 
 const built = (path) => import(new URL(`../dist/${path}`, import.meta.url))
 
@@ -14,6 +15,14 @@ const GENERATED = [
   {
     path: 'config/homeserver.example.yaml',
     make: async () => (await built('config/example.js')).exampleConfig({ server_name: 'ministry.example' }),
+  },
+  {
+    path: 'docs/endpoints.md',
+    make: async () =>
+      endpointsPage(
+        (await built('server.js')).allRoutes,
+        JSON.parse(readFileSync(join(ROOT, 'spec-tests', 'results.json'), 'utf8')),
+      ),
   },
 ]
 

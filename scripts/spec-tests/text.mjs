@@ -18,6 +18,7 @@ export function text({ operations }, missing) {
       for (const { kind, name, outcome, message } of operation.tests) {
         if (outcome !== 'failed') continue
         lines.push(`        ${MARKS[outcome]} ${kind}: ${name}`)
+        // oxlint-disable-next-line no-control-regex -- the colours of a terminal
         const plain = message.replaceAll(/\u001b\[[0-9;]*m/g, '').split('\n')
         for (const line of plain.filter((one) => !/^\s+at /.test(one)).slice(0, 14))
           lines.push(`             ${line}`)

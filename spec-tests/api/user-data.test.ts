@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals'
-import { call, eventually, type User } from '../harness/client.js'
+import { eventually, type Answer, type User } from '../harness/client.js'
 import { enc, refusal, section, sharedRoom, v3 } from '../harness/section.js'
 
 const own = (user: User, rest: string): string => v3(`/user/${enc(user.userId)}/${rest}`)
@@ -148,7 +148,7 @@ section('Client config', 'client-server-api/#client-config', (operation) => {
       error('refuses what is no object, and types of the server', async (server) => {
         const alice = await server.user('alice')
         const room = await roomOf(alice)
-        const put = (type: string, body: unknown): ReturnType<typeof call> =>
+        const put = (type: string, body: unknown): Promise<Answer> =>
           alice.call('PUT', own(alice, `${room}account_data/${type}`), { body })
         await refusal(put('org.example.a', '[1]'), 400, 'M_BAD_JSON', 'M_NOT_JSON')
         await refusal(put('m.fully_read', {}), 405, 'M_BAD_JSON')
