@@ -72,16 +72,25 @@ describe('redactionApplies', () => {
   it('never to other events, other rooms or the create event', () => {
     expect(by(USER, { redacts: '$else' })).toBe(false)
     expect(by(USER, { redacts: undefined })).toBe(false)
+    expect(by(USER, { type: 'm.room.message' })).toBe(false)
     expect(by(USER, { roomId: '!other:a.example' })).toBe(false)
     const creation = create(rules)
     expect(
-      redactionApplies(testEvent(rules, { sender: CREATOR, redacts: creation.id }), creation, room),
+      redactionApplies(
+        testEvent(rules, { type: 'm.room.redaction', sender: CREATOR, redacts: creation.id }),
+        creation,
+        room,
+      ),
     ).toBe(false)
   })
   it('always in versions 1 and 2, where the auth rules have judged', () => {
     for (const version of [1, 2, 3]) {
       const old = rulesOf(version)
-      const redaction = testEvent(old, { sender: '@other:b.example', redacts: '$target' })
+      const redaction = testEvent(old, {
+        type: 'm.room.redaction',
+        sender: '@other:b.example',
+        redacts: '$target',
+      })
       expect(redactionApplies(redaction, testEvent(old, { id: '$target' }), room)).toBe(version < 3)
     }
   })

@@ -10,6 +10,8 @@ import type { PowerLevels } from './power-levels.js'
  * SPEC: https://spec.matrix.org/v1.19/rooms/v12/#handling-redactions
  */
 export function redactionApplies(redaction: RoomEvent, target: RoomEvent, levels: PowerLevels): boolean {
+  // Later versions name the target in the content, where an event of any type may have such a field.
+  if (redaction.type !== 'm.room.redaction') return false
   if (redaction.redacts !== target.id || redaction.roomId !== target.roomId) return false
   if (target.type === 'm.room.create') return false
   if (redaction.rules.redactionAuthRule || levels.user(redaction.sender) >= levels.redact) return true

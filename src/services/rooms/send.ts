@@ -1,4 +1,5 @@
-import { MatrixError, badJson, forbidden, notFound } from '../../core/errors.js'
+import { MatrixError, badJson, forbidden, invalidParam } from '../../core/errors.js'
+import { isEventId } from '../../core/ids/event-id.js'
 import type { JsonObject } from '../../core/json/value.js'
 import {
   clientTransaction,
@@ -75,19 +76,31 @@ export function createSending(context: RoomsContext, aliases: Pick<Aliases, 'res
   }
 
   /**
-   * Later room versions let everybody send redactions, which then have no effect: our users are told. What this server does not have is
-   * judged when it comes. Throws M_FORBIDDEN, M_NOT_FOUND.
+   * Later room versions let everybody send redactions, which then have no effect: our users are told. Without the power to redact what
+   * others wrote, every event but one's own in this room is answered alike, be it hidden, of another room or unknown here. With
+   * it, all are accepted: the event may be known elsewhere and yet come, and on an event of another room a redaction has no effect. Throws M_FORBIDDEN.
    */
   async function checkRedaction(room: WorkingRoom, sender: string, redacts: string): Promise<void> {
     const { readers } = context.local
-    const target = (await eventsByIds(room, [redacts], readers)).get(redacts)
-    if (target === undefined) return
-    if (target.roomNid !== room.base.nid) throw notFound('Unknown event in this room')
-    if (target.event.type === 'm.room.create') throw forbidden('The create event cannot be redacted')
-    if (target.event.sender === sender) return
-    const state = await stateEvents(room, [CREATE, POWER_LEVELS], readers)
-    const levels = powerLevelsOf(state.get(mapKey(CREATE))?.event, state.get(mapKey(POWER_LEVELS))?.event)
-    if (levels.user(sender) < levels.redact) throw forbidden('You may not redact what others wrote')
+    const found = (await eventsByIds(room, [redacts], readers)).get(redacts)
+    const target = found?.roomNid === room.base.nid ? found.event : undefined
+    if (target?.sender !== sender) {
+      const state = await stateEvents(room, [CREATE, POWER_LEVELS], readers)
+      const levels = powerLevelsOf(state.get(mapKey(CREATE))?.event, state.get(mapKey(POWER_LEVELS))?.event)
+      if (levels.user(sender) < levels.redact) throw forbidden('You may not redact what others wrote')
+    }
+    if (target?.type === 'm.room.create') throw forbidden('The create event cannot be redacted')
+  }
+
+  /** A suspended user may still take back what they wrote, and nothing else. */
+  async function refuseSuspendedRedaction(
+    requester: Requester,
+    roomId: string,
+    redacts: string,
+  ): Promise<void> {
+    if (!requester.isSuspended) return
+    const target = (await context.events.byId(redacts))?.event
+    if (target?.sender !== requester.userId || target.roomId !== roomId) refuseSuspended(requester)
   }
 
   async function once(
@@ -124,11 +137,13 @@ export function createSending(context: RoomsContext, aliases: Pick<Aliases, 'res
 
   return {
     async message(requester, input) {
-      refuseSuspended(requester)
       checkType(input.type)
+      let redacts: string | undefined
       if (input.type === 'm.room.redaction') {
-        const redacts = input.content['redacts']
-        if (typeof redacts !== 'string') throw badJson('A redaction names an event in redacts')
+        redacts = redactedBy(input.content)
+        await refuseSuspendedRedaction(requester, input.roomId, redacts)
+      } else {
+        refuseSuspended(requester)
       }
       const clientTxn = transaction(requester, `send/${input.roomId}/${input.type}`, input.txnId)
       return once(clientTxn, () =>
@@ -136,7 +151,7 @@ export function createSending(context: RoomsContext, aliases: Pick<Aliases, 'res
           type: input.type,
           sender: requester.userId,
           content: input.content,
-          redacts: input.type === 'm.room.redaction' ? (input.content['redacts'] as string) : undefined,
+          redacts,
           clientTxn,
           originServerTs: requester.appserviceId === undefined ? undefined : input.ts,
         }),
@@ -168,9 +183,8 @@ export function createSending(context: RoomsContext, aliases: Pick<Aliases, 'res
     },
 
     async redact(requester, input) {
-      const target = await context.events.byId(input.eventId)
-      // A suspended user may still take back what they wrote.
-      if (target?.event.sender !== requester.userId) refuseSuspended(requester)
+      if (!isEventId(input.eventId)) throw invalidParam('The event id is none')
+      await refuseSuspendedRedaction(requester, input.roomId, input.eventId)
       const clientTxn = transaction(requester, `redact/${input.roomId}/${input.eventId}`, input.txnId)
       const content = { ...input.extra, ...(input.reason === undefined ? {} : { reason: input.reason }) }
       return once(clientTxn, () =>
@@ -189,6 +203,14 @@ export function createSending(context: RoomsContext, aliases: Pick<Aliases, 'res
         deleteClientTransactionsBefore(context.clock.now() - TRANSACTIONS_KEPT),
       ),
   }
+}
+
+/** The event that a redaction names. Throws M_BAD_JSON, M_INVALID_PARAM. */
+function redactedBy(content: JsonObject): string {
+  const redacts = content['redacts']
+  if (typeof redacts !== 'string') throw badJson('A redaction names an event in redacts')
+  if (!isEventId(redacts)) throw invalidParam('The event id in redacts is none')
+  return redacts
 }
 
 function checkType(type: string): void {
