@@ -247,6 +247,10 @@ section('Room events', 'client-server-api/#events', (operation) => {
           chunk.map((event) => event.event_id)
         const first = await page({ dir: 'b', limit: 2 })
         expect(ids(first)).toEqual([sent[4], sent[3]])
+        expect(first.chunk[0]).toMatchObject({
+          sender: alice.userId,
+          content: { msgtype: 'm.text', body: 'm4' },
+        })
         const second = await page({ dir: 'b', limit: 2, from: first.end! })
         expect(ids(second)).toEqual([sent[2], sent[1]])
         expect(second.start).toBe(first.end)
@@ -351,6 +355,12 @@ section('Room events', 'client-server-api/#events', (operation) => {
         expect(around.state.map((event: { type: string }) => event.type)).toEqual(
           expect.arrayContaining(['m.room.create', 'm.room.name']),
         )
+        for (const [event, body] of [
+          [around.event, 'm2'],
+          [around.events_before[0], 'm1'],
+          [around.events_after[0], 'm3'],
+        ])
+          expect(event).toMatchObject({ sender: alice.userId, content: { msgtype: 'm.text', body } })
         const older = await alice.ok('GET', inRoom(roomId, 'messages'), undefined, {
           dir: 'b',
           from: around.start,
