@@ -91,7 +91,8 @@ describe('kill -9', () => {
 
   it('at any moment keeps rows and files together, and every answered upload', async () => {
     const answered: string[] = []
-    for (let round = 0; round < 8; round++) {
+    // On a busy machine a victim answers little before it dies: there are as many as it takes.
+    for (let round = 0; round < 8 || (answered.length <= 8 && round < 60); round++) {
       const victim = start()
       await victim.line()
       for (let i = 0; i < 500; i++) victim.upload(2)
@@ -109,5 +110,5 @@ describe('kill -9', () => {
       expect(answered.filter((id) => !known.has(id))).toEqual([])
     }
     expect(answered.length).toBeGreaterThan(8)
-  }, 60_000)
+  }, 180_000)
 })
