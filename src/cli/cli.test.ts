@@ -5,7 +5,9 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
 import { loadConfig } from '../config/load.js'
+import { createAuthority } from '../platform/certificate.js'
 import { createSigner, parseKeyFile } from '../platform/ed25519.js'
+import { systemRandom } from '../platform/random.js'
 import { userById } from '../storage/tables/users.js'
 import { openSqlite } from '../storage/sqlite-store.js'
 import { VERSION } from '../version.js'
@@ -261,8 +263,62 @@ describe('chancery check-config', () => {
     const { code, err } = await place.run(['check-config'])
     expect(code).toBe(3)
     expect(err).toMatch(/signing_key_path: .*line 1 is not a signing key/)
-    expect(err).toMatch(/listeners\[0\]\.tls: /)
-    expect(err).toMatch(/ca_files .*holds no certificate/)
-    expect(err).toMatch(/appservices .*ENOENT/)
+    expect(err).toMatch(/line \d+, listeners\[0\]\.tls\.certificate: /)
+    expect(err).toMatch(/line \d+, listeners\[0\]\.tls\.key: /)
+    expect(err).toMatch(/line \d+, federation\.ca_files\[0\]: holds no certificate/)
+    expect(err).toMatch(/line \d+, appservices\[0\]: .*ENOENT/)
+  })
+
+  it.each(['check-config', 'serve'])(
+    'tells faults of files together with all others, by %s',
+    async (command) => {
+      writeFileSync(
+        file('homeserver.yaml'),
+        [
+          'server_name: ministry.example',
+          'listeners: [{ port: 99999, tls: { certificate: c.pem, key: k.pem } }, 5]',
+          'data_dir: nowhere',
+          'federation: { ca_files: [missing.pem, 7], server_ca_files: { a.example: [gone.pem] }, enabled: 3 }',
+          'mail: 1',
+          'nonsense: true',
+          '',
+        ].join('\n'),
+      )
+      writeFileSync(file('k.pem'), 'no key')
+      const { code, err } = await place.run([command])
+      expect(code).toBe(3)
+      for (const said of [
+        /listeners\[0\]\.port: is 99999/,
+        /listeners\[1\]: is 5/,
+        /listeners\[0\]\.tls\.certificate: names a file that cannot be read \(ENOENT\)/,
+        /listeners\[0\]\.tls\.key: /,
+        /data_dir: the folder is not there/,
+        /federation\.ca_files\[0\]: .*ENOENT/,
+        /federation\.ca_files\[1\]: is 7/,
+        /federation\.server_ca_files\.a\.example\[0\]: .*ENOENT/,
+        /federation\.enabled: is 3/,
+        /nonsense: is not a known key/,
+      ])
+        expect(err).toMatch(said)
+      expect(err).not.toMatch(/^\s+at /m)
+    },
+  )
+
+  it('finds a private key that is not the certificate’s', async () => {
+    const [one, other] = [1, 2].map((n) =>
+      createAuthority({
+        name: `CA ${n}`,
+        validity: { from: Date.now() - 3_600_000, until: Date.now() + 3_600_000 },
+        random: systemRandom,
+      }),
+    )
+    await configured('listeners: [{ tls: { certificate: c.pem, key: k.pem } }]\n')
+    writeFileSync(file('c.pem'), one!.certificate)
+    writeFileSync(file('k.pem'), other!.privateKey)
+    const { code, err } = await place.run(['check-config'])
+    expect(code).toBe(3)
+    expect(err).toMatch(/listeners\[0\]\.tls\.key: /)
+    writeFileSync(file('k.pem'), one!.privateKey)
+    expect((await place.run(['check-config'])).err).toBe('')
   })
 })

@@ -1,9 +1,8 @@
 import type { Config } from '../config/schema.js'
 import { createLogger, type Logger } from '../platform/logger.js'
 import { VERSION } from '../version.js'
-import { filesAtFault } from './check-config.js'
-import { CliError, CONFIG_HELP, CONFIG_OPTION, EXIT, type Command } from './command.js'
-import { configFrom } from './config-file.js'
+import { CliError, CONFIG_HELP, CONFIG_OPTION, type Command } from './command.js'
+import { configWithFilesFrom } from './config-file.js'
 import { prettyLine } from './pretty-log.js'
 import { runUntilStopped } from './run-until-stopped.js'
 
@@ -13,9 +12,7 @@ export const serve: Command = {
   help: [CONFIG_HELP],
   options: CONFIG_OPTION,
   async run(options, io) {
-    const { config, warnings } = configFrom(options, io)
-    const faults = filesAtFault(config)
-    if (faults.length > 0) throw new CliError(faults.join('\nchancery: '), EXIT.config)
+    const { config, warnings } = configWithFilesFrom(options, io)
     const logger = loggerOf(config)
     logger.info(
       { version: VERSION, serverName: config.server_name, node: process.version },

@@ -57,7 +57,7 @@ const takesNull = (node: Node): boolean => node.type === 'null' || (node.anyOf?.
 
 /**
  * Checks `value` against `node` and gives it with every default filled in and every format converted. Reports each fault
- * and goes on; what it gives after a fault is not to be used.
+ * and goes on: a value at fault is undefined in what it gives.
  */
 export function check(node: Node, given: unknown, path: Path, context: CheckContext): unknown {
   // A section whose keys are all commented out reads as null.
@@ -88,8 +88,9 @@ export function check(node: Node, given: unknown, path: Path, context: CheckCont
     case 'string':
       return checkText(node, value, path, context)
     case 'boolean':
-      if (typeof value !== 'boolean') context.report(mismatch(node, value, path))
-      return value
+      if (typeof value === 'boolean') return value
+      context.report(mismatch(node, value, path))
+      return undefined
     default:
       return value
   }
@@ -154,8 +155,10 @@ function checkNumber(node: Node, value: unknown, path: Path, context: CheckConte
     const least =
       node.exclusiveMinimum === undefined ? `at least ${node.minimum}` : `more than ${node.exclusiveMinimum}`
     context.report({ path, problem: `is ${value}`, remedy: `Expected ${least} and at most ${node.maximum}.` })
+  } else {
+    return value
   }
-  return value
+  return undefined
 }
 
 function checkText(node: Node, value: unknown, path: Path, context: CheckContext): unknown {
@@ -168,8 +171,10 @@ function checkText(node: Node, value: unknown, path: Path, context: CheckContext
     context.report({ path, problem: 'is empty', remedy: 'Write a value, or remove the key.' })
   } else if (value.length > (node.maxLength ?? Infinity)) {
     context.report({ path, problem: 'is too long', remedy: `At most ${node.maxLength} characters.` })
+  } else {
+    return value
   }
-  return value
+  return undefined
 }
 
 function checkList(node: Node, value: unknown, path: Path, context: CheckContext): unknown {

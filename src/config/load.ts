@@ -5,13 +5,15 @@ import { check } from './check.js'
 import { ConfigError, type Fault } from './fault.js'
 import { asNode, type Node } from './fields.js'
 import { contradictions, warnings } from './rules.js'
-import { ConfigSchema, type Config } from './schema.js'
+import { ConfigSchema, type Config, type ReadableConfig } from './schema.js'
 
 export interface LoadSources {
   /** Variables such as `CHANCERY_TURN_SECRET`. */
   readonly env: Readonly<Record<string, string | undefined>>
   /** Text of a file; throws an Error with a `code` where it cannot be read. Default: from disk. */
   readonly readFile?: (path: string) => string
+  /** Looks into what the configuration names, such as files; also where something else is at fault, so that all is told at once. */
+  readonly inspect?: (config: ReadableConfig) => readonly Fault[]
 }
 
 export interface Loaded {
@@ -40,11 +42,15 @@ export function loadConfig(file: string, sources: LoadSources): Loaded {
       },
     ])
   }
-  return parseConfig(text, path, { env: sources.env, readFile })
+  return parseConfig(text, path, { ...sources, readFile })
 }
 
 /** As `loadConfig`, for text that is already read; `path` is where it stands or would stand. */
-export function parseConfig(text: string, path: string, sources: Required<LoadSources>): Loaded {
+export function parseConfig(
+  text: string,
+  path: string,
+  sources: LoadSources & Required<Pick<LoadSources, 'readFile'>>,
+): Loaded {
   const lines = new LineCounter()
   const document = parseDocument(text, {
     lineCounter: lines,
@@ -75,10 +81,11 @@ export function parseConfig(text: string, path: string, sources: Required<LoadSo
     sources: { env: sources.env, folder, readFile: sources.readFile },
     places,
     report,
-  }) as Config
-  if (faults.length === 0) contradictions(config).forEach(report)
+  }) as Config | undefined
+  if (faults.length === 0) contradictions(config!).forEach(report)
+  sources.inspect?.(config ?? {}).forEach(report)
   if (faults.length > 0) throw new ConfigError(path, faults)
-  return { config: freeze(config), warnings: warnings(config) }
+  return { config: freeze(config!), warnings: warnings(config!) }
 }
 
 function toJs(document: Document, path: string): unknown {

@@ -11,3 +11,11 @@ export const ConfigSchema = Type.Object({ ...server, ...accounts, ...mail, ...ro
 
 /** A loaded configuration: every default filled in, paths absolute, durations in milliseconds, sizes in bytes; deeply frozen. */
 export type Config = ConfigOf<typeof ConfigSchema>
+
+/** What could be read of a configuration: a value at fault is missing. */
+export type Readable<T> = T extends readonly (infer Item)[]
+  ? readonly (Readable<Item> | undefined)[]
+  : T extends object
+    ? { readonly [Key in keyof T]?: Readable<T[Key]> | undefined }
+    : T
+export type ReadableConfig = Readable<Config>

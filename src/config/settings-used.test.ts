@@ -21,7 +21,7 @@ const readers = [
   ...['composition', 'cli'].flatMap((folder) =>
     readdirSync(`${SRC}${folder}`)
       // These look at files, but do not use what is in them.
-      .filter((name) => !name.includes('test') && !['check-config.ts', 'backup.ts'].includes(name))
+      .filter((name) => !name.includes('test') && !['files-at-fault.ts', 'backup.ts'].includes(name))
       .map((name) => source(`${folder}/${name}`)),
   ),
 ].join('\n')
