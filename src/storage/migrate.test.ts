@@ -189,8 +189,8 @@ const byPlace = (a: Column, b: Column): number =>
 function* sqliteColumns(): Tx<Column[]> {
   const rows = yield* all<{ tbl: string; col: string; type: string; required: number; pk: number }>(
     `SELECT m.name AS tbl, c.name AS col, c.type AS type, c."notnull" AS required, c.pk AS pk
-     FROM sqlite_schema m, pragma_table_info(m.name) c
-     WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%' AND m.sql NOT LIKE 'CREATE VIRTUAL%'`,
+     FROM pragma_table_list m, pragma_table_info(m.name) c
+     WHERE m.schema = 'main' AND m.type = 'table' AND m.name NOT LIKE 'sqlite%'`,
   )
   const columns = rows.map((row) => ({ table: row.tbl, column: row.col, type: row.type, required: row.required === 1 || row.pk > 0 })) // prettier-ignore
   return columns.sort(byPlace)

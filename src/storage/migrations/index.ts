@@ -12,6 +12,7 @@ import { contacts } from './0011-contacts.js'
 import { relations } from './0012-relations.js'
 import { unreadTallies } from './0013-unread-tallies.js'
 import { pushers } from './0014-pushers.js'
+import { search } from './0015-search.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -31,4 +32,5 @@ export const migrations: readonly Migration[] = [
   relations,
   unreadTallies,
   pushers,
+  search,
 ]
