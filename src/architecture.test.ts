@@ -45,6 +45,7 @@ const SERVICES = [
   'typing',
   'presence',
   'sync',
+  'pushers',
   'directory',
   'spaces',
   'replication',

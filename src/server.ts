@@ -83,6 +83,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     await jobs?.stop()
     await built?.drain.close()
     await built?.sender.close()
+    await built?.push.close()
     await built?.mailer?.close()
     await built?.services.accounts.lastSeen.flush()
     await built?.thumbnails.close()
@@ -126,6 +127,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       await built.sender.resume()
     }
     built.mailer?.wake()
+    await built.push.start()
     const clockWatch = createClockWatch({ clock: systemClock, logger })
     const watchClock = { name: 'clock.watch', every: 10_000, run: () => Promise.resolve(clockWatch.look()) }
     jobs = startJobs([...periodicJobs(services), watchClock], { clock: systemClock, logger })

@@ -15,11 +15,11 @@ import { createRoomLoader } from '../services/rooms/room-loader.js'
 import { createRoomWriter, type Committed, type MemberHooks } from '../services/rooms/room-writer.js'
 import { createRosters } from '../services/rooms/roster.js'
 import { createStateStore } from '../services/rooms/state-store.js'
-import { memberChanges, type RoomReaders } from '../services/rooms/working-room.js'
+import { memberChanges, type RoomReaders, type WorkingRoom } from '../services/rooms/working-room.js'
 import { createPushRules, type PushRules } from '../services/push/push-rules.js'
 import { createUnread, type Unread } from '../services/push/unread.js'
 import { redactionsOf } from '../storage/tables/events.js'
-import type { Store } from '../storage/tx.js'
+import type { Store, Tx } from '../storage/tx.js'
 
 export interface RoomsParts {
   readonly context: RoomsContext
@@ -46,6 +46,15 @@ export interface RoomsPartsDeps {
   onLocalActivity?(userId: string): void
   /** After a room's rule for guests has changed. */
   onGuestAccess?(roomId: string): void
+  /** What else new events and invites from outside write, in their own transactions. */
+  readonly stage?: {
+    events(room: WorkingRoom): Tx<void>
+    invite(roomNid: number, userId: string, pos: number): Tx<void>
+  }
+  /** After new events are on disk. */
+  onEvents?(room: WorkingRoom): void
+  /** After an invite from outside, or what becomes of it, is on disk. */
+  onOutside?(userId: string): void
   /** For metrics: new events of users of this server, and of others, that are on disk. */
   onStored?(ours: number, others: number): void
 }
@@ -69,6 +78,7 @@ export function buildRooms(deps: RoomsPartsDeps): RoomsParts {
 
   function onCommitted({ room, pending }: Committed): void {
     notifier.notify(room.roster.local)
+    deps.onEvents?.(room)
     // Who looks into a room from outside waits for the room itself; who left or was invited is no member.
     const others = [room.roomId]
     for (const change of pending.flatMap((item) => item.stateChanges)) {
@@ -102,6 +112,7 @@ export function buildRooms(deps: RoomsPartsDeps): RoomsParts {
     readers,
     memberHooks: deps.memberHooks,
     onCommitted,
+    ...(deps.stage === undefined ? {} : { stage: deps.stage.events }),
   })
   const context: RoomsContext = {
     store,
@@ -133,7 +144,11 @@ export function buildRooms(deps: RoomsPartsDeps): RoomsParts {
     store,
     nids,
     serverName,
-    wake: (userId) => notifier.notify([userId]),
+    wake(userId) {
+      notifier.notify([userId])
+      deps.onOutside?.(userId)
+    },
+    ...(deps.stage === undefined ? {} : { stageInvite: deps.stage.invite }),
   })
   return { context, outside, pushRules, unread }
 }

@@ -17,19 +17,18 @@ import { createMutualRooms } from '../services/directory/mutual-rooms.js'
 import { createPublicRooms } from '../services/directory/public-rooms.js'
 import { createUserDirectory } from '../services/directory/user-directory.js'
 import { createE2ee, type E2ee } from '../services/e2ee/e2ee.js'
-import { fetchJson } from '../services/federation/fetch-json.js'
 import { createTransport, type Transport } from '../services/federation/transport.js'
 import { createFilters } from '../services/filters/filters.js'
 import { federationFetch, outboundFetch } from '../services/media/federation-fetch.js'
 import type { Mailer } from '../services/mail/mailer.js'
 import { createMedia } from '../services/media/media.js'
-import { createNodeInfo } from '../services/node-info.js'
 import type { NodeMetrics } from '../services/node-metrics.js'
 import { createOperator } from '../services/operator/operator.js'
 import { createOpenId } from '../services/openid/openid.js'
 import { createProfile } from '../services/profile/profile.js'
 import { PUSH_DATA } from '../services/push/push-rules.js'
 import { createRuleEditor } from '../services/push/rule-editor.js'
+import { createPushWatch } from '../services/pushers/watch.js'
 import { createReceipts } from '../services/receipts/receipts.js'
 import type { Drain } from '../services/replication/receiving/drain.js'
 import { createSender, type Sender } from '../services/replication/sending/sender.js'
@@ -37,11 +36,6 @@ import { isolatedMemberships } from '../services/replication/handshakes/isolated
 import { createPduIntake } from '../services/replication/peers/pdu-intake.js'
 import { fetchRemoteProfile, fetchRemotePublicRooms } from '../services/replication/peers/queries.js'
 import { createRemoteMemberships } from '../services/replication/handshakes/membership-handshakes.js'
-import { createEventByTimeServing } from '../services/replication/serving/serve-by-time.js'
-import { createThirdPartyInvites } from '../services/replication/serving/third-party-invites.js'
-import { createInviteServing } from '../services/replication/serving/serve-invite.js'
-import { createMembershipServing } from '../services/replication/serving/serve-membership.js'
-import { createFederationReads } from '../services/replication/serving/serve-reads.js'
 import { createReports } from '../services/reports/reports.js'
 import { createAliases } from '../services/rooms/aliases.js'
 import { createRoomCreation } from '../services/rooms/create-room.js'
@@ -50,7 +44,6 @@ import { createMemberships } from '../services/rooms/membership.js'
 import { createProfileRooms } from '../services/rooms/profile-rooms.js'
 import { createSending } from '../services/rooms/send.js'
 import { createRelations } from '../services/relations/relations.js'
-import { createServerInfo } from '../services/server-info/server-info.js'
 import { requesterOf } from '../services/requester.js'
 import type { Services } from '../services/services.js'
 import { createEphemeralPositions } from '../services/ephemeral-positions.js'
@@ -70,21 +63,18 @@ import { createTypingNotices } from '../services/typing/typing-notices.js'
 import { createTyping } from '../services/typing/typing.js'
 import { deleteClientTransactionsOf } from '../storage/tables/client-transactions.js'
 import { isCrossSigningKey } from '../storage/tables/cross-signing.js'
+import { deletePushersOfDevices } from '../storage/tables/pushers.js'
 import { userById } from '../storage/tables/users.js'
 import type { Store } from '../storage/tx.js'
 import { VERSION } from '../version.js'
 import { createThumbnailPool, type ThumbnailPool } from '../workers/thumbnail-pool.js'
-import {
-  accountsOptions,
-  mediaOptions,
-  nodeInfoOptions,
-  remoteMediaLimits,
-  serverInfoOptions,
-  transportOptions,
-} from './options.js'
+import { accountsOptions, mediaOptions, remoteMediaLimits, transportOptions } from './options.js'
+import { buildInfo } from './info.js'
 import { buildMail } from './mail.js'
+import { buildPushers, stagingHooks, type PushParts } from './pushers.js'
 import { buildReplication } from './replication.js'
 import { buildRooms, type RoomsParts } from './rooms.js'
+import { buildServing } from './serving.js'
 
 export interface BuildDeps {
   readonly config: Config
@@ -109,6 +99,7 @@ export interface Built {
   readonly notifier: Notifier
   readonly mailer: Mailer | undefined
   readonly thumbnails: ThumbnailPool
+  readonly push: PushParts
 }
 
 /** Builds every service, in order: each is given what stands before it, and what comes later only as a function. */
@@ -133,18 +124,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   })
   const wakeSender = (destinations: readonly string[]): void => sender.wake(destinations)
 
-  const nodeInfo = createNodeInfo({
-    store,
-    clock,
-    logger,
-    ...(deps.metrics === undefined ? {} : { metrics: deps.metrics }),
-    ...(deps.writeFault === undefined ? {} : { writeFault: deps.writeFault }),
-    options: nodeInfoOptions(config),
-  })
-  const serverInfo = createServerInfo({
-    clock,
-    options: serverInfoOptions(config),
-  })
+  const { nodeInfo, serverInfo } = buildInfo(deps)
   const thumbnails = createThumbnailPool({ logger })
   const media = await createMedia({
     ...base,
@@ -170,7 +150,12 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     clock,
     random,
     tokenCache,
-    onDeleted: [e2ee.onDevicesDeleted, toDevice.onDevicesDeleted, deleteClientTransactionsOf],
+    onDeleted: [
+      e2ee.onDevicesDeleted,
+      toDevice.onDevicesDeleted,
+      deleteClientTransactionsOf,
+      deletePushersOfDevices,
+    ],
     onRenamed: [e2ee.onDevicesChanged],
     afterChange: (userId) => {
       notifier.notify([userId])
@@ -181,8 +166,11 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     options: { maxPerUser: config.sessions.max_devices_per_user },
   })
 
+  const pushWatch = createPushWatch({ store })
+  await pushWatch.load()
   const rooms = buildRooms({
     ...base,
+    ...stagingHooks(pushWatch, () => push.planner.wake()),
     signer: eventSigner,
     defaultRoomVersion: config.rooms.default_room_version,
     wakeSender,
@@ -281,8 +269,25 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     notifier,
     sendEphemeral: sender.sendEphemeral,
   })
-  const receipts = createReceipts({ context, notifier, accountData, unread: rooms.unread, wakeSender })
   const views = createClientViews({ events: context.events, clock })
+  const push = buildPushers({
+    ...base,
+    config,
+    context,
+    transport,
+    mailer,
+    pushRules: rooms.pushRules,
+    watch: pushWatch,
+    views,
+  })
+  const receipts = createReceipts({
+    context,
+    notifier,
+    accountData,
+    unread: rooms.unread,
+    wakeSender,
+    onRead: push.pushers.onRead,
+  })
   const relations = createRelations({ context, views })
   const replication = buildReplication({
     config,
@@ -337,6 +342,8 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     aliases,
     pushRules: rooms.pushRules,
     ruleEditor,
+    pushers: push.pushers,
+    notifications: push.notifications,
     receipts,
     typingNotices,
     presence,
@@ -371,26 +378,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
       maxTimeoutMs: config.limits.max_sync_timeout,
     }),
     inbound: replication.inbound,
-    membershipServing: createMembershipServing({ context, keys: transport.keys }),
-    thirdPartyInvites: createThirdPartyInvites({
-      context,
-      memberships,
-      client: transport.client,
-      fetchJson: (url) => fetchJson(transport.http, url),
-    }),
-    inviteServing: createInviteServing({
-      context,
-      keys: transport.keys,
-      intake,
-      outside: rooms.outside,
-      checkInvitable,
-      isActiveUser: async (userId) =>
-        (await store.read('users.active', () => userById(userId)))?.deactivated === 0,
-    }),
-    federationReads: createFederationReads(context),
-    eventByTimeServing: createEventByTimeServing(context),
-    serverKeys: transport.keys,
-    notary: transport.notary,
+    ...buildServing({ context, transport, intake, outside: rooms.outside, memberships, checkInvitable }),
   }
-  return { services, rooms, transport, sender, drain: replication.drain, notifier, mailer, thumbnails }
+  return { services, rooms, transport, sender, drain: replication.drain, notifier, mailer, thumbnails, push }
 }

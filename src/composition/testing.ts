@@ -96,8 +96,8 @@ export async function testServices(): Promise<TestServices> {
         signal: new AbortController().signal,
       }),
     async close() {
-      for (const { thumbnails, transport, sender, drain } of all) {
-        await Promise.all([thumbnails.close(), sender.close(), drain.close()])
+      for (const { thumbnails, transport, sender, drain, push } of all) {
+        await Promise.all([thumbnails.close(), sender.close(), drain.close(), push.close()])
         await transport.close()
       }
       await store.close()

@@ -19,6 +19,8 @@ import type { Memberships } from './rooms/membership.js'
 import type { Sending } from './rooms/send.js'
 import type { PushRules } from './push/push-rules.js'
 import type { RuleEditor } from './push/rule-editor.js'
+import type { Pushers } from './pushers/pushers.js'
+import type { Notifications } from './pushers/notifications.js'
 import type { Receipts } from './receipts/receipts.js'
 import type { PublicRooms } from './directory/public-rooms.js'
 import type { UserDirectory } from './directory/user-directory.js'
@@ -67,6 +69,8 @@ export interface Services {
   readonly aliases: Aliases
   readonly pushRules: PushRules
   readonly ruleEditor: RuleEditor
+  readonly pushers: Pushers
+  readonly notifications: Notifications
   readonly receipts: Receipts
   readonly typingNotices: TypingNotices
   readonly presence: Presence

@@ -29,6 +29,7 @@ import { requestTokenTo3PIDEmail } from './account/request-token-to-3pid-email.j
 import { requestTokenToRegisterEmail } from './account/request-token-to-register-email.js'
 import { requestTokenToResetPasswordEmail } from './account/request-token-to-reset-password-email.js'
 import { unbind3pidFromAccount } from './account/unbind-3pid-from-account.js'
+import { getUnsubscribe, postUnsubscribe } from './account/unsubscribe.js'
 import { pingAppservice } from './appservice/ping-appservice.js'
 import { updateAppserviceRoomDirectoryVisibility } from './appservice/update-appservice-room-directory-visibility.js'
 import { deleteDevice } from './device/delete-device.js'
@@ -53,7 +54,6 @@ import { reportRoom } from './reports/report-room.js'
 import { reportUser } from './reports/report-user.js'
 import { getCapabilities } from './server/get-capabilities.js'
 import { getProtocols } from './server/get-protocols.js'
-import { getPushers } from './server/get-pushers.js'
 import { getTurnServer } from './server/get-turn-server.js'
 import { getVersions } from './server/get-versions.js'
 import { generateLoginToken } from './session/generate-login-token.js'
@@ -105,6 +105,8 @@ export const accountRoutes: readonly Route[] = [
   requestTokenToResetPasswordMSISDN,
   getConfirmEmail,
   postConfirmEmail,
+  getUnsubscribe,
+  postUnsubscribe,
   pingAppservice,
   updateAppserviceRoomDirectoryVisibility,
   ...thirdPartyLookups,
@@ -137,7 +139,6 @@ export const accountRoutes: readonly Route[] = [
   setAdminSuspendUser,
   getCapabilities,
   getProtocols,
-  getPushers,
   getTurnServer,
   getVersions,
 ]

@@ -3,6 +3,7 @@ import type { Json } from '../../core/json/value.js'
 import type { Logger } from '../../platform/logger.js'
 import { deleteAccountDataOfUser } from '../../storage/tables/account-data.js'
 import { deleteProfile } from '../../storage/tables/profiles.js'
+import { deletePushersOfUser } from '../../storage/tables/pushers.js'
 import { deleteThreepidsOf, threepidOwner } from '../../storage/tables/threepids.js'
 import { deleteLoginTokens } from '../../storage/tables/tokens.js'
 import {
@@ -175,6 +176,7 @@ export function createCredentials(deps: CredentialsDeps): Credentials {
         yield* deleteLoginTokens(userId)
         // An address serves no account that nobody can use, and may serve another one.
         yield* deleteThreepidsOf(userId)
+        yield* deletePushersOfUser(userId)
         if (erase) {
           yield* deleteProfile(userId)
           yield* deleteAccountDataOfUser(userId)

@@ -45,6 +45,8 @@ export interface ReceiptsDeps {
   readonly accountData: Pick<AccountData, 'put'>
   readonly unread: Pick<Unread, 'count' | 'replace'>
   wakeSender(destinations: readonly string[]): void
+  /** After a user of this server has read something. */
+  onRead?(userId: string): void
 }
 
 const MAX_IN_EDU = 500
@@ -203,6 +205,7 @@ export function createReceipts(deps: ReceiptsDeps): Receipts {
       if (destinations.length > 0) deps.wakeSender(destinations)
       if (isPublic) await notify(room)
       deps.notifier.notify([userId])
+      deps.onRead?.(userId)
     },
 
     async setMarkers(requester, input) {

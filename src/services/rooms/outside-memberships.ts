@@ -54,6 +54,8 @@ export function createOutsideMemberships(deps: {
   readonly serverName: string
   /** After it is on disk. */
   wake(userId: string): void
+  /** What else an invite writes, in its own transaction. */
+  stageInvite?(roomNid: number, userId: string, pos: number): Tx<void>
 }): OutsideMemberships {
   return {
     async put(row) {
@@ -71,6 +73,9 @@ export function createOutsideMemberships(deps: {
         })
         const room = (yield* roomById(row.roomId))!
         if (row.membership === 'invite') yield* refuseTooManyInvites(row.userId, room.nid, row.sender)
+        const pos = yield* allocatePosition()
+        if (row.membership === 'invite' && deps.stageInvite !== undefined)
+          yield* deps.stageInvite(room.nid, row.userId, pos)
         yield* upsertMemberships([
           {
             room_nid: room.nid,
@@ -78,7 +83,7 @@ export function createOutsideMemberships(deps: {
             membership: row.membership,
             event_nid: null,
             sender: row.sender,
-            pos: yield* allocatePosition(),
+            pos,
             server: deps.serverName,
             local: 1,
             forgotten: 0,

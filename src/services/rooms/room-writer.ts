@@ -57,6 +57,8 @@ export interface RoomWriterDeps {
   readonly loader: RoomLoader
   readonly rosters: Rosters
   readonly readers: RoomReaders
+  /** What else the pending events write, in their own transaction and with their positions. */
+  stage?(room: WorkingRoom): Tx<void>
   /** After the batch is on disk and the caches know it: wakes syncs, senders and whoever else listens. */
   onCommitted(committed: Committed): void
 }
@@ -161,6 +163,7 @@ export function createRoomWriter(deps: RoomWriterDeps): RoomWriter {
   function* write(room: WorkingRoom): Tx<Persisted> {
     yield* deleteStaged(room.settled)
     const persisted = yield* persistRoom(room, deps.clock.now(), deps.readers.serverName)
+    if (deps.stage !== undefined) yield* deps.stage(room)
     const { serverName } = deps.readers
     const changes = room.pending.flatMap((item) => memberChanges(item.stateChanges))
     const gone: string[] = []

@@ -81,3 +81,18 @@ export function* trimPushes(pusherId: number, keep: number): Tx<number> {
   if (row === undefined) return 0
   return yield* run('DELETE FROM push_queue WHERE pusher_id = ? AND pos <= ?', pusherId, row.pos)
 }
+
+/** Where the newest live event of each room stands, up to a position. Rooms without one are left out. */
+export function* newestUpTo(
+  roomNids: readonly number[],
+  upTo: number,
+): Tx<readonly { readonly room_nid: number; readonly pos: number }[]> {
+  if (roomNids.length === 0) return []
+  const rows = yield* all<{ room_nid: number; pos: number | null }>(
+    `SELECT r.nid AS room_nid, (SELECT MAX(e.pos) FROM events e WHERE e.room_nid = r.nid AND e.pos <= ?) AS pos
+     FROM rooms r WHERE r.nid IN (??)`,
+    upTo,
+    roomNids,
+  )
+  return rows.flatMap(({ room_nid, pos }) => (pos === null ? [] : [{ room_nid, pos }]))
+}

@@ -1,0 +1,55 @@
+import { Type } from 'typebox'
+import { readBody } from '../../body.js'
+import { route, type Reply } from '../../route.js'
+import { escapeHtml, htmlPage } from '../page.js'
+
+const PATHS = ['/_chancery/email/unsubscribe']
+const MAX_FORM = 16 * 1024
+
+const deadLinkPage = (): Reply =>
+  htmlPage({
+    status: 400,
+    title: 'Not possible',
+    content: '<p>This link is not valid, or no longer: no mail is sent because of it.</p>',
+  })
+
+/** The page that the link at the end of a mail opens. It only asks: programs open links too. */
+export const getUnsubscribe = route({
+  id: 'getUnsubscribe',
+  method: 'GET',
+  paths: PATHS,
+  auth: 'none',
+  rateLimit: 'public',
+  query: Type.Object({ token: Type.Optional(Type.String({ maxLength: 255 })) }),
+  async handler({ query: { token = '' } }, { pushers }) {
+    const target = await pushers.unsubscribeTarget(token)
+    if (target === undefined) return deadLinkPage()
+    return htmlPage({
+      title: 'End mail about unread messages',
+      content:
+        `<p>Shall <strong>${escapeHtml(target.address)}</strong> get no more mail about unread messages?</p>` +
+        '<form method="post">' +
+        `<input type="hidden" name="token" value="${escapeHtml(token)}">` +
+        '<p><button type="submit">Yes, end it</button></p></form>',
+    })
+  },
+})
+
+/** The person has pressed the button. */
+export const postUnsubscribe = route({
+  id: 'postUnsubscribe',
+  method: 'POST',
+  paths: PATHS,
+  auth: 'none',
+  rateLimit: 'public',
+  body: 'stream',
+  async handler({ request }, { pushers }): Promise<Reply> {
+    const bytes = await readBody(request.stream, request.headers['content-length'], MAX_FORM)
+    const form = new URLSearchParams(Buffer.from(bytes).toString('utf8'))
+    if (!(await pushers.unsubscribe(form.get('token') ?? ''))) return deadLinkPage()
+    return htmlPage({
+      title: 'Done',
+      content: '<p>No more mail about unread messages is sent to this address.</p>',
+    })
+  },
+})

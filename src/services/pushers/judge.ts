@@ -1,0 +1,124 @@
+import { powerLevelsOf, type PowerLevels } from '../../core/auth/power-levels.js'
+import type { RoomEvent } from '../../core/event/types.js'
+import { isObject, ownValue } from '../../core/json/value.js'
+import { rulesOf } from '../../core/push-rules/defaults.js'
+import { matchingRule, outcomeOf, type PushSubject } from '../../core/push-rules/evaluate.js'
+import { NO_STORED_RULES, type Action, type PushRule, type RuleSet } from '../../core/push-rules/rules.js'
+import type { PushRules } from '../push/push-rules.js'
+import { readState, readStateEvent, type RoomsContext } from '../rooms/context.js'
+import { mapKey, type RoomSnapshot } from '../rooms/working-room.js'
+
+/** The actions of the rule by which an event notifies a user; it holds `notify`. */
+export type Actions = readonly Action[]
+
+/** Judges events of one room by the rules and the state of now. */
+export interface RoomJudge {
+  /** Those of the users whom the event notifies. Nobody is told of what they did themselves, or of what those do whom they ignore. */
+  judge(event: RoomEvent, userIds: readonly string[]): Promise<ReadonlyMap<string, Actions>>
+}
+
+export interface Judge {
+  forRoom(room: RoomSnapshot): Promise<RoomJudge>
+  /** An invite to a room of which nothing is known here. */
+  judgeInvite(roomId: string, sender: string, userId: string): Promise<Actions | undefined>
+}
+
+const CREATE = { type: 'm.room.create', stateKey: '' }
+const POWER_LEVELS = { type: 'm.room.power_levels', stateKey: '' }
+/** Somebody whom no rule names: stands for all who have changed nothing and are not named. */
+const NOBODY_RULES = rulesOf('@:', NO_STORED_RULES)
+
+const asksForName = (rules: RuleSet): boolean =>
+  [...rules.override, ...rules.underride].some((rule) =>
+    rule.conditions?.some((condition) => condition.kind === 'contains_display_name'),
+  )
+
+function actionsOf(rule: PushRule | undefined): Actions | undefined {
+  if (rule === undefined || !outcomeOf(rule.actions).notify) return undefined
+  return rule.actions.filter((action) => action === 'notify' || typeof action === 'object')
+}
+
+/** Local users whom the standard rules may treat otherwise than others. */
+function namedBy(event: RoomEvent): ReadonlySet<string> {
+  const named = new Set<string>()
+  const mentions = ownValue(event.content, 'm.mentions')
+  const users = isObject(mentions) ? ownValue(mentions, 'user_ids') : undefined
+  for (const userId of Array.isArray(users) ? users : []) if (typeof userId === 'string') named.add(userId)
+  if (event.stateKey !== undefined) named.add(event.stateKey)
+  return named
+}
+
+export function createJudge(deps: {
+  readonly context: Pick<RoomsContext, 'events' | 'states' | 'rosters'>
+  readonly pushRules: Pick<PushRules, 'ownOf'>
+}): Judge {
+  const { context, pushRules } = deps
+
+  async function forRoom(room: RoomSnapshot): Promise<RoomJudge> {
+    const state = await readState(context, room, [CREATE, POWER_LEVELS])
+    const levels: PowerLevels = powerLevelsOf(
+      state.get(mapKey(CREATE))?.event,
+      state.get(mapKey(POWER_LEVELS))?.event,
+    )
+    const { local, servers } = await context.rosters.of(room.nid)
+    let joinedMembers = local.size
+    for (const count of servers.values()) joinedMembers += count
+
+    async function displayName(userId: string): Promise<string | undefined> {
+      const member = await readStateEvent(context, room, 'm.room.member', userId)
+      const name = member?.event.content['displayname']
+      return typeof name === 'string' ? name : undefined
+    }
+
+    return {
+      async judge(event, userIds) {
+        const subject: PushSubject = {
+          type: event.type,
+          sender: event.sender,
+          roomId: event.roomId,
+          stateKey: event.stateKey,
+          content: event.content,
+          joinedMembers,
+          senderLevel: levels.user(event.sender),
+          notificationLevel: (kind) => levels.notification(kind),
+        }
+        const others = userIds.filter((userId) => userId !== event.sender)
+        const settings = await pushRules.ownOf(others)
+        const named = namedBy(event)
+        const common = actionsOf(matchingRule(NOBODY_RULES, subject, undefined))
+        const told = new Map<string, Actions>()
+        for (const userId of others) {
+          const own = settings.get(userId)
+          if (own?.ignored.has(event.sender) === true) continue
+          let actions = common
+          if (own?.rules !== undefined || named.has(userId)) {
+            const rules = own?.rules ?? rulesOf(userId, NO_STORED_RULES)
+            const name = asksForName(rules) ? await displayName(userId) : undefined
+            actions = actionsOf(matchingRule(rules, subject, name))
+          }
+          if (actions !== undefined) told.set(userId, actions)
+        }
+        return told
+      },
+    }
+  }
+
+  return {
+    forRoom,
+    async judgeInvite(roomId, sender, userId) {
+      const own = (await pushRules.ownOf([userId])).get(userId)
+      if (own?.ignored.has(sender) === true) return undefined
+      const subject: PushSubject = {
+        type: 'm.room.member',
+        sender,
+        roomId,
+        stateKey: userId,
+        content: { membership: 'invite' },
+        joinedMembers: 1,
+        senderLevel: 0,
+        notificationLevel: () => 50,
+      }
+      return actionsOf(matchingRule(own?.rules ?? rulesOf(userId, NO_STORED_RULES), subject, undefined))
+    },
+  }
+}
