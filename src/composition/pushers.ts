@@ -15,6 +15,7 @@ import { createPushSender, type PushSender } from '../services/pushers/sender.js
 import type { PushWatch } from '../services/pushers/watch.js'
 import type { RoomsContext } from '../services/rooms/context.js'
 import type { ClientViews } from '../services/timeline/client-view.js'
+import type { RoomsPartsDeps } from './rooms.js'
 
 /** What tells people of events while their client is not open. */
 export interface PushParts {
@@ -27,6 +28,20 @@ export interface PushParts {
   /** Ends what is under way; nothing that waits is lost. */
   close(): Promise<void>
 }
+
+/** What rooms are given, so that nothing that concerns somebody with a pusher is lost. */
+export const stagingHooks = (
+  watch: PushWatch,
+  wake: () => void,
+): Pick<RoomsPartsDeps, 'stage' | 'onEvents' | 'onOutside'> => ({
+  stage: { events: watch.stageEvents, invite: watch.stageInvite },
+  onEvents(room) {
+    if (watch.concerns(room)) wake()
+  },
+  onOutside(userId) {
+    if (watch.users.has(userId)) wake()
+  },
+})
 
 export function buildPushers(deps: {
   readonly config: Config

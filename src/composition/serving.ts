@@ -1,0 +1,60 @@
+import { fetchJson } from '../services/federation/fetch-json.js'
+import type { Transport } from '../services/federation/transport.js'
+import type { PduIntake } from '../services/replication/peers/pdu-intake.js'
+import { createEventByTimeServing } from '../services/replication/serving/serve-by-time.js'
+import { createInviteServing } from '../services/replication/serving/serve-invite.js'
+import { createMembershipServing } from '../services/replication/serving/serve-membership.js'
+import { createFederationReads } from '../services/replication/serving/serve-reads.js'
+import { createThirdPartyInvites } from '../services/replication/serving/third-party-invites.js'
+import type { RoomsContext } from '../services/rooms/context.js'
+import type { Memberships } from '../services/rooms/membership.js'
+import type { OutsideMemberships } from '../services/rooms/outside-memberships.js'
+import type { Services } from '../services/services.js'
+import { userById } from '../storage/tables/users.js'
+
+/** What other servers may ask. */
+export type Serving = Pick<
+  Services,
+  | 'membershipServing'
+  | 'thirdPartyInvites'
+  | 'inviteServing'
+  | 'federationReads'
+  | 'eventByTimeServing'
+  | 'serverKeys'
+  | 'notary'
+>
+
+export function buildServing(deps: {
+  readonly context: RoomsContext
+  readonly transport: Transport
+  readonly intake: PduIntake
+  readonly outside: OutsideMemberships
+  readonly memberships: Memberships
+  /** Throws M_INVITE_BLOCKED. */
+  checkInvitable(userId: string): Promise<void>
+}): Serving {
+  const { context, transport } = deps
+  const { store } = context
+  return {
+    membershipServing: createMembershipServing({ context, keys: transport.keys }),
+    thirdPartyInvites: createThirdPartyInvites({
+      context,
+      memberships: deps.memberships,
+      client: transport.client,
+      fetchJson: (url) => fetchJson(transport.http, url),
+    }),
+    inviteServing: createInviteServing({
+      context,
+      keys: transport.keys,
+      intake: deps.intake,
+      outside: deps.outside,
+      checkInvitable: deps.checkInvitable,
+      isActiveUser: async (userId) =>
+        (await store.read('users.active', () => userById(userId)))?.deactivated === 0,
+    }),
+    federationReads: createFederationReads(context),
+    eventByTimeServing: createEventByTimeServing(context),
+    serverKeys: transport.keys,
+    notary: transport.notary,
+  }
+}
