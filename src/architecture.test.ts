@@ -39,6 +39,7 @@ const SERVICES = [
   'rooms',
   'timeline',
   'relations',
+  'search',
   'push',
   'upgrades',
   'receipts',

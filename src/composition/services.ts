@@ -44,6 +44,7 @@ import { createMemberships } from '../services/rooms/membership.js'
 import { createProfileRooms } from '../services/rooms/profile-rooms.js'
 import { createSending } from '../services/rooms/send.js'
 import { createRelations } from '../services/relations/relations.js'
+import { createSearch } from '../services/search/search.js'
 import { requesterOf } from '../services/requester.js'
 import type { Services } from '../services/services.js'
 import { createEphemeralPositions } from '../services/ephemeral-positions.js'
@@ -362,6 +363,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
       maxTimeoutMs: config.limits.max_sync_timeout,
     }),
     relations,
+    search: createSearch({ context, views, aggregations: relations.aggregations, history }),
     eventByTime: createEventByTime({ context, fetch: replication.fetchByTime.fetch }),
     sync: createSync({
       context,

@@ -10,6 +10,8 @@ export function periodicJobs(services: Services): readonly Job[] {
   const { accounts, e2ee, media, toDevice, typingNotices } = services
   return [
     { name: 'relations.fill', every: SECOND, atStart: true, run: () => services.relations.fill.step() },
+    { name: 'search.follow', every: SECOND, atStart: true, run: () => services.search.indexer.follow() },
+    { name: 'search.fill', every: SECOND, atStart: true, run: () => services.search.indexer.fill() },
     { name: 'presence.tick', every: SECOND, run: () => services.presence.tick() },
     { name: 'typing.expire', every: SECOND, run: () => typingNotices.expire() },
     { name: 'e2ee.resync', every: 5 * SECOND, run: () => e2ee.resyncDue() },

@@ -32,6 +32,7 @@ import type { EventStream } from './timeline/event-stream.js'
 import type { InitialSync } from './timeline/initial-sync.js'
 import type { History } from './timeline/history.js'
 import type { Relations } from './relations/relations.js'
+import type { Search } from './search/search.js'
 import type { Sync } from './sync/sync.js'
 import type { TypingNotices } from './typing/typing-notices.js'
 import type { Inbound } from './replication/receiving/inbound.js'
@@ -81,6 +82,7 @@ export interface Services {
   readonly initialSync: InitialSync
   readonly eventStream: EventStream
   readonly relations: Relations
+  readonly search: Search
   readonly eventByTime: EventByTime
   readonly sync: Sync
   readonly inbound: Inbound

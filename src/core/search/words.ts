@@ -21,8 +21,10 @@ export function foldWord(text: string): string {
     .normalize('NFKD')
     .replace(/[\u0300-\u036f]/g, '')
   // What stands for several characters, such as ½, may decompose into something that is no letter.
-  const letters = [...folded.normalize('NFC')].filter((char) => LETTER.test(char))
-  return letters.slice(0, MAX_WORD).join('')
+  return Array.from(folded.normalize('NFC'))
+    .filter((char) => LETTER.test(char))
+    .slice(0, MAX_WORD)
+    .join('')
 }
 const LETTER = /[\p{L}\p{N}\p{M}]/u
 

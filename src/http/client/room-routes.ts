@@ -46,6 +46,7 @@ import { getPresence } from './presence/get-presence.js'
 import { setPresence } from './presence/set-presence.js'
 import { getRoomSummary, getRoomSummaryUnstable } from './space/get-room-summary.js'
 import { getSpaceHierarchy } from './space/get-space-hierarchy.js'
+import { search } from './search/search.js'
 import { pushRuleRoutes } from './push-rule-routes.js'
 import { sync } from './sync/sync.js'
 
@@ -100,5 +101,6 @@ export const roomRoutes: readonly Route[] = [
   getSpaceHierarchy,
   getRoomSummary,
   getRoomSummaryUnstable,
+  search,
   ...pushRuleRoutes,
 ]

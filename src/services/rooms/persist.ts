@@ -10,6 +10,7 @@ import { upsertMemberships, type MembershipRow } from '../../storage/tables/memb
 import { enqueuePdus } from '../../storage/tables/outbox.js'
 import { allocatePosition, readPosition } from '../../storage/tables/positions.js'
 import { deleteRelationsOf, insertRelations } from '../../storage/tables/relations.js'
+import { deleteSearchDocs, queueForSearch } from '../../storage/tables/search.js'
 import { advanceRoom, insertRoom } from '../../storage/tables/rooms.js'
 import {
   insertStateDeltas,
@@ -18,9 +19,10 @@ import {
   type StateDeltaRow,
 } from '../../storage/tables/state.js'
 import type { Tx } from '../../storage/tx.js'
+import { searchText } from '../../core/search/search-text.js'
 import { serverNameOf } from '../../core/ids/server-name-of.js'
 import { relationRow } from './relation-row.js'
-import { toRow } from './stored-event.js'
+import { toRow, type StoredEvent } from './stored-event.js'
 import { writeUnread } from './unread-effects.js'
 import { membershipIn, type WorkingRoom } from './working-room.js'
 
@@ -134,12 +136,17 @@ export function* persistRoom(room: WorkingRoom, now: number, serverName: string)
   }
   yield* insertEvents(pending.map((item) => toRow(item.stored, item.json)))
   yield* insertRelations(pending.flatMap((item) => relationRow(item.stored) ?? []))
+  yield* queueForSearch(
+    pending.flatMap(({ stored }) =>
+      isFound(stored) && searchText(stored.event) !== undefined ? [stored.nid] : [],
+    ),
+  )
   for (const { stored, redaction } of pending) {
     if (redaction !== undefined) yield* markRedacted(redaction.target.nid, stored.nid, redaction.json)
   }
-  yield* deleteRelationsOf(
-    pending.flatMap((item) => (item.redaction === undefined ? [] : [item.redaction.target.nid])),
-  )
+  const emptied = pending.flatMap((item) => (item.redaction === undefined ? [] : [item.redaction.target.nid]))
+  yield* deleteRelationsOf(emptied)
+  yield* deleteSearchDocs(emptied)
   yield* insertStateDeltas(deltas)
   yield* upsertMemberships([...members.values()])
   const advanced = yield* advanceRoom(
@@ -155,3 +162,7 @@ export function* persistRoom(room: WorkingRoom, now: number, serverName: string)
   if (!advanced) throw new StaleRoom(base.roomId)
   return { positions, lastPos }
 }
+
+/** Whether clients see the event in the timeline, so that a search finds it. */
+const isFound = (stored: StoredEvent): boolean =>
+  stored.ord !== undefined && stored.rejected === undefined && !stored.softFailed

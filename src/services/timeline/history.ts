@@ -39,6 +39,13 @@ export interface History {
     viewer: Viewer,
     input: { roomId: string; eventId: string; limit: number; filter?: Json },
   ): Promise<JsonObject>
+  /** What was said around an event of a room that the user may see, without its state; `events_before` the latest first. */
+  around(
+    viewer: Viewer,
+    access: Access,
+    event: StoredEvent,
+    limits: { readonly before: number; readonly after: number },
+  ): Promise<JsonObject>
   event(viewer: Viewer, roomId: string, eventId: string): Promise<JsonObject>
   /** The same, whatever its room. */
   eventAnywhere(viewer: Viewer, eventId: string): Promise<JsonObject>
@@ -228,6 +235,21 @@ export function createHistory(deps: HistoryDeps): History {
         start: topologicalToken(before(earlier.events.at(-1) ?? target)),
         end: topologicalToken(after(last)),
         state: await views.view(state, viewer),
+      }
+    },
+
+    async around(viewer, entry, target, limits) {
+      const filter = compileEventFilter(undefined)
+      const none: Page = { events: [], next: undefined }
+      const { before: earlierLimit, after: laterLimit } = limits
+      const earlier = earlierLimit < 1 ? none : await page(entry, 'b', before(target), earlierLimit, filter)
+      const later = laterLimit < 1 ? none : await page(entry, 'f', after(target), laterLimit, filter)
+      const chunk = await shown([...earlier.events, ...later.events], viewer, entry)
+      return {
+        events_before: chunk.slice(0, earlier.events.length),
+        events_after: chunk.slice(earlier.events.length),
+        start: topologicalToken(before(earlier.events.at(-1) ?? target)),
+        end: topologicalToken(after(later.events.at(-1) ?? target)),
       }
     },
 
