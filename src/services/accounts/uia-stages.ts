@@ -22,6 +22,14 @@ export interface StageContext {
   readonly ip: string
 }
 
+/** The client names another account than the one its token is for: no further attempt can help, so the request ends. */
+export class OtherAccount extends MatrixError {
+  constructor() {
+    super('M_FORBIDDEN', 'This request can be confirmed by the account that makes it only', {}, 403)
+    this.name = 'OtherAccount'
+  }
+}
+
 /** Tries one stage with the client's `auth` object. Throws a MatrixError when it is not passed. */
 export type Stage = (auth: JsonObject, context: StageContext) => Promise<StagePass>
 
@@ -44,7 +52,7 @@ export function createStages(deps: {
     const name = loginNameOf(auth)
     if (userId === undefined) throw wrongPassword()
     // The password of another account proves nothing, and must not be guessed here.
-    if (name !== undefined && !(await means(name, userId))) throw wrongPassword()
+    if (name !== undefined && !(await means(name, userId))) throw new OtherAccount()
     const user = await deps.checkPassword({ user: userId }, secret, ip)
     if (user.user_id !== userId) throw wrongPassword()
     return {}

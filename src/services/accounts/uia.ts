@@ -1,7 +1,7 @@
 import { InteractiveAuthRequired } from '../../core/errors-uia.js'
 import { MatrixError } from '../../core/errors.js'
 import { isObject, type Json, type JsonObject } from '../../core/json/value.js'
-import type { Stage, Stages } from './uia-stages.js'
+import { OtherAccount, type Stage, type Stages } from './uia-stages.js'
 import {
   NEW_SESSION,
   type Flows,
@@ -40,7 +40,7 @@ export interface UiaFallback {
 export interface Uia {
   /**
    * Returns once all stages of a flow are passed, and uses the session up. Else throws `InteractiveAuthRequired`;
-   * M_FORBIDDEN without flows, M_LIMIT_EXCEEDED where a stage does.
+   * M_FORBIDDEN without flows or when the client names another account, M_LIMIT_EXCEEDED where a stage does.
    */
   require(request: UiaRequest): Promise<UiaPass>
   readonly fallback: UiaFallback
@@ -66,6 +66,8 @@ const isComplete = (flows: Flows, completed: readonly string[]): boolean =>
 /** What to tell the client; an error that is not about the stage itself goes on as it is. */
 function failureOf(error: unknown): Failure {
   if (!(error instanceof MatrixError) || error.errcode === 'M_LIMIT_EXCEEDED') throw error
+  // NOTSPEC: a stage that fails answers 401; naming somebody else is refused as by all other servers.
+  if (error instanceof OtherAccount) throw error
   return { errcode: error.errcode, error: error.message }
 }
 
