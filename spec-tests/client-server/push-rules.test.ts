@@ -76,7 +76,7 @@ describe('PUT /pushrules/global/{kind}/{ruleId}', () => {
     expect(await ids(user, 'underride')).toEqual(['one', 'five', 'two', 'three', 'four'])
   })
 
-  it('keeps a rule switched off when it is changed, and leaves historical actions out', async () => {
+  it('keeps a rule switched off when it is changed, and historical actions as they were set', async () => {
     const user = await register(node.url)
     await user.ok('PUT', path('content', 'word'), { actions: ['notify'], pattern: 'tea' })
     await user.ok('PUT', path('content', 'word', '/enabled'), { enabled: false })
@@ -85,7 +85,7 @@ describe('PUT /pushrules/global/{kind}/{ruleId}', () => {
       rule_id: 'word',
       default: false,
       enabled: false,
-      actions: [],
+      actions: ['dont_notify'],
       pattern: 'coffee',
     })
   })

@@ -4,7 +4,9 @@ import type { Json } from '../json/value.js'
 export const RULE_KINDS = ['override', 'content', 'room', 'sender', 'underride'] as const
 export type RuleKind = (typeof RULE_KINDS)[number]
 
-export type Action = 'notify' | 'dont_notify' | { readonly set_tweak: string; readonly value?: Json }
+/** `dont_notify` and `coalesce` are of old versions, and mean nothing. */
+export type Action =
+  'notify' | 'dont_notify' | 'coalesce' | { readonly set_tweak: string; readonly value?: Json }
 
 export type Condition =
   | { readonly kind: 'event_match'; readonly key: string; readonly pattern: string }

@@ -18,8 +18,8 @@ const MAX_ACTIONS = 20
 /** Of one rule as JSON. */
 const MAX_RULE_BYTES = 16 * 1024
 
-/** Actions of old that mean nothing: they are left out of what is stored. */
-const HISTORICAL: ReadonlySet<Json> = new Set(['dont_notify', 'coalesce'])
+const isPlainAction = (item: Json): item is 'notify' | 'dont_notify' | 'coalesce' =>
+  item === 'notify' || item === 'dont_notify' || item === 'coalesce'
 
 export const isRuleKind = (kind: string): kind is RuleKind => (RULE_KINDS as readonly string[]).includes(kind)
 
@@ -40,18 +40,17 @@ function shortText(value: Json | undefined, what: string, max: number): string {
   return value
 }
 
-/** Throws M_MISSING_PARAM, M_INVALID_PARAM. Historical actions are left out. */
+/** Throws M_MISSING_PARAM, M_INVALID_PARAM. Historical actions are kept as they were set, so that clients find their rule unchanged. */
 export function readActions(json: Json | undefined): readonly Action[] {
   if (json === undefined) throw missingParam('Missing parameter: actions')
   if (!Array.isArray(json)) throw invalidParam('actions must be a list')
   const list = json as readonly Json[]
   if (list.length > MAX_ACTIONS) throw invalidParam(`A rule has at most ${MAX_ACTIONS} actions`)
-  return list.flatMap((item): Action[] => {
-    if (item === 'notify') return ['notify']
-    if (HISTORICAL.has(item)) return []
+  return list.map((item): Action => {
+    if (isPlainAction(item)) return item
     if (!isObject(item) || typeof item['set_tweak'] !== 'string') throw invalidParam('Not an action')
     const { set_tweak: tweak, value } = item
-    return [value === undefined ? { set_tweak: tweak } : { set_tweak: tweak, value }]
+    return value === undefined ? { set_tweak: tweak } : { set_tweak: tweak, value }
   })
 }
 
