@@ -7,6 +7,9 @@ export const MAX_PROFILE_BYTES = 65_536
 
 const MAX_KEY_BYTES = 255
 const MAX_DISPLAY_NAME = 256
+const MAX_AVATAR_URL = 1_000
+/** What a careless program would fetch: a scheme, or the double slash of a host. */
+const ADDRESS = /^[\s\0-\x1f]*(?:[a-z][a-z0-9+.-]*:|[/\\])/i
 
 /** A custom field has a namespaced name. SPEC: https://spec.matrix.org/v1.19/appendices/#common-namespaced-identifier-grammar */
 const CUSTOM = /^[a-z][a-z0-9_-]*\.[a-z0-9._-]*$/
@@ -38,7 +41,13 @@ export function checkedValue(field: string, value: Json): Json | undefined {
       return value
     case 'avatar_url':
       if (value === null || value === '') return undefined
-      if (typeof value !== 'string' || !isMxcUri(value)) throw invalidParam('avatar_url must be an MXC URI')
+      // NOTSPEC: text that is no URI at all is taken, as by all other servers; nothing can be fetched from it.
+      if (
+        typeof value !== 'string' ||
+        value.length > MAX_AVATAR_URL ||
+        (!isMxcUri(value) && ADDRESS.test(value))
+      )
+        throw invalidParam('avatar_url must be an MXC URI')
       return value
     case 'm.tz':
       if (typeof value !== 'string' || value.length > 255)

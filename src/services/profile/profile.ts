@@ -28,7 +28,10 @@ export interface ProfileDeps {
 
 /** SPEC: https://spec.matrix.org/v1.19/client-server-api/#profiles */
 export interface Profile {
-  /** Throws M_NOT_FOUND, M_INVALID_PARAM; M_FORBIDDEN and M_MISSING_TOKEN for strangers. */
+  /**
+   * Throws M_NOT_FOUND, M_INVALID_PARAM; M_MISSING_TOKEN for strangers where that is configured. Strangers have other servers asked
+   * too, as the specification wants: how often is bounded for each address.
+   */
   get(userId: string, requester: Requester | undefined): Promise<JsonObject>
   /** As `get`; the object has the one field. */
   getField(userId: string, field: string, requester: Requester | undefined): Promise<JsonObject>
@@ -71,11 +74,9 @@ export function createProfile(deps: ProfileDeps): Profile {
     )
   }
 
-  function admit(isLocal: boolean, requester: Requester | undefined): void {
+  function admit(requester: Requester | undefined): void {
     if (requester !== undefined) return
     if (requireAuth) throw new MatrixError('M_MISSING_TOKEN', 'Missing access token')
-    // A stranger must not make this server send requests to others.
-    if (!isLocal) throw forbidden('Profiles of other servers are shown to users of this server only')
   }
 
   function only(profile: JsonObject, field: string): JsonObject {
@@ -109,12 +110,12 @@ export function createProfile(deps: ProfileDeps): Profile {
   return {
     async get(userId, requester) {
       const { isLocal } = parse(userId)
-      admit(isLocal, requester)
+      admit(requester)
       return isLocal ? await local(userId) : await remote(userId, undefined)
     },
     async getField(userId, field, requester) {
       const { isLocal } = parse(userId)
-      admit(isLocal, requester)
+      admit(requester)
       checkFieldName(field)
       return only(isLocal ? await local(userId) : await remote(userId, field), field)
     },
