@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
+import { canonicalJson } from '../../core/json/canonical.js'
 import { MatrixError } from '../../core/errors.js'
 import { buildEvent, type EventFields } from '../../core/event/build.js'
 import { signEvent, signJson } from '../../core/event/sign.js'
@@ -440,7 +441,10 @@ describe('pinned keys and our own', () => {
     const { keys, clock } = await world({
       retired: [{ keyId: first.keyId, publicKey: first.publicKey, expiredTs: 5 }],
     })
-    const parsed = parseKeyDocument('finances.example', keys.ownDocument())!
+    const document = keys.ownDocument()
+    // Some programs verify the bytes as they come.
+    expect(JSON.stringify(document)).toBe(canonicalJson(document))
+    const parsed = parseKeyDocument('finances.example', document)!
     expect(parsed.current.get(ours.keyId)?.base64).toBe(ours.publicKey)
     expect(parsed.old.get(first.keyId)).toMatchObject({ expiredTs: 5, key: { base64: first.publicKey } })
     expect(parsed.validUntilTs).toBe(clock.now() + DAY)

@@ -2,6 +2,7 @@ import { eventSigningInput, requiredSigners, signaturesOf, signJson } from '../.
 import type { RoomEvent } from '../../core/event/types.js'
 import { parseServerKeyId } from '../../core/ids/key-id.js'
 import { NotCanonical } from '../../core/json/canonical.js'
+import { canonicalJson } from '../../core/json/canonical.js'
 import type { JsonObject } from '../../core/json/value.js'
 import type { Clock } from '../../platform/clock.js'
 import { publicKey, verifySignatureAsync, type PublicKey, type Signer } from '../../platform/ed25519.js'
@@ -173,11 +174,12 @@ export function createKeys(deps: KeysDeps): Keys {
       return verdicts
     },
 
-    ownDocument: () =>
-      signJson(ownKeyDocument(ourName, signer, retired, clock.now() + validityMs), {
-        serverName: ourName,
-        ...signer,
-      }),
+    ownDocument() {
+      const document = ownKeyDocument(ourName, signer, retired, clock.now() + validityMs)
+      const signed = signJson(document, { serverName: ourName, ...signer })
+      // Members in canonical order: some programs verify the bytes as they come.
+      return JSON.parse(canonicalJson(signed)) as JsonObject
+    },
   }
 }
 
