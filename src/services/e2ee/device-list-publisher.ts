@@ -110,10 +110,11 @@ export function* announceDevicesTo(
 ): Tx<void> {
   const streamId = yield* lastDeviceListChange(userId)
   const [device] = yield* localDevicesOf([userId])
-  if (device === undefined || streamId === undefined || destinations.length === 0) return
+  if (device === undefined || destinations.length === 0) return
   const content = {
     ...(yield* describeDevice(userId, device.device_id, displayNames)),
-    stream_id: streamId,
+    // A list that has never changed is at its beginning.
+    stream_id: streamId ?? 0,
     prev_id: [],
   }
   yield* enqueueEdus(toEach(destinations, 'm.device_list_update', deviceListKey(userId), content))
