@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../../core/json/value.js'
+import type { JsonObject } from '../../core/json/value.js'
 import type { ReceiptRow } from '../../storage/tables/receipts.js'
 
 /**
@@ -6,15 +6,16 @@ import type { ReceiptRow } from '../../storage/tables/receipts.js'
  * SPEC: https://spec.matrix.org/v1.19/client-server-api/#mreceipt
  */
 export function receiptEvent(rows: readonly ReceiptRow[], viewer: string): JsonObject | undefined {
-  const byEvent = new Map<string, Map<string, Map<string, Json>>>()
+  const byEvent = new Map<string, Map<string, Map<string, JsonObject>>>()
   for (const row of rows) {
     if (row.receipt_type === 'm.read.private' && row.user_id !== viewer) continue
-    const byType = byEvent.get(row.event_id) ?? new Map<string, Map<string, Json>>()
+    const byType = byEvent.get(row.event_id) ?? new Map<string, Map<string, JsonObject>>()
     byEvent.set(row.event_id, byType)
-    const byUser = byType.get(row.receipt_type) ?? new Map<string, Json>()
+    const byUser = byType.get(row.receipt_type) ?? new Map<string, JsonObject>()
     byType.set(row.receipt_type, byUser)
-    // One user may have read one event in several threads; the format holds one of them.
-    if (byUser.has(row.user_id) && row.thread === '') continue
+    // The format holds one receipt of a user for an event. That of no thread says more, so it is the one told.
+    const known = byUser.get(row.user_id)
+    if (row.thread !== '' && known !== undefined && !('thread_id' in known)) continue
     byUser.set(row.user_id, { ts: row.ts, ...(row.thread === '' ? {} : { thread_id: row.thread }) })
   }
   if (byEvent.size === 0) return undefined

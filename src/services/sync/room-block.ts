@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '../../core/json/value.js'
-import { liveEventNids, liveEvents } from '../../storage/tables/events.js'
+import { eventsWithGaps, liveEventNids, liveEvents } from '../../storage/tables/events.js'
 import type { MembershipRow } from '../../storage/tables/memberships.js'
 import { stateDeltas } from '../../storage/tables/state.js'
 import type { RoomsContext } from '../rooms/context.js'
@@ -87,8 +87,21 @@ async function readTimeline(input: BlockInput, reader: Reader, context: RoomsCon
     limited: limited || input.isNewlyJoined,
     prevBatch: found.length === 0 ? prevBatch : await placeBefore(found.at(-1)!, omitted, context),
   })
+  const isShown = async (event: StoredEvent): Promise<boolean> => {
+    const { event: pdu } = event
+    if (!filter.timeline.admits(pdu)) return false
+    if (pdu.stateKey === undefined && input.ignored.has(pdu.sender)) return false
+    return !input.checkVisibility || (await reader.mayRead(event))
+  }
   for (let scanned = 0; scanned < MAX_SCANNED;) {
-    const rows = await context.store.read('sync.timeline', () => liveEventNids(room.nid, since, before, size))
+    const { rows, gaps } = await context.store.read('sync.timeline', function* () {
+      const rows = yield* liveEventNids(room.nid, since, before, size)
+      const withGaps = yield* eventsWithGaps(
+        room.nid,
+        rows.map((row) => row.nid),
+      )
+      return { rows, gaps: new Set(withGaps) }
+    })
     scanned += rows.length
     const events = await context.events.byNids(rows.map((row) => row.nid))
     for (const { nid, pos } of rows) {
@@ -96,12 +109,12 @@ async function readTimeline(input: BlockInput, reader: Reader, context: RoomsCon
       if (event === undefined) continue
       oldest = event
       before = pos - 1
-      const { event: pdu } = event
-      if (!filter.timeline.admits(pdu)) continue
-      if (pdu.stateKey === undefined && input.ignored.has(pdu.sender)) continue
-      if (input.checkVisibility && !(await reader.mayRead(event))) continue
-      if (found.length === limit) return end(true, event)
-      found.push(event)
+      if (await isShown(event)) {
+        if (found.length === limit) return end(true, event)
+        found.push(event)
+      }
+      // What lies between this event and the earlier ones is elsewhere: the client is told of the gap, and asks for it.
+      if (gaps.has(nid)) return end(true, event)
     }
     // Before the first event that came live there may be history to fetch from other servers.
     if (rows.length < size) return end(since === 0 && oldest?.event.type !== 'm.room.create')

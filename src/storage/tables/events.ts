@@ -202,6 +202,17 @@ export function* gapDepth(
   return row?.depth
 }
 
+/** Those of the events that name predecessors which this server lacks. */
+export function* eventsWithGaps(roomNid: number, nids: readonly number[]): Tx<readonly number[]> {
+  if (nids.length === 0) return []
+  const rows = yield* all<{ referrer: number }>(
+    'SELECT DISTINCT referrer FROM missing_events WHERE room_nid = ? AND referrer IN (??)',
+    roomNid,
+    nids,
+  )
+  return rows.map((row) => row.referrer)
+}
+
 export function* insertMissingEvents(
   rows: readonly { roomNid: number; eventId: string; referrer: number; depth: number }[],
 ): Tx<void> {
