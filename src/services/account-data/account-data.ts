@@ -64,34 +64,41 @@ export function createAccountData(deps: {
 }): AccountData {
   const { store, notifier } = deps
 
+  /** Throws M_RESOURCE_LIMIT_EXCEEDED where the account would have too much with this entry. */
+  function* checkQuota(userId: string, roomId: string, type: string, text: string, isNew: boolean): Tx<void> {
+    if (isNew && (yield* rows.countAccountData(userId)) >= MAX_ENTRIES)
+      throw new MatrixError('M_RESOURCE_LIMIT_EXCEEDED', 'The account has too many entries of account data')
+    const size = Buffer.byteLength(text)
+    if (size <= LARGE_BYTES) return
+    const others = yield* rows.accountDataBytesBeside(userId, roomId, type)
+    if (others + size > MAX_TOTAL_BYTES)
+      throw new MatrixError('M_RESOURCE_LIMIT_EXCEEDED', 'The account has too much account data')
+  }
+
   function* put(userId: string, roomId: string, type: string, content: JsonObject): Tx<number> {
     const text = textOf(content)
-    if ((yield* rows.accountData(userId, roomId, type)) === undefined) {
-      if ((yield* rows.countAccountData(userId)) >= MAX_ENTRIES)
-        throw new MatrixError('M_RESOURCE_LIMIT_EXCEEDED', 'The account has too many entries of account data')
-    }
-    const size = Buffer.byteLength(text)
-    if (size > LARGE_BYTES) {
-      const others = yield* rows.accountDataBytesBeside(userId, roomId, type)
-      if (others + size > MAX_TOTAL_BYTES)
-        throw new MatrixError('M_RESOURCE_LIMIT_EXCEEDED', 'The account has too much account data')
-    }
+    const before = yield* rows.accountData(userId, roomId, type)
+    yield* checkQuota(userId, roomId, type, text, before === undefined)
     const pos = yield* allocatePosition()
     yield* rows.putAccountData(userId, roomId, type, text, pos)
     return pos
   }
 
+  /** `change` says whether it changed anything. */
   async function changeTags(
     userId: string,
     roomId: string,
-    change: (tags: Map<string, Json>) => void,
+    change: (tags: Map<string, Json>) => boolean,
   ): Promise<void> {
     await store.write('accountData.tags', function* () {
       // First of all, and not as late as elsewhere: its lock keeps two changes from reading the same old tags.
       const pos = yield* allocatePosition()
-      const tags = new Map(Object.entries(tagsIn(yield* rows.accountData(userId, roomId, 'm.tag'))))
-      change(tags)
-      yield* rows.putAccountData(userId, roomId, 'm.tag', textOf({ tags: objectOf(tags) }), pos)
+      const before = yield* rows.accountData(userId, roomId, 'm.tag')
+      const tags = new Map(Object.entries(tagsIn(before)))
+      if (!change(tags)) return
+      const text = textOf({ tags: objectOf(tags) })
+      yield* checkQuota(userId, roomId, 'm.tag', text, before === undefined)
+      yield* rows.putAccountData(userId, roomId, 'm.tag', text, pos)
     })
     notifier.notify([userId])
   }
@@ -124,7 +131,10 @@ export function createAccountData(deps: {
       checkTag(roomId, tag)
       const order = content['order']
       if (order !== undefined && typeof order !== 'number') throw badJson('order must be a number')
-      await changeTags(userId, roomId, (tags) => tags.set(tag, content))
+      await changeTags(userId, roomId, (tags) => {
+        tags.set(tag, content)
+        return true
+      })
     },
     async deleteTag(userId, roomId, tag) {
       checkTag(roomId, tag)
