@@ -40,7 +40,7 @@ export function collect(report) {
     operation.lacks = operation.tests.some(({ message }) => message.includes('LacksError'))
     operation.counts = { success: 0, error: 0, authorisation: 0, notOffered: 0 }
     for (const { kind, outcome } of operation.tests)
-      if (outcome === 'passed') operation.counts[KINDS[kind]] += 1
+      if (outcome === 'passed' && KINDS[kind] !== undefined) operation.counts[KINDS[kind]] += 1
   }
   return { operations: list }
 }

@@ -21,7 +21,7 @@ export function text({ operations }, missing) {
         // oxlint-disable-next-line no-control-regex -- the colours of a terminal
         const plain = message.replaceAll(/\u001b\[[0-9;]*m/g, '').split('\n')
         for (const line of plain.filter((one) => !/^\s+at /.test(one)).slice(0, 14))
-          lines.push(`             ${line}`)
+          lines.push(`             ${line.slice(0, 400)}`)
       }
     }
   }
@@ -38,9 +38,13 @@ export function text({ operations }, missing) {
     for (const { id, method, path } of missing) lines.push(`  ${id} ${method} ${path}`)
   }
   const all = operations.flatMap(({ tests }) => tests)
+  const contract = all.filter(({ kind }) => kind === 'contract')
+  const counts = (tests) =>
+    `${count(tests, 'passed')} passed, ${count(tests, 'failed')} failed, ${count(tests, 'skipped')} skipped`
   lines.push(
     '',
-    `${operations.length} operations; tests: ${count(all, 'passed')} passed, ${count(all, 'failed')} failed, ${count(all, 'skipped')} skipped`,
+    `${operations.length} operations; tests: ${counts(all.filter(({ kind }) => kind !== 'contract'))}`,
+    ...(contract.length === 0 ? [] : [`answers of operations held to the definitions: ${counts(contract)}`]),
   )
   return lines.join('\n')
 }

@@ -52,19 +52,24 @@ section('Content repository', 'client-server-api/#content-repository', (operatio
       expect(id.split('/')[0]).toBe(server.serverName)
       expect(await upload(alice, 'the text')).not.toBe(id)
     })
-    error('refuses what is too large', async (server) => {
-      const alice = await server.user('alice')
-      const { 'm.upload.size': limit } = await alice.ok('GET', `${AUTHED}/config`)
-      const body = new Uint8Array(limit + 1)
-      await refusal(
-        alice.call('POST', `${MEDIA}/upload`, {
-          body,
-          headers: { 'content-type': 'application/octet-stream' },
-        }),
-        413,
-        'M_TOO_LARGE',
-      )
-    })
+    // Not of all: a server may end the connection before the client has read why.
+    error(
+      'refuses what is too large',
+      async (server) => {
+        const alice = await server.user('alice')
+        const { 'm.upload.size': limit } = await alice.ok('GET', `${AUTHED}/config`)
+        const body = new Uint8Array(limit + 1)
+        await refusal(
+          alice.call('POST', `${MEDIA}/upload`, {
+            body,
+            headers: { 'content-type': 'application/octet-stream' },
+          }),
+          413,
+          'M_TOO_LARGE',
+        )
+      },
+      { ownOnly: true },
+    )
   })
   const create = async (user: User): Promise<string> =>
     ((await user.ok('POST', '/_matrix/media/v1/create')).content_uri as string).slice('mxc://'.length)

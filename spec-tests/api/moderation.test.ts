@@ -118,7 +118,8 @@ section('Older ways to read', 'client-server-api/#room-previews', (operation) =>
         const roomId = await createRoom(alice, { name: 'N' })
         const eventId = await sendText(alice, roomId, 'last')
         const room = await alice.ok('GET', inRoom(roomId, 'initialSync'))
-        expect(room).toMatchObject({ room_id: roomId, membership: 'join', visibility: 'private' })
+        expect(room).toMatchObject({ room_id: roomId, membership: 'join' })
+        if (server.own || 'visibility' in room) expect(room.visibility).toBe('private')
         expect(room.messages.chunk.at(-1).event_id).toBe(eventId)
         expect(room.state).toContainEqual(
           expect.objectContaining({ type: 'm.room.name', content: { name: 'N' } }),

@@ -47,6 +47,7 @@ section(
           presence: 'online',
           currently_active: true,
         })
+        await alice.ok('PUT', status(alice), { presence: 'offline' })
         await alice.ok('GET', v3('/sync'), undefined, { set_presence: 'offline' })
         expect(await bob.ok('GET', status(alice))).toMatchObject({ presence: 'offline' })
       })

@@ -15,7 +15,9 @@ section('Push notifications', 'client-server-api/#push-notifications', (operatio
       const [alice, bob] = [await server.user('alice'), await server.user('bob')]
       await withRule(alice)
       const { global } = await alice.ok('GET', v3('/pushrules/'))
-      expect(Object.keys(global).sort()).toEqual(['content', 'override', 'room', 'sender', 'underride'])
+      expect(Object.keys(global)).toEqual(
+        expect.arrayContaining(['content', 'override', 'room', 'sender', 'underride']),
+      )
       expect(global.override[0]).toMatchObject({ rule_id: '.m.rule.master', default: true, enabled: false })
       expect(global.content).toContainEqual(MINE)
       expect(global.underride.map((one: { rule_id: string }) => one.rule_id)).toEqual(

@@ -83,7 +83,12 @@ section('Legacy login and sessions', 'client-server-api/#legacy-login', (operati
         expect(nobody.body).toEqual(wrong.body)
       })
       error('refuses unknown types and what is no object', async (server) => {
-        await refusal(call(server.url, 'POST', v3('/login'), { body: { type: 'm.none' } }), 400, 'M_UNKNOWN')
+        await refusal(
+          call(server.url, 'POST', v3('/login'), { body: { type: 'm.none' } }),
+          400,
+          'M_UNKNOWN',
+          ...(server.own ? [] : ['M_INVALID_PARAM']),
+        )
         await refusal(call(server.url, 'POST', v3('/login'), { body: 'x' }), 400, 'M_NOT_JSON')
         await refusal(
           call(server.url, 'POST', v3('/login'), { body: {} }),
@@ -154,7 +159,8 @@ section('Legacy login and sessions', 'client-server-api/#legacy-login', (operati
           expect([status, typeof body.refresh_token, body.expires_in_ms > 0]).toEqual([200, 'string', true])
           expect(body.access_token).not.toBe(first.access_token)
           expect((await whoami(alice, body.access_token)).body).toEqual(owner)
-          await refusal(whoami(alice, first.access_token), 401, 'M_UNKNOWN_TOKEN')
+          // Servers may let it live on.
+          if (server.own) await refusal(whoami(alice, first.access_token), 401, 'M_UNKNOWN_TOKEN')
           await refusal(
             call(server.url, 'POST', v3('/refresh'), { body: { refresh_token: first.refresh_token } }),
             401,

@@ -5,6 +5,12 @@ import { tightening } from './tightening.js'
 /** An answer that the specification does not allow. */
 export class ContractError extends Error {
   override readonly name = 'ContractError'
+  /** What is wrong, in one sentence each. */
+  readonly faults: readonly string[]
+  constructor(message: string, faults: readonly string[]) {
+    super(message)
+    this.faults = faults
+  }
 }
 
 let checker: ContractChecker | undefined | 'absent'
@@ -31,5 +37,6 @@ export function assertContract(seen: Seen): void {
   const shown = JSON.stringify(seen.body) ?? ''
   throw new ContractError(
     `${seen.method} ${seen.path} is not as specified:\n  ${faults.join('\n  ')}\n  answer: ${shown.slice(0, 2_000)}`,
+    faults,
   )
 }
