@@ -65,7 +65,7 @@ const config = {
   passwords: { min_length: 1, memory_kib: 1024, iterations: 1, wrong_attempts: false },
   // Tests of the suite name the creator in the power levels, which version 12 refuses.
   rooms: { default_room_version: '11' },
-  presence: { enabled: true },
+  presence: { enabled: true, federation: true },
   rate_limits: { enabled: false },
   media: { legacy_unauthenticated: 'on' },
   appservices: registrations,
@@ -73,6 +73,7 @@ const config = {
     ca_files: [join(AUTHORITY, 'ca.crt')],
     // Every server of the suite is on a private network.
     denied_ip_ranges: [],
+    share_device_names: true,
     use_well_known: false,
     use_srv: false,
     backoff: { initial: '500ms', max: '5s' },

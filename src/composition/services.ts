@@ -145,6 +145,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     federation: { request: (request) => transport.client.request(request) },
     confirmByUser: (confirmation) => accounts.credentials.confirm(confirmation),
     parsePosition: (token) => parseSyncToken(token).pos,
+    options: { displayNamesOverFederation: config.federation.share_device_names },
   })
   const devices = createDevices({
     store,

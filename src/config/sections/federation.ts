@@ -62,6 +62,10 @@ export const federation = {
         Type.String({ format: 'cidr' }),
         [],
       ),
+      share_device_names: flag(
+        'Tell other servers what users have called their devices, such as "Work phone"; else the ids alone.',
+        false,
+      ),
       trusted_key_servers: list(
         'Servers that are asked for the keys of servers which cannot be reached.',
         serverName,
