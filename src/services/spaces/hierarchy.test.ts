@@ -228,6 +228,15 @@ describe('the hierarchy of a space', () => {
 })
 
 describe('the hierarchy of a space with rooms of other servers', () => {
+  it('asks again for what was refused, since the user may have been let in meanwhile', async () => {
+    const root = await space(alice, 'root')
+    const far = '!later:other.example'
+    await link(root, far, { via: [OTHER] })
+    expect(ids(await page(alice, root))).toEqual([root])
+    answers.set(`${OTHER} ${far}`, { room: remoteRoom(far), children: [], inaccessible_children: [] })
+    expect(ids(await page(alice, root))).toEqual([root, far])
+  })
+
   it('asks the servers that the child names, takes what they say of its children, and asks once', async () => {
     const root = await space(alice, 'root')
     const far = '!far:other.example'

@@ -8,7 +8,7 @@ import { readPeerHierarchy, type PeerHierarchy } from './peer-answer.js'
 export interface PeerSummaries {
   /**
    * Asks these servers one after the other; undefined where none of them describes the room, or the signal was aborted first.
-   * Answers are kept for minutes; a server that could not be reached is left alone for one.
+   * Answers are kept for minutes, refusals not; a server that could not be reached is left alone for one.
    */
   of(roomId: string, via: readonly string[], signal: AbortSignal): Promise<PeerHierarchy | undefined>
 }
@@ -74,8 +74,9 @@ export function createPeerSummaries(deps: {
     } catch (error) {
       if (!(error instanceof FederationError)) throw error
       deps.logger.debug({ err: error, server, roomId }, 'a server did not describe a room')
-      if (error.kind === 'status') keep(key, undefined, 0)
-      else unreachable.set(server, true)
+      // A refusal may be over as soon as a user joins a space, and is then expected to be.
+      if (error.kind !== 'status') unreachable.set(server, true)
+      else if (error.status !== 403 && error.status !== 404) keep(key, undefined, 0)
       return undefined
     }
   }
