@@ -56,6 +56,7 @@ function powerLevelContent(
   rules: RoomVersionRules,
   creator: string,
   trusted: readonly string[],
+  preset: Preset,
   override: JsonObject | undefined,
 ): JsonObject {
   const privileged = rules.creator === 'privileged'
@@ -80,7 +81,8 @@ function powerLevelContent(
     ban: 50,
     kick: 50,
     redact: 50,
-    invite: 0,
+    // Everybody may come into a public room: who may call others into it is left to those who look after it.
+    invite: preset === 'public_chat' ? 50 : 0,
   }
   return { ...content, ...override }
 }
@@ -137,13 +139,15 @@ function draftsFor(
   put(
     state(
       'm.room.power_levels',
-      powerLevelContent(rules, creator, trusted, input.power_level_content_override),
+      powerLevelContent(rules, creator, trusted, preset, input.power_level_content_override),
     ),
   )
   if (alias !== undefined) put(state('m.room.canonical_alias', { alias }))
   put(state('m.room.join_rules', { join_rule: chosen.join_rule }))
   put(state('m.room.history_visibility', { history_visibility: chosen.history_visibility }))
-  put(state('m.room.guest_access', { guest_access: chosen.guest_access }))
+  // Where there is no such event, guests stay outside.
+  if (chosen.guest_access !== 'forbidden')
+    put(state('m.room.guest_access', { guest_access: chosen.guest_access }))
   for (const item of input.initial_state ?? []) {
     const stateKey = item.state_key ?? ''
     if (item.type === 'm.room.create' || (item.type === 'm.room.member' && stateKey === creator)) {

@@ -125,7 +125,8 @@ export function createMemberships(deps: MembershipDeps): Memberships {
       const domain = serverNameOf(room)
       return {
         roomId: room,
-        via: [...via, ...(domain === undefined || domain === context.serverName ? [] : [domain])],
+        // Who names servers means those; the id's own is a guess for when there is no better.
+        via: via.length > 0 || domain === undefined || domain === context.serverName ? [...via] : [domain],
       }
     }
     if (!isRoomAlias(room)) throw invalidParam('The alias is not well formed')
@@ -198,7 +199,8 @@ export function createMemberships(deps: MembershipDeps): Memberships {
       const profile = await deps.memberProfile(userId)
       const content = withReason({ ...profile, ...target.content, membership: 'join' }, target.reason)
       if (row?.membership !== 'join') await refuseGuest(context, requester, room)
-      if (room !== undefined && (await isResident(context, room))) {
+      const resident = room !== undefined && (await isResident(context, room))
+      if (resident) {
         if (row?.membership === 'join' && target.content === undefined) return { room_id: roomId }
         const by = await joinAuthority(context, room, userId)
         if (by.kind === 'refused')
@@ -212,7 +214,9 @@ export function createMemberships(deps: MembershipDeps): Memberships {
       }
       const servers = [...via]
       if (row?.membership === 'invite') servers.unshift(...outside.serversFor(row))
-      if (room !== undefined) servers.push(...(await context.rosters.of(room.nid)).servers.keys())
+      // Who was in a room that this server has left is known no more; better than nothing, but not than what the client says.
+      if (resident || (room !== undefined && servers.length === 0))
+        servers.push(...(await context.rosters.of(room.nid)).servers.keys())
       const candidates = [...new Set(servers)].filter((server) => server !== context.serverName)
       if (candidates.length === 0) {
         throw room === undefined || room.root === undefined
