@@ -45,6 +45,8 @@ export function createClientViews(deps: { readonly events: EventStore; readonly 
         if (replaced !== undefined) {
           unsigned['replaces_state'] = replaced.event.id
           unsigned['prev_content'] = replaced.event.content
+          // NOTSPEC: as all other servers say; clients name by it who had invited somebody.
+          unsigned['prev_sender'] = replaced.event.sender
         }
         if (
           item.txn !== undefined &&

@@ -9,7 +9,8 @@ export const getRoomEvents = route({
   auth: 'guest',
   rateLimit: 'read',
   query: Type.Object({
-    dir: Type.Union([Type.Literal('b'), Type.Literal('f')]),
+    // Who may not see the room learns nothing else first.
+    dir: Type.Optional(Type.Union([Type.Literal('b'), Type.Literal('f')])),
     from: Type.Optional(Type.String()),
     to: Type.Optional(Type.String()),
     limit: Type.Optional(Type.Integer({ minimum: 0 })),
