@@ -6,10 +6,10 @@ import { aclDenies } from './server-acl.js'
 
 describe('globs of server names', () => {
   it('match what globs elsewhere match', () => {
-    const text = (letters: string) =>
+    const text = (letters: readonly string[]) =>
       fc.array(fc.constantFrom(...letters), { maxLength: 12 }).map((chars) => chars.join(''))
     fc.assert(
-      fc.property(text('ab*?'), text('ab'), (pattern, host) => {
+      fc.property(text(['a', 'b', '*', '?']), text(['a', 'b']), (pattern, host) => {
         expect(matchesHost(hostGlob(pattern), host)).toBe(compileGlob(pattern)(host))
       }),
       { numRuns: 5_000 },
