@@ -33,7 +33,8 @@ export interface TestServices {
   close(): Promise<void>
 }
 
-export async function testServices(): Promise<TestServices> {
+/** `settings`: sections of the configuration. */
+export async function testServices(settings: Readonly<Record<string, object>> = {}): Promise<TestServices> {
   const all: Built[] = []
   const folder = await mkdtemp(join(tmpdir(), 'chancery-services-'))
   const store = lateStore(await openTestStore())
@@ -41,6 +42,7 @@ export async function testServices(): Promise<TestServices> {
     server_name: TEST_SERVER,
     public_baseurl: 'https://ours.example',
     data_dir: folder,
+    ...settings,
   })
   const { config } = parseConfig(text, join(folder, 'homeserver.yaml'), { env: {}, readFile: () => '' })
   const signer = createSigner(generateSigningKey(systemRandom))

@@ -119,7 +119,7 @@ export function createPushSender(deps: PushSenderDeps): PushSender {
   async function tellBadge(pusher: PusherRow): Promise<boolean> {
     const { unread } = await store.read('push.badge', () => readingOf(pusher.user_id, undefined))
     if (unread !== pusher.badge) return send(pusher, badgeNotification(pusher, unread), unread, [])
-    await store.write('push.badgeTold', () => markPusherTold(pusher.pusher_id, unread))
+    await store.write('push.badgeTold', () => markPusherTold(pusher.pusher_id, unread, pusher.badge_due))
     return true
   }
 
@@ -139,7 +139,7 @@ export function createPushSender(deps: PushSenderDeps): PushSender {
     }
     await store.write('push.told', function* () {
       yield* deleteQueuedPushes(pusher.pusher_id, positions)
-      yield* markPusherTold(pusher.pusher_id, unread)
+      yield* markPusherTold(pusher.pusher_id, unread, pusher.badge_due)
     })
     return true
   }

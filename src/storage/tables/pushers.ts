@@ -103,7 +103,7 @@ export function* countPushers(userId: string): Tx<number> {
 /** Pushers that have something to do, now or after their pause. */
 export function* busyPushers(): Tx<readonly number[]> {
   const rows = yield* all<{ pusher_id: number }>(
-    'SELECT DISTINCT pusher_id FROM push_queue UNION SELECT pusher_id FROM pushers WHERE badge_due = 1',
+    'SELECT DISTINCT pusher_id FROM push_queue UNION SELECT pusher_id FROM pushers WHERE badge_due > 0',
   )
   return rows.map((row) => row.pusher_id)
 }
@@ -172,20 +172,23 @@ export function* markPusherFailing(
   )
 }
 
-/** Post: the pusher works, and its gateway knows the number. */
-export function* markPusherTold(pusherId: number, badge: number): Tx<void> {
+/** Post: the pusher works, and its gateway knows the number. `due`: what `badge_due` was before the number was counted. */
+export function* markPusherTold(pusherId: number, badge: number, due: number): Tx<void> {
   yield* run(
-    `UPDATE pushers SET failing_since = NULL, failures = 0, retry_at = 0, badge = ?, badge_due = 0 WHERE pusher_id = ?`,
+    `UPDATE pushers SET failing_since = NULL, failures = 0, retry_at = 0, badge = ?,
+       badge_due = CASE WHEN badge_due = ? THEN 0 ELSE badge_due END WHERE pusher_id = ?`,
     badge,
+    due,
     pusherId,
   )
 }
 
-/** Post: the number of unread messages of these users is told again where it was told to be more than none. */
+/** Post: the number of unread messages of these users is told again where it was told to be more than none, or is being told. */
 export function* markBadgesDue(userIds: readonly string[]): Tx<readonly number[]> {
   if (userIds.length === 0) return []
   const rows = yield* all<{ pusher_id: number }>(
-    `UPDATE pushers SET badge_due = 1 WHERE user_id IN (??) AND kind = 'http' AND (badge > 0 OR failing_since IS NOT NULL)
+    `UPDATE pushers SET badge_due = badge_due + 1 WHERE user_id IN (??) AND kind = 'http' AND
+       (badge > 0 OR EXISTS (SELECT 1 FROM push_queue q WHERE q.pusher_id = pushers.pusher_id))
      RETURNING pusher_id`,
     userIds,
   )
