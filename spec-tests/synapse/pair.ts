@@ -1,0 +1,120 @@
+import { join } from 'node:path'
+import { SqliteDatabase } from '../../src/storage/sqlite-driver.js'
+import { call, session, v3, type User } from '../harness/client.js'
+import { startNode, testAuthority, type Node } from '../harness/node.js'
+import { startGate, type Gate } from './gate.js'
+import { startSynapse, type Synapse } from './start-synapse.js'
+
+/** One of the two servers, as the scenarios see it. */
+export interface Side {
+  readonly name: 'chancery' | 'synapse'
+  readonly serverName: string
+  readonly url: string
+  readonly gate: Gate
+  user(name: string): Promise<User>
+  /** Two accounts that all scenarios use. */
+  readonly first: User
+  readonly second: User
+  /** The events of a room that this server keeps and shows to nobody: soft-failed or rejected. */
+  hidden(roomId: string): Set<string>
+  stop(): Promise<void>
+  start(): Promise<void>
+}
+
+/** A node of ours and a Synapse that trust each other's certificates. */
+export interface Pair {
+  readonly chancery: Side
+  readonly synapse: Side
+  dispose(): Promise<void>
+}
+
+let counter = 0
+
+async function register(base: string, name: string, uncheckedBecause?: string): Promise<User> {
+  const username = `${name}-${Date.now().toString(36)}-${counter++}`
+  const password = 'a good password'
+  const ask = (auth: object) =>
+    call(base, 'POST', v3('/register'), {
+      body: { username, password, auth: { type: 'm.login.dummy', ...auth } },
+      ...(uncheckedBecause && { uncheckedBecause }),
+    })
+  let answer = await ask({})
+  if (answer.status === 401) answer = await ask({ session: answer.body.session })
+  if (answer.status !== 200) throw new Error(`register: ${answer.status} ${JSON.stringify(answer.body)}`)
+  return session(base, password, answer, uncheckedBecause)
+}
+
+function eventIds(path: string, query: string, roomId: string): Set<string> {
+  const database = new SqliteDatabase(path, { readonly: true })
+  try {
+    return new Set(database.prepare<string[], { event_id: string }>(query).all(roomId).map((row) => row.event_id))
+  } finally {
+    database.close()
+  }
+} // prettier-ignore
+
+const OUR_HIDDEN = `SELECT e.event_id FROM events e JOIN rooms r ON r.nid = e.room_nid
+  WHERE r.room_id = ? AND (e.soft_failed = 1 OR e.rejected IS NOT NULL)`
+const SYNAPSE_HIDDEN = `SELECT e.event_id FROM events e JOIN event_json j ON j.event_id = e.event_id
+  WHERE e.room_id = ? AND (e.rejection_reason IS NOT NULL OR json_extract(j.internal_metadata, '$.soft_failed'))`
+
+/** @param python one in which `import synapse` works */
+export async function startPair(python: string): Promise<Pair> {
+  const authority = testAuthority()
+  const ourGate = await startGate()
+  const theirGate = await startGate()
+  // Another host than ours: server ACLs do not look at ports.
+  const theirName = `127.0.0.1:${theirGate.port}`
+  const started = await Promise.allSettled([
+    startNode({
+      authority,
+      config: {
+        server_name: `localhost:${ourGate.port}`,
+        presence: { enabled: true, federation: true },
+        federation: { backoff: { initial: '100ms', max: '300ms' } },
+        logging: { level: process.env['CHANCERY_SYNAPSE_LOG'] === undefined ? 'info' : 'debug' },
+      },
+    }),
+    startSynapse(python, theirName, authority),
+  ])
+  const [{ value: node }, { value: synapse }] = started as [{ value?: Node }, { value?: Synapse }]
+  async function dispose(): Promise<void> {
+    await Promise.all([node?.dispose(), synapse?.dispose()])
+    await Promise.all([ourGate.close(), theirGate.close()])
+  }
+  if (node === undefined || synapse === undefined) {
+    await dispose()
+    throw started.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []))[0]
+  }
+  ourGate.leadTo(Number(node.serverName.split(':')[1]))
+  theirGate.leadTo(synapse.federationPort)
+  const ourUser = (name: string) => register(node.url, name)
+  const theirUser = (name: string) => register(synapse.url, name, 'Synapse answers')
+  return {
+    chancery: {
+      name: 'chancery',
+      serverName: `localhost:${ourGate.port}`,
+      url: node.url,
+      gate: ourGate,
+      user: ourUser,
+      first: await ourUser('alice'),
+      second: await ourUser('benoit'),
+      hidden: (roomId) => eventIds(join(node.folder, 'homeserver.db'), OUR_HIDDEN, roomId),
+      stop: node.stop,
+      start: node.start,
+    },
+    synapse: {
+      name: 'synapse',
+      serverName: theirName,
+      url: synapse.url,
+      gate: theirGate,
+      user: theirUser,
+      first: await theirUser('sam'),
+      second: await theirUser('sue'),
+      hidden: (roomId) => eventIds(join(synapse.folder, 'homeserver.db'), SYNAPSE_HIDDEN, roomId),
+      stop: synapse.stop,
+      start: synapse.start,
+    },
+    dispose,
+  }
+}

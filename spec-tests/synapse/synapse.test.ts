@@ -1,0 +1,24 @@
+import { afterAll, beforeAll, describe, it, jest } from '@jest/globals'
+import { membershipScenarios } from './membership.js'
+import { startPair, type Pair } from './pair.js'
+import { partitionScenarios } from './partition.js'
+
+jest.setTimeout(60_000)
+
+const PYTHON = process.env['CHANCERY_SYNAPSE_PYTHON']
+const VERSIONS = process.env['CHANCERY_SYNAPSE_VERSIONS']?.split(',') ?? ['6', '9', '10', '11', '12']
+
+if (PYTHON === undefined || PYTHON === '')
+  it.skip('a federation with Synapse: `node scripts/synapse.mjs` runs these tests', () => undefined)
+else
+  describe('a federation of this server with Synapse', () => {
+    let pair: Pair
+    beforeAll(async () => {
+      pair = await startPair(PYTHON)
+    }, 120_000)
+    afterAll(async () => {
+      await pair?.dispose()
+    })
+    membershipScenarios(() => pair, VERSIONS)
+    partitionScenarios(() => pair, VERSIONS)
+  })
