@@ -15,6 +15,7 @@ import { startNode } from './bench/node.mjs'
 import { readOptions, USAGE } from './bench/options.mjs'
 import { measureLarge } from './bench/large.mjs'
 import { report } from './bench/report.mjs'
+import { measureSearch } from './bench/search.mjs'
 import { measureSends } from './bench/send.mjs'
 import { createRooms, joinMembers, registerUsers, userWithRooms } from './bench/world.mjs'
 import { giveUp, prepare, ROOT } from './prepare.mjs'
@@ -103,6 +104,22 @@ async function measureLargeNode(start, settings) {
   }
 }
 
+/** On a node with a database of its own, which is as large as the messages in it. */
+async function measureSearches(start, dist, settings) {
+  const database = settings.postgres === undefined ? undefined : await postgresDatabase(settings.postgres)
+  try {
+    return await measureSearch(
+      (from) => start(database?.url, from),
+      dist,
+      database?.url,
+      settings.search,
+      say,
+    )
+  } finally {
+    await database?.drop()
+  }
+}
+
 async function main() {
   const settings = options()
   if (settings.help) {
@@ -113,9 +130,11 @@ async function main() {
   const load = loadavg()[0].toFixed(1)
   const database = settings.postgres === undefined ? undefined : await postgresDatabase(settings.postgres)
   let node
-  const start = (url) =>
+  const dist = resolve(settings.dist ?? join(ROOT, 'dist'))
+  const start = (url, from) =>
     startNode({
-      main: join(resolve(settings.dist ?? join(ROOT, 'dist')), 'main.js'),
+      main: join(dist, 'main.js'),
+      from,
       database: url === undefined ? undefined : { driver: 'postgres', url },
       profile: settings.profile === undefined ? undefined : resolve(settings.profile),
     })
@@ -135,6 +154,7 @@ async function main() {
       options: { ...settings, postgres: undefined },
       ...(await measure(node, settings, tables)),
       large: settings.large === undefined ? undefined : await measureLargeNode(start, settings),
+      searches: settings.search === 0 ? undefined : await measureSearches(start, dist, settings),
     }
     console.log(settings.json ? JSON.stringify(result, undefined, 2) : report(result))
   } finally {

@@ -20,10 +20,11 @@ function freePort() {
 
 /**
  * Starts a node of its own, with everything in a folder of its own: rate limits off, passwords cheap, all else as a
- * ministry would run it, the access log included. `database` is the section of the configuration, or undefined for SQLite.
+ * ministry would run it, the access log included. `database` is the section of the configuration, or undefined for SQLite. With
+ * `from`, the folder of one that was stopped, that one goes on, on another port.
  */
-export async function startNode({ main, database, profile }) {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'chancery-bench-')))
+export async function startNode({ main, database, profile, from }) {
+  const folder = from ?? realpathSync(mkdtempSync(join(tmpdir(), 'chancery-bench-')))
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const configPath = join(folder, 'homeserver.yaml')
@@ -42,9 +43,10 @@ export async function startNode({ main, database, profile }) {
       ...(database === undefined ? {} : { database }),
     }),
   )
-  const made = spawnSync(process.execPath, [main, 'generate-key', '--config', configPath], {
-    encoding: 'utf8',
-  })
+  const made =
+    from === undefined
+      ? spawnSync(process.execPath, [main, 'generate-key', '--config', configPath], { encoding: 'utf8' })
+      : { status: 0 }
   if (made.status !== 0) throw new Error(`generate-key failed: ${made.stderr}`)
 
   const flags = profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profile]

@@ -8,6 +8,7 @@ export const USAGE = `npm run bench -- [OPTIONS]
   --users N        users (twice --members)
   --sync-rooms N   rooms of one more user whose initial sync is measured; 0 leaves it out (100)
   --large          also: /sync of one user in 500 rooms, 5,000 idle long polls, a room of 1,000 members (takes minutes)
+  --search N       also: searches among so many messages, which are written into the database (0; a million take minutes)
   --postgres URL   of a server on which databases may be made; the bench makes one and drops it. Default: SQLite
   --dist DIR       a build other than dist, used as it is
   --profile DIR    write a CPU profile of the node there
@@ -21,6 +22,7 @@ const COUNT = {
   members: '20',
   users: undefined,
   'sync-rooms': '100',
+  search: '0',
 }
 /** What the measurements of a large node are promised for. */
 const LARGE = { syncRooms: 500, polls: 5_000, members: 1_000 }
@@ -31,6 +33,7 @@ const LARGEST = {
   members: 1_000,
   users: 2_000,
   'sync-rooms': 2_000,
+  search: 10_000_000,
 }
 
 /** The options as a plain object. Throws with words for a person. */
@@ -43,7 +46,7 @@ export function readOptions(argv) {
   for (const [name, otherwise] of Object.entries(COUNT)) {
     const text = values[name] ?? otherwise
     if (text === undefined) continue
-    const least = name === 'sync-rooms' ? 0 : 1
+    const least = name === 'sync-rooms' || name === 'search' ? 0 : 1
     const value = Number(text)
     if (!Number.isInteger(value) || value < least || value > LARGEST[name])
       throw new Error(`--${name} takes a whole number from ${least} to ${LARGEST[name]}`)
@@ -59,6 +62,7 @@ export function readOptions(argv) {
     users,
     syncRooms: values.large ? Math.max(LARGE.syncRooms, counts['sync-rooms']) : counts['sync-rooms'],
     large: values.large ? LARGE : undefined,
+    search: counts.search,
     postgres: values.postgres,
     dist: values.dist,
     profile: values.profile,

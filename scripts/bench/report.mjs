@@ -28,6 +28,12 @@ function largeRows(large) {
   ]
 }
 
+const searchRows = (searches = []) =>
+  searches.map((item) => [
+    `/search in ${whole(item.messages)} messages, user in ${whole(item.rooms)} rooms, by ${item.orderBy}; p50 / p95 / p99`,
+    `${ms(item.p50)} / ${ms(item.p95)} / ${ms(item.p99)} ms, ${ms(item.cpuMs)} ms CPU, ${item.results.toFixed(1)} results`,
+  ])
+
 /** The results for people, as Markdown. */
 export function report(result) {
   const { machine, options, sends, fanOut, initialSyncs } = result
@@ -64,6 +70,7 @@ export function report(result) {
           `${ms(item.p50)} / ${ms(item.p99)} ms, ${ms(item.cpuMsPerSync)} ms CPU, ${whole(item.bytes / 1024)} KiB`,
         ]),
         ...largeRows(result.large),
+        ...searchRows(result.searches),
         [
           'CPU of a registration / of a join',
           `${ms(result.cpuMsPerUser)} ms / ${ms(result.cpuMsPerJoin)} ms`,
