@@ -1,4 +1,5 @@
 import { MatrixError, badJson, forbidden, invalidParam } from '../../core/errors.js'
+import { clientEvent } from '../../core/event/client-view.js'
 import { isRoomAlias } from '../../core/ids/room-alias.js'
 import { serverNameOf } from '../../core/ids/server-name-of.js'
 import { parseUserId } from '../../core/ids/user-id.js'
@@ -71,6 +72,8 @@ export interface MembershipDeps {
   memberProfile(userId: string): Promise<JsonObject>
   /** Throws M_INVITE_BLOCKED where the invited local user wants no invite from this one. */
   checkInvitable(userId: string, inviter: string): Promise<void>
+  /** Throws where an invite to a room must not be rejected. */
+  checkRejection?(userId: string, roomId: string): Promise<void>
   /** Whether a local account of this name exists. */
   userExists(userId: string): Promise<boolean>
 }
@@ -144,13 +147,25 @@ export function createMemberships(deps: MembershipDeps): Memberships {
     reason: string | undefined,
   ): Promise<void> {
     const via = outside.serversFor(row)
+    const content = withReason({ membership: 'leave' }, reason)
+    let shown: JsonObject
     try {
-      await remote.leave(requester.userId, roomId, via, withReason({ membership: 'leave' }, reason))
+      const event = await remote.leave(requester.userId, roomId, via, content)
+      shown = clientEvent(event, { omitRoomId: true })
     } catch (error) {
       // The inviting server may be gone; the user is rid of the invite all the same.
       context.logger.info({ err: error, roomId }, 'an invite was rejected here only')
+      shown = {
+        type: 'm.room.member',
+        sender: requester.userId,
+        state_key: requester.userId,
+        content,
+        // No other server has such an event; clients drop events without an id.
+        event_id: `$${context.random.string(43)}`,
+        origin_server_ts: context.clock.now(),
+      }
     }
-    await outside.leave(roomId, requester.userId)
+    await outside.leave(roomId, requester.userId, shown)
   }
 
   async function checkLocalInvitee(requester: Requester, userId: string): Promise<void> {
@@ -273,6 +288,7 @@ export function createMemberships(deps: MembershipDeps): Memberships {
         const { membership: _invite, ...rest } = content
         return { event_id: (await sendInvite(requester, { roomId, userId, content: rest })).event.id }
       }
+      if (isOwn && membership === 'leave' && current === 'invite') await deps.checkRejection?.(userId, roomId)
       if (isOwn && membership === 'join' && current !== 'join') {
         await memberships.join(requester, { room: roomId, via: [], content })
       } else if (isOwn && membership === 'leave' && !(await isResident(context, room))) {
@@ -292,6 +308,7 @@ export function createMemberships(deps: MembershipDeps): Memberships {
       const row = room === undefined ? undefined : await rowOf(room, userId)
       if (room === undefined || row === undefined) throw notInRoom()
       if (row.membership === 'leave') return
+      if (row.membership === 'invite') await deps.checkRejection?.(userId, input.roomId)
       if (
         row.event_nid === null ||
         !((await isResident(context, room)) || (await isDeserted(context, room)))

@@ -28,7 +28,8 @@ export interface OutsideMemberships {
     readonly sender: string
     readonly strippedState: readonly JsonObject[]
   }): Promise<number>
-  leave(roomId: string, userId: string): Promise<void>
+  /** Pre: the event is as clients see it, without the room's id; undefined where none is known. */
+  leave(roomId: string, userId: string, event: JsonObject | undefined): Promise<void>
   forget(roomNid: number, userId: string): Promise<void>
   /** Who can be asked about the room: the inviter's server first, then servers named in the stripped state. */
   serversFor(row: MembershipRow): string[]
@@ -96,13 +97,21 @@ export function createOutsideMemberships(deps: {
       return nid
     },
 
-    async leave(roomId, userId) {
+    async leave(roomId, userId, event) {
       await deps.store.write('rooms.leaveOutside', function* () {
         const room = yield* roomById(roomId)
         const row = room === undefined ? undefined : yield* membershipOf(room.nid, userId)
         if (row === undefined) return
         yield* upsertMemberships([
-          { ...row, membership: 'leave', event_nid: null, sender: userId, pos: yield* allocatePosition() },
+          {
+            ...row,
+            membership: 'leave',
+            event_nid: null,
+            sender: userId,
+            pos: yield* allocatePosition(),
+            // The room is gone from the user's sight: what it looked like is needed no more.
+            stripped_state: event === undefined ? null : JSON.stringify([event]),
+          },
         ])
       })
       deps.wake(userId)

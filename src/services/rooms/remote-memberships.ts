@@ -8,8 +8,8 @@ export interface RemoteMemberships {
    * Errors: M_FORBIDDEN, M_NOT_FOUND, M_INCOMPATIBLE_ROOM_VERSION, M_UNKNOWN when no server helped.
    */
   join(userId: string, roomId: string, via: readonly string[], content: JsonObject): Promise<void>
-  /** Rejects an invite to, or leaves, a room that this server is not in. */
-  leave(userId: string, roomId: string, via: readonly string[], content: JsonObject): Promise<void>
+  /** Rejects an invite to, or leaves, a room that this server is not in. Gives the event. */
+  leave(userId: string, roomId: string, via: readonly string[], content: JsonObject): Promise<RoomEvent>
   knock(userId: string, roomId: string, via: readonly string[], content: JsonObject): Promise<void>
   /** Has the invited user's server sign an invite of ours. */
   invite(event: RoomEvent, invitedServer: string): Promise<RoomEvent>

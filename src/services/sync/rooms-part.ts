@@ -18,6 +18,7 @@ import type { Typing } from '../typing/typing.js'
 import { accountDataEvent } from './account-data-event.js'
 import type { Frame } from './frame.js'
 import { receiptEvent } from './receipt-event.js'
+import { outsideEnd } from './outside-end.js'
 import { roomBlock } from './room-block.js'
 import { ownRooms, ownRoomsWithNews, type OwnRoom } from '../../storage/tables/own-rooms.js'
 
@@ -261,9 +262,12 @@ export function createRoomsPart(deps: {
   /** An invite or a knock that came to nothing, a ban of somebody outside: the membership event and nothing of the room. */
   async function onlyTheEnd(own: StoredEvent | undefined, row: OwnRoom, frame: Frame): Promise<Json> {
     const { filter, viewer, input } = frame
-    const isShown = own !== undefined && filter.timeline.admits(own.event) && !filter.timeline.nothing
+    const outside = own === undefined ? outsideEnd(row) : undefined
+    const ending = own?.event ?? outside
+    const isShown = ending !== undefined && filter.timeline.admits(ending) && !filter.timeline.nothing
     const format = { omitRoomId: true, format: filter.format }
-    const events = isShown ? await views.view([own], viewer, format) : []
+    const last = own === undefined ? [outside?.json ?? {}] : await views.view([own], viewer, format)
+    const events = isShown ? last : []
     const isPlaced = own?.ord !== undefined
     return {
       timeline: {

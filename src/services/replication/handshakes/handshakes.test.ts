@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { buildEvent, type EventFields } from '../../../core/event/build.js'
+import { outsideEnd } from '../../sync/outside-end.js'
 import type { RoomEvent } from '../../../core/event/types.js'
 import type { JsonObject } from '../../../core/json/value.js'
 import { roomVersion } from '../../../core/room-version/versions.js'
@@ -247,10 +248,15 @@ describe('an invite to another server', () => {
     await b.memberships.leave(as(BO), { roomId, reason: 'no' })
     expect((await b.membership(roomId, BO))?.membership).toBe('leave')
     expect((await a.membership(roomId, BO))?.membership).toBe('leave')
+    const shown = async () => outsideEnd((await b.membership(roomId, BO))!)?.json
+    const id = (await a.state(roomId)).get(`m.room.member|${BO}`)
+    expect(await shown()).toMatchObject({ event_id: id, content: { membership: 'leave', reason: 'no' } })
     await a.memberships.invite(as(ANA), { roomId, userId: BO })
+    expect(await shown()).toBeUndefined()
     world.intercept = () => Promise.reject(notThere())
     await b.memberships.leave(as(BO), { roomId })
     expect((await b.membership(roomId, BO))?.membership).toBe('leave')
+    expect(await shown()).toMatchObject({ sender: BO, state_key: BO, content: { membership: 'leave' } })
   })
 
   it('is in the room at once where the server is there already', async () => {

@@ -1,3 +1,4 @@
+import type { RoomEvent } from '../../../core/event/types.js'
 import type { JsonObject } from '../../../core/json/value.js'
 import { sendMembership, withSomeServer, type HandshakeDeps } from './handshake.js'
 import { readSmallAnswer } from '../peers/peer-answer.js'
@@ -13,11 +14,12 @@ export async function leaveRemote(
   roomId: string,
   via: readonly string[],
   content: JsonObject,
-): Promise<void> {
+): Promise<RoomEvent> {
   const timeoutMs = deps.options?.requestTimeoutMs ?? 20_000
-  await withSomeServer(deps, via, async (server) => {
+  return withSomeServer(deps, via, async (server) => {
     const template = await requestTemplate(deps.client, { kind: 'leave', server, roomId, userId, timeoutMs })
     const event = eventFromTemplate(deps.context, template, { roomId, userId, content })
     await readSmallAnswer(await sendMembership(deps, 'leave', server, event))
+    return event
   })
 }

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import type { Json, JsonObject } from '../../../core/json/value.js'
 import { createPduIntake } from '../peers/pdu-intake.js'
+import { outsideEnd } from '../../sync/outside-end.js'
 import { createRetraction } from './retraction.js'
 import { as, createWorld, type HandshakeNode, type World } from '../testing/handshakes.js'
 
@@ -48,6 +49,11 @@ describe('a leave for a room that this server is not in', () => {
     expect((await b.membership(roomId, BO))?.membership).toBe('invite')
     expect(await take(roomId, kick)).toBeDefined()
     expect((await b.membership(roomId, BO))?.membership).toBe('leave')
+    // The user's clients are shown who took it back.
+    expect(outsideEnd((await b.membership(roomId, BO))!)).toMatchObject({
+      sender: ANA,
+      type: 'm.room.member',
+    })
     // Once is enough.
     expect(await take(roomId, kick)).toBeUndefined()
   })

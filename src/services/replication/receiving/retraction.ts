@@ -1,3 +1,4 @@
+import { clientEvent } from '../../../core/event/client-view.js'
 import { serverNameOf } from '../../../core/ids/server-name-of.js'
 import { isObject, ownValue, type Json } from '../../../core/json/value.js'
 import { membershipOf, type MembershipRow } from '../../../storage/tables/memberships.js'
@@ -48,7 +49,8 @@ export function createRetraction(deps: {
       if (result?.ok !== true) return undefined
       const membership = ownValue(result.event.content, 'membership')
       if (membership !== 'leave' && membership !== 'ban') return undefined
-      await outside.leave(roomId, userId)
+      const shown = membership === 'leave' ? clientEvent(result.event, { omitRoomId: true }) : undefined
+      await outside.leave(roomId, userId, shown)
       return result.event.id
     },
   }
