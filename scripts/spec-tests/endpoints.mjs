@@ -43,8 +43,8 @@ ${table(client)}
 ${missing.length === 0 ? '' : `\nWithout a route:\n\n${missing.map(({ id, method, path }) => `- ${id}: ${method} \`${path}\``).join('\n')}\n`}
 ## Server-server
 
-${server.length} operations. Their tests in \`spec-tests/server-server\` and beside the code go by what servers do with each other, not by operation, so they do not
-count here.
+${server.length} operations: ${count(server, 'tested')} tested, ${count(server, 'not offered')} not offered, ${count(server, 'untested')} untested. What servers do with each other beyond one
+operation is tested in \`spec-tests/server-server\`, which does not count here.
 
 ${table(server)}
 `
