@@ -75,7 +75,8 @@ const isPdu = (node: JsonObject): boolean =>
   Array.isArray(node['auth_events']) && Array.isArray(node['prev_events'])
 
 /**
- * The fields of a value that its schema does not know and that have no namespace, as paths (`rooms.join.*.colour`).
+ * The fields of a value that its schema does not know and that have no namespace, as paths (`rooms.join.*.colour`);
+ * `unsigned.prev_sender` is let pass, since every server sends it and clients read it.
  * An object of which the schema says nothing is free.
  */
 export function unknownFields(schema: JsonObject, value: unknown): string[] {
@@ -98,6 +99,7 @@ export function unknownFields(schema: JsonObject, value: unknown): string[] {
       if (next.length === 0 && name === 'm.relations' && path.endsWith('unsigned'))
         visit([RELATIONS], member, there)
       else if (next.length > 0) visit(next, member, there)
+      else if (name === 'prev_sender' && path.endsWith('unsigned')) continue
       else if (known.describes && !isNamespaced(name) && !isOfEventType(node, name))
         found.add(`${path}${path === '' ? '' : '.'}${name}`)
     }

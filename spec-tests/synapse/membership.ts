@@ -103,10 +103,13 @@ export function membershipScenarios(pair: () => Pair, versions: readonly string[
       expect(shown).toContainEqual(
         expect.objectContaining({ type: 'm.room.name', content: { name: 'Knock' } }),
       )
-      await knocker.ok('POST', inRoom(roomId, 'leave'))
-      await becomes(owner, roomId, knocker, 'leave')
-      await knock()
-      await becomes(owner, roomId, knocker, 'knock')
+      // Synapse takes a knock back for itself alone: it does not know whom to tell ("we don't yet support rescinding knocks").
+      if (guest.name === 'chancery') {
+        await knocker.ok('POST', inRoom(roomId, 'leave'))
+        await becomes(owner, roomId, knocker, 'leave')
+        await knock()
+        await becomes(owner, roomId, knocker, 'knock')
+      }
       await owner.ok('POST', inRoom(roomId, 'invite'), { user_id: knocker.userId })
       await invited(knocker, roomId)
       await join(knocker, roomId, host)

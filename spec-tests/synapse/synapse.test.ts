@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, it, jest } from '@jest/globals'
+import { deviceScenarios } from './devices.js'
+import { historyScenarios } from './history.js'
 import { membershipScenarios } from './membership.js'
 import { startPair, type Pair } from './pair.js'
 import { partitionScenarios } from './partition.js'
@@ -21,4 +23,6 @@ else
     })
     membershipScenarios(() => pair, VERSIONS)
     partitionScenarios(() => pair, VERSIONS)
+    historyScenarios(() => pair)
+    deviceScenarios(() => pair)
   })
