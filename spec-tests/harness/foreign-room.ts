@@ -214,7 +214,7 @@ export async function sendPdus(
     edus: [],
   } as unknown as JsonObject
   const request = { method: 'PUT', uri, origin: from.name, destination: to.serverName, content }
-  const authorization = authorizationHeader(request, { ...from.signer, publicKey: '' })!
+  const authorization = authorizationHeader(request, from.signer)!
   const answer = await fetch(to.url + uri, {
     method: 'PUT',
     headers: { 'content-type': 'application/json', authorization },

@@ -57,14 +57,15 @@ export function dispatcher(routes: readonly Route[], handle: (route: Route) => M
       if (handler !== undefined) return handler(ctx, next)
     }
     const segments = ctx.path.split('/')
-    let known = literal !== undefined
+    const allowed = new Set(literal?.keys())
     for (let depth = Math.min(5, segments.length - 1); depth >= 1; depth--) {
       const entry = routers.get(bucket(segments.length, segments.slice(1, depth)))
       if (entry === undefined) continue
       const matched = entry.router.match(ctx.path, method)
       if (matched.route) return entry.middleware(ctx, next)
-      known ||= matched.path.length > 0
+      for (const { methods } of matched.path) for (const known of methods) allowed.add(known)
     }
-    throw unrecognized(known ? 405 : 404)
+    if (allowed.size > 0) ctx.set('Allow', [...allowed].join(', '))
+    throw unrecognized(allowed.size > 0 ? 405 : 404)
   }
 }

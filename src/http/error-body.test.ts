@@ -41,6 +41,15 @@ describe('the answer to an error', () => {
     },
   )
 
+  it('takes a value that cannot be stored for the fault of who sent it, and tells the log', () => {
+    expect(errorAnswer(new StorageError('value', 'text with a NUL character'))).toMatchObject({
+      status: 400,
+      body: { errcode: 'M_INVALID_PARAM' },
+      unexpected: true,
+      fault: 'value',
+    })
+  })
+
   it.each([502, 504])('takes %d for the fault of another server', (status) => {
     expect(errorAnswer(new MatrixError('M_UNKNOWN', 'no answer', {}, status)).unexpected).toBe(false)
   })

@@ -66,8 +66,24 @@ const STORE_FAULTS: ReadonlyMap<string, { readonly status: 503 | 507; readonly m
   ],
 ])
 
+/**
+ * What a client sent has a character that no database keeps, and no check before has seen it: the client's fault to mend,
+ * and ours, so the log is told, though a client that repeats it cannot fill it.
+ */
+const UNSTORABLE: ErrorAnswer = {
+  status: 400,
+  body: {
+    errcode: 'M_INVALID_PARAM',
+    error: 'The request holds a text with a character that cannot be stored',
+  },
+  headers: {},
+  unexpected: true,
+  fault: 'value',
+}
+
 function storeFault(error: unknown): ErrorAnswer | undefined {
   if (!(error instanceof Error) || !error.name.startsWith('Storage') || !('code' in error)) return undefined
+  if (error.code === 'value') return UNSTORABLE
   const fault = STORE_FAULTS.get(String(error.code))
   if (fault === undefined) return undefined
   return {

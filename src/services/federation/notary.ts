@@ -1,5 +1,5 @@
 import { signJson } from '../../core/event/sign.js'
-import { badJson } from '../../core/errors.js'
+import { badJson, invalidParam } from '../../core/errors.js'
 import { isServerName } from '../../core/ids/server-name.js'
 import { isObject, ownValue, type JsonObject } from '../../core/json/value.js'
 import type { Clock } from '../../platform/clock.js'
@@ -15,7 +15,7 @@ export interface NotaryAnswer {
 
 /** This server vouching for what it saw of other servers' keys. */
 export interface NotaryService {
-  /** `GET /_matrix/key/v2/query/{serverName}`. `minimumValidUntilTs` defaults to now. */
+  /** `GET /_matrix/key/v2/query/{serverName}`. `minimumValidUntilTs` defaults to now. Throws M_INVALID_PARAM. */
   queryServer(serverName: string, minimumValidUntilTs?: number): Promise<NotaryAnswer>
   /** `POST /_matrix/key/v2/query`. Throws M_BAD_JSON for a body of another shape, or with more than 100 servers. */
   queryMany(body: JsonObject): Promise<NotaryAnswer>
@@ -82,7 +82,10 @@ export function createNotary(deps: NotaryDeps): NotaryService {
   }
 
   return {
-    queryServer: (serverName, minimum = clock.now()) => answer([{ serverName, keyIds: [], minimum }]),
+    async queryServer(serverName, minimum = clock.now()) {
+      if (!isServerName(serverName)) throw invalidParam('The server name is none')
+      return answer([{ serverName, keyIds: [], minimum }])
+    },
     queryMany: async (body) => answer(criteriaOf(body, clock.now())),
   }
 }

@@ -44,7 +44,10 @@ export function requestBytes(request: RequestToSign): Uint8Array | undefined {
 }
 
 /** The `Authorization` header of one of our requests; undefined where the content has no canonical form. */
-export function authorizationHeader(request: RequestToSign, signer: Signer): string | undefined {
+export function authorizationHeader(
+  request: RequestToSign,
+  signer: Pick<Signer, 'keyId' | 'sign'>,
+): string | undefined {
   const bytes = requestBytes(request)
   if (bytes === undefined) return undefined
   const { origin, destination } = request
