@@ -1,8 +1,8 @@
-import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { allRoutes } from '../../src/server.js'
 import { createRoom, register, sendText, type User } from '../harness/client.js'
 import { startNode, type Node } from '../harness/node.js'
+import { raw as rawTo, type RawAnswer } from './routes.js'
 
 let node: Node
 let user: User
@@ -37,43 +37,14 @@ beforeAll(async () => {
 })
 afterAll(() => node.dispose())
 
-interface Answer {
-  readonly status: number
-  readonly body: string
-}
-
-/** Sends bytes to a path as it is: `fetch` would tidy it. */
-function raw(
+/** As the user. */
+const raw = (
   method: string,
   path: string,
   body?: string | Uint8Array,
   headers: Record<string, string> = {},
-): Promise<Answer> {
-  const { hostname, port } = new URL(node.url)
-  return new Promise((resolve, reject) => {
-    const req = request(
-      {
-        hostname,
-        port,
-        method,
-        path,
-        headers: { authorization: `Bearer ${user.token}`, ...headers },
-        timeout: 20_000,
-      },
-      (res) => {
-        let text = ''
-        res.setEncoding('utf8')
-        res.on('data', (chunk: string) => (text += chunk))
-        res.on('end', () => resolve({ status: res.statusCode!, body: text }))
-        res.on('error', reject)
-      },
-    )
-    // A refusal while the body is still on its way may end the connection; the answer counts.
-    req.on('error', reject)
-    req.on('timeout', () => req.destroy(new Error(`no answer: ${method} ${path}`)))
-    req.end(body)
-  })
-}
+): Promise<RawAnswer> =>
+  rawTo(node.url, method, path, { body, headers: { authorization: `Bearer ${user.token}`, ...headers } })
 
 const fill = (path: string, replace: (name: string) => string): string =>
   path.replaceAll(/\{([A-Za-z]+)\}/g, (_, name: string) => encodeURIComponent(replace(name)))
@@ -99,7 +70,7 @@ const routes = allRoutes
   }))
 
 /** `M_UNKNOWN` with a 500 is a fault of ours; all else must carry an errcode. */
-function check(what: string, { status, body }: Answer): string[] {
+function check(what: string, { status, text: body }: RawAnswer): string[] {
   if (status >= 500 && status !== 502 && status !== 504) return [`${what}: ${status} ${body.slice(0, 200)}`]
   if (status >= 400 && !body.includes('"errcode"') && !body.includes('"flows"') && !body.includes('<')) {
     return [`${what}: ${status} without an errcode: ${body.slice(0, 200)}`]

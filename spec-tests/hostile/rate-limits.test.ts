@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { asNode } from '../../src/config/fields.js'
 import { ConfigSchema } from '../../src/config/schema.js'
+import { operatorRoutes } from '../../src/http/operator/routes.js'
 import { allRoutes } from '../../src/server.js'
 import { createRoom, register, v3, type Answer, type User } from '../harness/client.js'
 import { startNode, type Node } from '../harness/node.js'
@@ -29,6 +30,19 @@ describe('every route', () => {
   it('of that list is there, and has none', () => {
     const without = new Set(allRoutes.filter((route) => route.rateLimit === undefined).map(({ id }) => id))
     expect([...WITHOUT_BUDGET.keys()].filter((id) => !without.has(id))).toEqual([])
+  })
+
+  it('of the operator is not on the network, and so needs none: who opens the socket may do everything anyway', () => {
+    const onNetwork = new Set(allRoutes.flatMap(({ paths }) => paths))
+    expect(operatorRoutes.length).toBeGreaterThan(0)
+    for (const { id, paths, rateLimit } of operatorRoutes) {
+      expect([id, rateLimit]).toEqual([id, undefined])
+      for (const path of paths) {
+        expect(path).toMatch(/^\/operator\//)
+        expect(onNetwork.has(path)).toBe(false)
+      }
+    }
+    expect([...onNetwork].filter((path) => path.startsWith('/operator'))).toEqual([])
   })
 
   it('draws on a budget that can be set, and every budget has routes', () => {
