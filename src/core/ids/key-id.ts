@@ -27,4 +27,3 @@ export function parseServerKeyId(text: string): KeyId | undefined {
   const id = parseKeyId(text)
   return id !== undefined && SERVER_KEY_VERSION.test(id.name) ? id : undefined
 }
-export const isServerKeyId = (text: string): boolean => parseServerKeyId(text) !== undefined

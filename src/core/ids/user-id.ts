@@ -12,16 +12,9 @@ export const parseUserId = (text: string): QualifiedId | undefined => parseQuali
 export const isUserId = (text: string): boolean => parseUserId(text) !== undefined
 
 /**
- * Parses a user id by the grammar for new accounts.
+ * A localpart that a new account may have; the length of the whole id is checked with the server name.
  * SPEC: https://spec.matrix.org/v1.19/appendices/#user-identifiers
  */
-export function parseStrictUserId(text: string): QualifiedId | undefined {
-  const id = parseUserId(text)
-  return id !== undefined && STRICT.test(id.localpart) ? id : undefined
-}
-export const isStrictUserId = (text: string): boolean => parseStrictUserId(text) !== undefined
-
-/** A localpart that a new account may have; the length of the whole id is checked with the server name. */
 export const isStrictLocalpart = (localpart: string): boolean => STRICT.test(localpart)
 
 /**

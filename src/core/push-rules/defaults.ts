@@ -81,8 +81,3 @@ export function rulesOf(userId: string, stored: StoredRules): RuleSet {
   })
   return Object.fromEntries(entries) as unknown as RuleSet
 }
-
-export const isDefaultRule = (userId: string, kind: RuleKind, ruleId: string): boolean => {
-  const { before, after } = defaultRules(userId, kind)
-  return [...before, ...after].some((item) => item.rule_id === ruleId)
-}

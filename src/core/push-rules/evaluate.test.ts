@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import { RawNumber, type Json, type JsonObject } from '../json/value.js'
-import { defaultRules, isDefaultRule, rulesOf } from './defaults.js'
+import { defaultRules, rulesOf } from './defaults.js'
 import { evaluate, matchesWords, outcomeOf, type PushSubject } from './evaluate.js'
 import { NO_STORED_RULES, type Condition, type PushRule, type RuleKind, type StoredRules } from './rules.js'
 import { growth } from '../testing-growth.js'
@@ -107,8 +107,6 @@ describe('the default rules', () => {
   it('keep their place around a user’s own', () => {
     const ids = rulesOf(ME, withOwn('override', rule({}))).override.map((item) => item.rule_id)
     expect(ids.slice(0, 3)).toEqual(['.m.rule.master', 'mine', '.m.rule.suppress_notices'])
-    expect(isDefaultRule(ME, 'override', '.m.rule.master')).toBe(true)
-    expect(isDefaultRule(ME, 'override', 'mine')).toBe(false)
     expect(defaultRules(ME, 'room')).toEqual({ before: [], after: [] })
   })
 
