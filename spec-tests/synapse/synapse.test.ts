@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, it, jest } from '@jest/globals'
 import { deviceScenarios } from './devices.js'
+import { directoryScenarios } from './directory.js'
+import { ephemeralScenarios } from './ephemeral.js'
 import { historyScenarios } from './history.js'
 import { membershipScenarios } from './membership.js'
 import { startPair, type Pair } from './pair.js'
@@ -23,6 +25,8 @@ else
     })
     membershipScenarios(() => pair, VERSIONS)
     partitionScenarios(() => pair, VERSIONS)
+    ephemeralScenarios(() => pair)
+    directoryScenarios(() => pair)
     historyScenarios(() => pair)
     deviceScenarios(() => pair)
   })
