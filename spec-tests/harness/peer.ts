@@ -49,7 +49,7 @@ export interface Joined extends Prepared {
 
 export const fed = (path: string, version = 1): string => `/_matrix/federation/v${version}${path}`
 const enc = encodeURIComponent
-const VERSIONS = [...'123456789'].concat('10', '11', '12').map((one) => `ver=${one}`)
+const VERSIONS = Array.from({ length: 12 }, (_, i) => `ver=${i + 1}`)
 
 /** Runs a test with a peer of its own. */
 export const withPeer =

@@ -302,7 +302,7 @@ export async function refusal(
 }
 
 export const enc = encodeURIComponent
-export type { CallOptions }
+export type { Answer, CallOptions, User }
 
 /** The path of something in a room. */
 export const inRoom = (roomId: string, rest: string): string => v3(`/rooms/${enc(roomId)}/${rest}`)
