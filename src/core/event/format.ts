@@ -2,7 +2,7 @@ import { fitsId, isLegalText } from '../ids/common.js'
 import { isHashRoomId, parseOpaqueRoomId, roomIdOfCreate } from '../ids/room-id.js'
 import { isUserId } from '../ids/user-id.js'
 import { NotCanonical } from '../json/canonical.js'
-import { isInteger64, toDouble } from '../json/integer.js'
+import { isInteger64, toDouble, toSafeInteger } from '../json/integer.js'
 import { isObject, ownValue, type Json, type RawNumber } from '../json/value.js'
 import type { RoomVersionRules } from '../room-version/rules.js'
 import { canonicalForms, type CanonicalForms } from './canonical-forms.js'
@@ -90,8 +90,8 @@ export function readPdu(json: Json, rules: RoomVersionRules, context: PduContext
       sender,
       stateKey,
       content,
-      depth: toDouble(depth),
-      originServerTs: toDouble(timestamp),
+      depth: toSafeInteger(depth),
+      originServerTs: toSafeInteger(timestamp),
       prevEvents: [...new Set(prevEvents)],
       authEvents,
       redacts: type === 'm.room.redaction' && typeof redacts === 'string' ? redacts : undefined,

@@ -5,14 +5,17 @@ import type { RoomEvent } from './types.js'
 // Room versions 1–5 allow integers that doubles cannot tell apart; where two servers ordered such events differently,
 // their rooms would part.
 
+/** The bound itself also stands for what is beyond it. */
+const isExact = (value: number): boolean => Math.abs(value) < Number.MAX_SAFE_INTEGER
+
 export function compareDepths(a: RoomEvent, b: RoomEvent): number {
   const order = a.depth - b.depth
-  return order !== 0 || Number.isSafeInteger(a.depth) ? order : compareIntegers(a.pdu.depth, b.pdu.depth)
+  return order !== 0 || isExact(a.depth) ? order : compareIntegers(a.pdu.depth, b.pdu.depth)
 }
 
 export function compareTimestamps(a: RoomEvent, b: RoomEvent): number {
   const order = a.originServerTs - b.originServerTs
-  if (order !== 0 || Number.isSafeInteger(a.originServerTs)) return order
+  if (order !== 0 || isExact(a.originServerTs)) return order
   return compareIntegers(a.pdu.origin_server_ts, b.pdu.origin_server_ts)
 }
 

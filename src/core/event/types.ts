@@ -25,6 +25,7 @@ export interface RoomEvent {
   /** Undefined for message events; the empty string is a state key. */
   readonly stateKey: string | undefined
   readonly content: JsonObject
+  /** This and the next: the nearest safe integer. Room versions 1–5 allow others, which `pdu` has as they came. */
   readonly depth: number
   readonly originServerTs: number
   readonly prevEvents: readonly string[]

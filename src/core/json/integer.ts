@@ -15,6 +15,13 @@ export function isInteger64(value: Json | undefined): value is number | RawNumbe
 export const toDouble = (value: number | RawNumber): number =>
   typeof value === 'number' ? value : Number(value.text) + 0
 
+/**
+ * The nearest integer that a double holds exactly. Where things are put in order and kept, that is near enough: a database
+ * and a client know no others.
+ */
+export const toSafeInteger = (value: number | RawNumber): number =>
+  Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, toDouble(value)))
+
 /** Compares two integers exactly, also beyond 2^53, where their doubles may be equal. */
 export function compareIntegers(a: number | RawNumber, b: number | RawNumber): number {
   if (typeof a === 'number' && typeof b === 'number') return a - b

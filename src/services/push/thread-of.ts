@@ -1,22 +1,10 @@
+import { relationOf } from '../../core/event/relation.js'
 import type { RoomEvent } from '../../core/event/types.js'
-import { isObject, ownValue } from '../../core/json/value.js'
+
+export { relationOf }
 
 /** Relations that are followed until one of them is to a thread. */
 const MAX_HOPS = 3
-const MAX_ID = 255
-
-interface Relation {
-  readonly type: string
-  readonly eventId: string
-}
-
-export function relationOf(event: RoomEvent): Relation | undefined {
-  const relation = ownValue(event.content, 'm.relates_to')
-  if (!isObject(relation)) return undefined
-  const { rel_type: type, event_id: eventId } = relation
-  if (typeof type !== 'string' || typeof eventId !== 'string') return undefined
-  return eventId.startsWith('$') && eventId.length <= MAX_ID ? { type, eventId } : undefined
-}
 
 /**
  * The thread of an event: its root, or the empty string for the main timeline. What relates to an event of a thread is in that thread.

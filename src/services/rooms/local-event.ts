@@ -9,6 +9,7 @@ import type { Signer } from '../../core/event/sign.js'
 import type { RoomEvent } from '../../core/event/types.js'
 import { canonicalJson } from '../../core/json/canonical.js'
 import type { JsonObject } from '../../core/json/value.js'
+import { isEventId } from '../../core/ids/event-id.js'
 import { serverNameOf } from '../../core/ids/server-name-of.js'
 import type { Clock } from '../../platform/clock.js'
 import type { Random } from '../../platform/random.js'
@@ -241,7 +242,9 @@ export async function redactionOf(
   event: RoomEvent,
   deps: LocalEventDeps,
 ): Promise<Pending['redaction']> {
-  if (event.redacts === undefined || event.type !== 'm.room.redaction') return undefined
+  // What cannot be the id of any event names none.
+  if (event.redacts === undefined || event.type !== 'm.room.redaction' || !isEventId(event.redacts))
+    return undefined
   const target = (await eventsByIds(room, [event.redacts], deps.readers)).get(event.redacts)
   if (target === undefined || target.roomNid !== room.base.nid || target.redactedBy !== undefined)
     return undefined

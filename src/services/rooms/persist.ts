@@ -19,6 +19,7 @@ import {
   type StateDeltaRow,
 } from '../../storage/tables/state.js'
 import type { Tx } from '../../storage/tx.js'
+import { isEventId } from '../../core/ids/event-id.js'
 import { searchText } from '../../core/search/search-text.js'
 import { serverNameOf } from '../../core/ids/server-name-of.js'
 import { relationRow } from './relation-row.js'
@@ -68,7 +69,8 @@ export function* persistRoom(room: WorkingRoom, now: number, serverName: string)
   yield* enqueuePdus(pending.flatMap((item) => item.destinations.map((to) => [to, item.stored.nid] as const)))
   yield* writeUnread(base.nid, pending, serverName, base.rev + 1)
   const redactions = pending.filter(
-    (item) => item.stored.event.redacts !== undefined && item.stored.rejected === undefined,
+    ({ stored: { event, rejected } }) =>
+      event.redacts !== undefined && isEventId(event.redacts) && rejected === undefined,
   )
   yield* insertRedactions(
     redactions.map((item) => ({ target: item.stored.event.redacts!, redaction: item.stored.nid })),

@@ -3,6 +3,7 @@ import type { RoomVersionRules } from '../../core/room-version/rules.js'
 import type { Clock } from '../../platform/clock.js'
 import type { Logger } from '../../platform/logger.js'
 import { serverNameOf } from '../../core/ids/server-name-of.js'
+import { StorageError, type StorageErrorCode } from '../../storage/errors.js'
 import { deleteStaged } from '../../storage/tables/staging.js'
 import type { Store, Tx } from '../../storage/tx.js'
 import type { Nids } from './nids.js'
@@ -109,10 +110,23 @@ export function createRoomWriter(deps: RoomWriterDeps): RoomWriter {
         await runBatch(roomId, jobs)
       } catch (error) {
         deps.loader.forget(roomId)
-        for (const job of jobs) job.reject(error)
+        if (jobs.length === 1 || !isUnstorable(error)) for (const job of jobs) job.reject(error)
+        else await runOneByOne(roomId, jobs)
       }
     }
     waiting.delete(roomId)
+  }
+
+  /** What cannot be stored fails alone, not everybody who happened to write at the same moment. */
+  async function runOneByOne(roomId: string, jobs: readonly Job[]): Promise<void> {
+    for (const job of jobs) {
+      try {
+        await runBatch(roomId, [job])
+      } catch (error) {
+        deps.loader.forget(roomId)
+        job.reject(error)
+      }
+    }
   }
 
   async function snapshotFor(roomId: string, jobs: readonly Job[]): Promise<RoomSnapshot> {
@@ -206,6 +220,11 @@ export function createRoomWriter(deps: RoomWriterDeps): RoomWriter {
     create: (roomId, rules, job) => enqueue(roomId, rules, job),
   }
 }
+
+/** Of one row, not of the store. */
+const UNSTORABLE: ReadonlySet<StorageErrorCode> = new Set(['value', 'unique', 'constraint'])
+
+const isUnstorable = (error: unknown): boolean => error instanceof StorageError && UNSTORABLE.has(error.code)
 
 /** A job that throws leaves no trace in the working room. */
 function savepoint(room: WorkingRoom): { rollBack(): void } {

@@ -1,4 +1,5 @@
 import type { Pdu, RoomEvent } from '../../core/event/types.js'
+import { toSafeInteger } from '../../core/json/integer.js'
 import { parseJson } from '../../core/json/parse.js'
 import { isObject } from '../../core/json/value.js'
 import type { RoomVersionRules } from '../../core/room-version/rules.js'
@@ -51,11 +52,11 @@ export function reviveEvent(json: string, id: string, roomId: string, rules: Roo
     sender: pdu.sender,
     stateKey: pdu['state_key'] as string | undefined,
     content: isObject(pdu.content) ? pdu.content : {},
-    depth: Number(pdu.depth),
-    originServerTs: Number(pdu.origin_server_ts),
+    depth: toSafeInteger(pdu.depth),
+    originServerTs: toSafeInteger(pdu.origin_server_ts),
     prevEvents: idsOf(pdu['prev_events']),
     authEvents: idsOf(pdu['auth_events']),
-    redacts: typeof redacts === 'string' ? redacts : undefined,
+    redacts: pdu.type === 'm.room.redaction' && typeof redacts === 'string' ? redacts : undefined,
     pdu,
   }
 }
