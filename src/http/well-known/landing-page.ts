@@ -36,6 +36,15 @@ const FEDERATION: Readonly<Record<NodeInfoOptions['federation'], string>> = {
   off: 'Off: its users can talk to each other only.',
 }
 
+/** Such a name means another machine to every other server. */
+const isOfThisMachine = (serverName: string): boolean =>
+  /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(serverName)
+
+function federationOf(about: NodeInfoOptions): string {
+  if (about.federation === 'off' || !isOfThisMachine(about.serverName)) return FEDERATION[about.federation]
+  return 'This machine only: the name of this server means nothing to servers elsewhere.'
+}
+
 const REGISTRATION: Readonly<Record<NodeInfoOptions['registration'], string>> = {
   open: 'Open: anybody may make an account.',
   token: 'By token: whoever has a registration token from the administrators may make an account.',
@@ -78,7 +87,7 @@ ${state}
 <dl>
 <dt>Server name</dt><dd><code>${name}</code></dd>
 <dt>Software</dt><dd>Chancery ${escapeHtml(about.version)}</dd>
-<dt>Federation</dt><dd>${FEDERATION[about.federation]}</dd>
+<dt>Federation</dt><dd>${federationOf(about)}</dd>
 <dt>Registration</dt><dd>${REGISTRATION[about.registration]}</dd>
 ${contact}
 </dl>

@@ -142,6 +142,15 @@ describe('GET /', () => {
     expect(html).not.toContain('disk on fire')
     expect(html).toContain('Open: anybody may make an account.')
   })
+
+  it('does not promise a node called localhost the company of others', async () => {
+    const page = async (serverName: string): Promise<string> => {
+      const { get } = await start({ about: { ...ABOUT, serverName, federation: 'open' } })
+      return (await get('/')).text()
+    }
+    expect(await page('localhost:8448')).toContain('This machine only')
+    expect(await page('localhost.ministry.example')).toContain('on every Matrix server')
+  })
 })
 
 describe('/.well-known/matrix', () => {
