@@ -47,6 +47,7 @@ const SERVICES = [
   'presence',
   'sync',
   'pushers',
+  'server-notices',
   'directory',
   'spaces',
   'replication',

@@ -66,6 +66,7 @@ const config = {
   // Tests of the suite name the creator in the power levels, which version 12 refuses.
   rooms: { default_room_version: '11' },
   presence: { enabled: true, federation: true },
+  server_notices: { localpart: '_server' },
   rate_limits: { enabled: false },
   media: { legacy_unauthenticated: 'on' },
   appservices: registrations,

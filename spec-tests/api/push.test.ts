@@ -1,6 +1,6 @@
 import { expect } from '@jest/globals'
 import type { Answer, User } from '../harness/client.js'
-import { enc, refusal, section, v3 } from '../harness/section.js'
+import { createRoom, enc, refusal, section, sendText, v3 } from '../harness/section.js'
 
 const rule = (kind: string, id: string, rest = ''): string =>
   v3(`/pushrules/global/${kind}/${enc(id)}${rest}`)
@@ -8,6 +8,16 @@ const NOTIFY = { actions: ['notify'] }
 const MINE = { rule_id: 'mine', default: false, enabled: true, actions: ['notify'], pattern: 'tea' }
 const withRule = (user: User): Promise<unknown> =>
   user.ok('PUT', rule('content', 'mine'), { ...NOTIFY, pattern: 'tea' })
+
+const pusher = (user: User) => ({
+  kind: 'http',
+  app_id: 'org.example.app',
+  pushkey: `key of ${user.userId}`,
+  app_display_name: 'App',
+  device_display_name: 'Phone',
+  lang: 'en',
+  data: { url: 'https://gateway.example/_matrix/push/v1/notify', format: 'event_id_only' },
+})
 
 section('Push notifications', 'client-server-api/#push-notifications', (operation) => {
   operation('getPushRules', 'GET /_matrix/client/v3/pushrules/', ({ success }) => {
@@ -166,9 +176,89 @@ section('Push notifications', 'client-server-api/#push-notifications', (operatio
       })
     },
   )
+  operation('postPusher', 'POST /_matrix/client/v3/pushers/set', ({ success, error }) => {
+    success('sets a pusher, replaces it and removes it', async (server) => {
+      const alice = await server.user('alice')
+      const { device_display_name: name, ...rest } = pusher(alice)
+      await alice.ok('POST', v3('/pushers/set'), { ...rest, device_display_name: name })
+      await alice.ok('POST', v3('/pushers/set'), { ...rest, device_display_name: 'Another' })
+      expect((await alice.ok('GET', v3('/pushers'))).pushers).toMatchObject([
+        { ...rest, device_display_name: 'Another' },
+      ])
+      const { app_id, pushkey } = rest
+      await alice.ok('POST', v3('/pushers/set'), { app_id, pushkey, kind: null })
+      expect(await alice.ok('GET', v3('/pushers'))).toEqual({ pushers: [] })
+    })
+    success('takes it from others with the same key, unless it is one more', async (server) => {
+      const [alice, bob] = [await server.user('alice'), await server.user('bob')]
+      const wish = pusher(alice)
+      await alice.ok('POST', v3('/pushers/set'), wish)
+      await bob.ok('POST', v3('/pushers/set'), { ...wish, append: true })
+      expect((await alice.ok('GET', v3('/pushers'))).pushers).toHaveLength(1)
+      await bob.ok('POST', v3('/pushers/set'), { ...wish, append: false })
+      expect((await alice.ok('GET', v3('/pushers'))).pushers).toEqual([])
+      expect((await bob.ok('GET', v3('/pushers'))).pushers).toHaveLength(1)
+    })
+    error('wants all that a pusher consists of', async (server) => {
+      const alice = await server.user('alice')
+      const set = (body: object): Promise<Answer> => alice.call('POST', v3('/pushers/set'), { body })
+      await refusal(set({ kind: 'http', pushkey: 'x' }), 400, 'M_MISSING_PARAM')
+      await refusal(set({ kind: 'http', pushkey: 'x', app_id: 'x' }), 400, 'M_MISSING_PARAM')
+      await refusal(set({ ...pusher(alice), data: {} }), 400, 'M_MISSING_PARAM', 'M_INVALID_PARAM')
+    })
+    error('refuses gateways that the specification rules out', async (server) => {
+      const alice = await server.user('alice')
+      for (const url of ['http://gateway.example/_matrix/push/v1/notify', 'https://gateway.example/other'])
+        await refusal(
+          alice.call('POST', v3('/pushers/set'), { body: { ...pusher(alice), data: { url } } }),
+          400,
+          'M_INVALID_PARAM',
+          'M_MISSING_PARAM',
+        )
+    })
+  })
   operation('getPushers', 'GET /_matrix/client/v3/pushers', ({ success }) => {
-    success('lists none for a new account', async (server) => {
-      expect(await (await server.user()).ok('GET', v3('/pushers'))).toEqual({ pushers: [] })
+    success('lists one’s own, and none for a new account', async (server) => {
+      const [alice, bob] = [await server.user('alice'), await server.user('bob')]
+      expect(await alice.ok('GET', v3('/pushers'))).toEqual({ pushers: [] })
+      await bob.ok('POST', v3('/pushers/set'), pusher(bob))
+      expect(await alice.ok('GET', v3('/pushers'))).toEqual({ pushers: [] })
+      expect((await bob.ok('GET', v3('/pushers'))).pushers).toMatchObject([pusher(bob)])
+    })
+  })
+  operation('getNotifications', 'GET /_matrix/client/v3/notifications', ({ success, error }) => {
+    success('lists what notified a user, newest first, in pages', async (server) => {
+      const [alice, bob] = [await server.user('alice'), await server.user('bob')]
+      const roomId = await createRoom(alice, { invite: [bob.userId] })
+      await bob.ok('POST', v3(`/rooms/${enc(roomId)}/join`), {})
+      const one = await sendText(alice, roomId, 'one')
+      const two = await sendText(alice, roomId, 'two')
+      const ids = (answer: { notifications: { event: { event_id: string } }[] }): string[] =>
+        answer.notifications.map((item) => item.event.event_id).filter((id) => [one, two].includes(id))
+      const first = await bob.call('GET', v3('/notifications'), { query: { limit: 1 } })
+      expect(first.body.notifications).toMatchObject([
+        { room_id: roomId, read: false, event: { event_id: two, sender: alice.userId } },
+      ])
+      const next = await bob.call('GET', v3('/notifications'), { query: { from: first.body.next_token } })
+      expect(ids(next.body)).toEqual([one])
+    })
+    success('lists highlights alone where asked, and says what was read', async (server) => {
+      const [alice, bob] = [await server.user('alice'), await server.user('bob')]
+      const roomId = await createRoom(alice, { invite: [bob.userId] })
+      await bob.ok('POST', v3(`/rooms/${enc(roomId)}/join`), {})
+      await sendText(alice, roomId, 'quiet')
+      const { event_id: loud } = await alice.ok('PUT', v3(`/rooms/${enc(roomId)}/send/m.room.message/loud`), {
+        msgtype: 'm.text',
+        body: 'you',
+        'm.mentions': { user_ids: [bob.userId] },
+      })
+      await bob.ok('POST', v3(`/rooms/${enc(roomId)}/receipt/m.read/${enc(loud)}`), {})
+      const { body } = await bob.call('GET', v3('/notifications'), { query: { only: 'highlight' } })
+      expect(body.notifications).toMatchObject([{ read: true, event: { event_id: loud } }])
+    })
+    error('refuses a token that is none', async (server) => {
+      const alice = await server.user('alice')
+      await refusal(alice.call('GET', v3('/notifications'), { query: { from: 'x' } }), 400, 'M_INVALID_PARAM')
     })
   })
 })

@@ -61,6 +61,7 @@ export function nodeOperator(socketPath: string): Operator {
     resetPassword: (user, password) => userOf('reset-password', { user, password }),
     setAdmin: (user, admin) => userOf('set-admin', { user, admin }),
     deactivate: (user, erase) => userOf('deactivate', { user, erase }),
+    notify: (user, text) => userOf('notice', { user, text }),
     createToken: async (wish) =>
       String((await call(socketPath, 'registration-tokens/create', wish))['token']),
     listTokens: async () =>

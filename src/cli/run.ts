@@ -12,6 +12,7 @@ import { generateConfig } from './generate-config.js'
 import { generateKey } from './generate-key.js'
 import { migrate } from './migrate.js'
 import { migrateStore } from './migrate-store.js'
+import { notice } from './notice.js'
 import { registerUser } from './register-user.js'
 import { registrationToken } from './registration-token.js'
 import { reports } from './reports.js'
@@ -29,6 +30,7 @@ export const COMMANDS: readonly Command[] = [
   deactivate,
   registrationToken,
   reports,
+  notice,
   backup,
   migrate,
   migrateStore,

@@ -7,6 +7,7 @@ import type { AttemptOptions } from '../services/accounts/attempts.js'
 import type { TransportOptions } from '../services/federation/transport.js'
 import type { MediaOptions } from '../services/media/media.js'
 import type { NodeInfoOptions } from '../services/node-info.js'
+import type { ServerNoticesOptions } from '../services/server-notices/server-notices.js'
 import type { ServerInfoOptions } from '../services/server-info/server-info.js'
 import { VERSION } from '../version.js'
 
@@ -87,6 +88,7 @@ export function accountsOptions(config: Config): AccountsOptions {
       enabled: registration.enabled,
       requireToken: registration.flow === 'token',
       guests: registration.guests,
+      reserved: config.server_notices.localpart === undefined ? [] : [config.server_notices.localpart],
       email: registration.email,
       ...(domains === undefined ? {} : { emailDomains: domains }),
     },
@@ -136,6 +138,13 @@ export function mediaOptions(config: Config): MediaOptions {
     ...remoteMediaLimits(config),
     legacyUnauthenticated: media.legacy_unauthenticated,
   }
+}
+
+/** Undefined where the server sends no notices. */
+export function noticesOptions({ server_notices: notices }: Config): ServerNoticesOptions | undefined {
+  const { localpart, display_name: displayName, avatar_url: avatarUrl, room_name: roomName } = notices
+  if (localpart === undefined) return undefined
+  return { localpart, displayName, roomName, ...(avatarUrl === undefined ? {} : { avatarUrl }) }
 }
 
 /** `false` in the file is no limit. */

@@ -43,6 +43,7 @@ import { createGuests } from '../services/rooms/guests.js'
 import { createMemberships } from '../services/rooms/membership.js'
 import { createProfileRooms } from '../services/rooms/profile-rooms.js'
 import { createSending } from '../services/rooms/send.js'
+import { createServerNotices } from '../services/server-notices/server-notices.js'
 import { createRelations } from '../services/relations/relations.js'
 import { createSearch } from '../services/search/search.js'
 import { requesterOf } from '../services/requester.js'
@@ -69,7 +70,13 @@ import { userById } from '../storage/tables/users.js'
 import type { Store } from '../storage/tx.js'
 import { VERSION } from '../version.js'
 import { createThumbnailPool, type ThumbnailPool } from '../workers/thumbnail-pool.js'
-import { accountsOptions, mediaOptions, remoteMediaLimits, transportOptions } from './options.js'
+import {
+  accountsOptions,
+  mediaOptions,
+  noticesOptions,
+  remoteMediaLimits,
+  transportOptions,
+} from './options.js'
 import { buildInfo } from './info.js'
 import { buildMail } from './mail.js'
 import { buildPushers, stagingHooks, type PushParts } from './pushers.js'
@@ -231,7 +238,9 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
         },
       })
     : isolatedMemberships
-  const checkInvitable = (userId: string): Promise<void> => refuseBlockedInvite(store, userId)
+  const checkInvitable = async (userId: string, inviter = ''): Promise<void> => {
+    if (!serverNotices.isSender(inviter)) await refuseBlockedInvite(store, userId)
+  }
   const aliases = createAliases(context, remote)
   const memberships = createMemberships({
     context,
@@ -240,6 +249,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     outside: rooms.outside,
     memberProfile,
     checkInvitable,
+    checkRejection: (userId, roomId) => serverNotices.checkRejection(userId, roomId),
     userExists: async (userId) => (await store.read('users.exists', () => userById(userId))) !== undefined,
   })
   const guests = createGuests({
@@ -265,23 +275,10 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     sendEphemeral: sender.sendEphemeral,
     options: { enabled: config.presence.enabled, federate: config.presence.federation },
   })
-  const typingNotices = createTypingNotices({
-    context,
-    typing,
-    notifier,
-    sendEphemeral: sender.sendEphemeral,
-  })
+  const { sendEphemeral } = sender
+  const typingNotices = createTypingNotices({ context, typing, notifier, sendEphemeral })
   const views = createClientViews({ events: context.events, clock })
-  const push = buildPushers({
-    ...base,
-    config,
-    context,
-    transport,
-    mailer,
-    pushRules: rooms.pushRules,
-    watch: pushWatch,
-    views,
-  })
+  const push = buildPushers({ ...base, ...rooms, config, transport, mailer, watch: pushWatch, views })
   const receipts = createReceipts({
     context,
     notifier,
@@ -320,6 +317,12 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     joinedRooms: (userId) => memberships.joinedRooms(userId),
     visibleEvent: (requester, roomId, eventId) => services.history.event(requester, roomId, eventId),
   })
+  const sending = createSending(context, aliases)
+  const roomCreation = createRoomCreation({ context, memberships, memberProfile })
+  const serverNotices = createServerNotices(
+    { ...base, context, roomCreation, memberships, sending, accountData },
+    noticesOptions(config),
+  )
   const services: Services = {
     nodeInfo,
     media,
@@ -330,14 +333,15 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     reports,
     mutualRooms: createMutualRooms({ store }),
     accounts,
-    operator: createOperator({ store, accounts, reports, serverName }),
+    operator: createOperator({ store, accounts, reports, serverName, notices: serverNotices }),
     profile,
     accountData,
     filters,
     toDevice,
     e2ee,
-    sending: createSending(context, aliases),
-    roomCreation: createRoomCreation({ context, memberships, memberProfile }),
+    sending,
+    roomCreation,
+    serverNotices,
     roomUpgrades: createRoomUpgrades({ context, memberships, memberProfile }),
     memberships,
     guests,

@@ -21,6 +21,7 @@ import type { PushRules } from './push/push-rules.js'
 import type { RuleEditor } from './push/rule-editor.js'
 import type { Pushers } from './pushers/pushers.js'
 import type { Notifications } from './pushers/notifications.js'
+import type { ServerNotices } from './server-notices/server-notices.js'
 import type { Receipts } from './receipts/receipts.js'
 import type { PublicRooms } from './directory/public-rooms.js'
 import type { UserDirectory } from './directory/user-directory.js'
@@ -72,6 +73,7 @@ export interface Services {
   readonly ruleEditor: RuleEditor
   readonly pushers: Pushers
   readonly notifications: Notifications
+  readonly serverNotices: ServerNotices
   readonly receipts: Receipts
   readonly typingNotices: TypingNotices
   readonly presence: Presence

@@ -53,6 +53,13 @@ const deactivate = route({
   handler: async ({ body }, { operator }) => ({ user_id: await operator.deactivate(body.user, body.erase) }),
 })
 
+const notify = route({
+  ...post('notice'),
+  id: 'operatorNotify',
+  body: Type.Object({ user: Short, text: Type.String({ maxLength: 32_000 }) }),
+  handler: async ({ body }, { operator }) => ({ user_id: await operator.notify(body.user, body.text) }),
+})
+
 const createToken = route({
   ...post('registration-tokens/create'),
   id: 'operatorCreateToken',
@@ -113,6 +120,7 @@ export const operatorRoutes: readonly Route[] = [
   resetPassword,
   setAdmin,
   deactivate,
+  notify,
   createToken,
   listTokens,
   revokeToken,

@@ -1,4 +1,5 @@
 import { invalidParam, MatrixError, notFound } from '../../core/errors.js'
+import type { JsonObject } from '../../core/json/value.js'
 import { userById, type UserRow } from '../../storage/tables/users.js'
 import type { RegistrationTokenRow } from '../../storage/tables/registration-tokens.js'
 import type { Store } from '../../storage/tx.js'
@@ -35,6 +36,8 @@ export interface Operator {
   setAdmin(user: string, admin: boolean): Promise<string>
   /** For ever. The account leaves its rooms afterwards; with `erase` its profile and account data go too. */
   deactivate(user: string, erase: boolean): Promise<string>
+  /** Tells a user something in the name of the server. Throws M_UNKNOWN where notices are not switched on. */
+  notify(user: string, text: string): Promise<string>
   createToken(wish: {
     readonly token?: string
     readonly usesAllowed?: number
@@ -87,6 +90,9 @@ export function createOperator(deps: {
   readonly accounts: Accounts
   readonly reports: Pick<Reports, 'list' | 'delete'>
   readonly serverName: string
+  readonly notices: {
+    send(notice: { readonly userId: string; readonly content: JsonObject }): Promise<unknown>
+  }
 }): Operator {
   const { store, accounts, reports, serverName } = deps
 
@@ -138,6 +144,11 @@ export function createOperator(deps: {
     async deactivate(user, erase) {
       const { user_id: userId } = await find(user)
       await accounts.credentials.deactivate(userId, erase)
+      return userId
+    },
+    async notify(user, text) {
+      const { user_id: userId } = await find(user)
+      await deps.notices.send({ userId, content: { msgtype: 'm.text', body: text } })
       return userId
     },
     createToken: (wish) => accounts.registrationTokens.create(wish),
