@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import type { Requester } from '../services/requester.js'
+import { eventsByIds, insertMissingEvents } from '../storage/tables/events.js'
 import { testServices, type TestServices } from './testing.js'
 
 let node: TestServices
@@ -82,5 +83,32 @@ describe('a new public room', () => {
       content: { invite: 50 },
     })
     expect(state.some((event) => event['type'] === 'm.room.guest_access')).toBe(false)
+  })
+})
+
+describe('a timeline with a hole', () => {
+  it('ends at the hole, is limited, and pages go on from there', async () => {
+    const roomId = await create()
+    const { next_batch: since } = await node.sync(alice)
+    const { event_id: before } = await say(roomId, {})
+    const { event_id: first } = await say(roomId, {})
+    const { event_id: second } = await say(roomId, {})
+    await node.store.write('test.hole', function* () {
+      const row = (yield* eventsByIds([first]))[0]!
+      yield* insertMissingEvents([
+        { roomNid: row.room_nid, eventId: '$lost', referrer: row.nid, depth: row.depth },
+      ])
+    })
+    const { timeline } = (await node.sync(alice, { since })).rooms.join[roomId]
+    expect(timeline.events.map((event: { event_id: string }) => event.event_id)).toEqual([first, second])
+    expect(timeline.limited).toBe(true)
+    const page = await node.services.history.messages(alice, {
+      roomId,
+      dir: 'b',
+      from: timeline.prev_batch,
+      limit: 1,
+      localOnly: true,
+    })
+    expect(page['chunk']).toMatchObject([{ event_id: before }])
   })
 })

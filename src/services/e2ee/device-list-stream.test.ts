@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { pendingEdus } from '../../storage/tables/outbox.js'
 import { all } from '../../storage/tx.js'
 import { startNodes, type TestNode, type TestNodes } from './testing.js'
 
@@ -123,4 +124,42 @@ describe('device lists between two positions', () => {
     )
     expect(rows).toHaveLength(10)
   })
+})
+
+describe('a user who joins a room with other servers', () => {
+  let nodes: TestNodes
+  beforeEach(async () => {
+    nodes = await startNodes()
+    for (const node of [nodes.a, nodes.b])
+      for (const user of [ALICE, CAROL]) await node.setMembership(1, user, 'join')
+  })
+  afterEach(() => nodes.close())
+
+  const announce = (): Promise<void> =>
+    nodes.a.store.write('test.announce', () => nodes.a.e2ee.onLocalUserJoined(ALICE, ['b.example']))
+
+  it('is announced to them, also where the list has never changed, which is no news to who saw the join', async () => {
+    await nodes.a.addDevice(ALICE, 'PHONE')
+    await announce()
+    const [edu] = await nodes.a.store.read('test', () => pendingEdus('b.example', 10))
+    expect(JSON.parse(edu!.content)).toMatchObject({
+      user_id: ALICE,
+      device_id: 'PHONE',
+      stream_id: 0,
+      prev_id: [],
+    })
+    const from = await nodes.b.position()
+    await nodes.a.flush()
+    expect(await changedFor(CAROL, from)).toEqual([])
+    await nodes.a.e2ee.deviceListChanged(ALICE, ['PHONE'])
+    await nodes.a.flush()
+    expect(await changedFor(CAROL, from)).toEqual([ALICE])
+  })
+
+  async function changedFor(viewer: string, from: number): Promise<readonly string[]> {
+    const to = await nodes.b.position()
+    return [
+      ...(await nodes.b.store.read('test', () => nodes.b.e2ee.deviceListsBetween(viewer, from, to))).changed,
+    ]
+  }
 })

@@ -237,7 +237,9 @@ function* applyUpdate(
   if (!(yield* rows.sharingWithAnyLocal([userId])).has(userId)) return { users: [] }
   const list = (yield* rows.remoteDeviceLists([userId]))[0]
   // Nobody asked for the list since we share a room; whoever knows it from before has to ask again.
-  if (list === undefined) return { users: yield* tellOfRemoteUser(userId) }
+  // A list that is at its beginning cannot have changed: that its user is new here was told with their joining.
+  const isFirst = streamId === 0 && update.prevIds.length === 0
+  if (list === undefined) return { users: isFirst ? [] : yield* tellOfRemoteUser(userId) }
   const recent = parseIds(list.recent_ids)
   if (list.stale === 0 && recent.includes(streamId)) return { users: [] }
   const follows = update.prevIds.length > 0 && update.prevIds.every((id) => recent.includes(id))

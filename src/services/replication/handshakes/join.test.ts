@@ -90,6 +90,18 @@ describe('joining a room through another server', () => {
     await Promise.all(slow)
   })
 
+  it('asks the servers that the client names, and the one in the id only where it names none', async () => {
+    // Ids of later versions name no server.
+    const options = { preset: 'public_chat', room_version: '11' } as const
+    const { room_id: roomId } = await a.creation.create(as('@ana:a.example'), options)
+    const bo = as('@bo:b.example')
+    await expect(b.memberships.join(bo, { room: roomId, via: ['dead.example'] })).rejects.toMatchObject({
+      errcode: 'M_UNKNOWN',
+    })
+    await b.memberships.join(bo, { room: roomId, via: [] })
+    expect((await b.membership(roomId, bo.userId))?.membership).toBe('join')
+  })
+
   it('passes on why the user may not come in', async () => {
     const { room_id: roomId } = await a.creation.create(as('@ana:a.example'), { preset: 'private_chat' })
     await expect(join(roomId)).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' })
