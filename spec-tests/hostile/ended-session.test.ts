@@ -1,12 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { call, logIn, register, startSync, v3, type Answer, type User } from '../harness/client.js'
-import { startNode, type Node } from '../harness/node.js'
+import { homeserver, type Homeserver } from '../harness/homeserver.js'
 
-let node: Node
+let server: Homeserver
+let node: { readonly url: string }
 beforeAll(async () => {
-  node = await startNode()
+  server = await homeserver()
+  node = server
 })
-afterAll(() => node.dispose())
+afterAll(() => server.dispose())
 
 /** The answer to a long poll during which something happens. */
 async function pollWhile(user: User, happens: () => Promise<unknown>): Promise<Answer & { ms: number }> {
@@ -68,6 +70,25 @@ describe('a long poll', () => {
       error: '',
       soft_logout: true,
     })
+  })
+
+  it('is answered with M_USER_LOCKED at once when the account is locked, and asks no more until it is unlocked', async () => {
+    const root = await server.administrator()
+    const own = await register(node.url)
+    const lock = (locked: boolean): Promise<unknown> =>
+      root.ok('PUT', `/_matrix/client/v1/admin/lock/${encodeURIComponent(own.userId)}`, { locked })
+    const answer = await pollWhile(own, () => lock(true))
+    expect({ status: answer.status, ...answer.body, error: '' }).toEqual({
+      status: 401,
+      errcode: 'M_USER_LOCKED',
+      error: '',
+      soft_logout: true,
+    })
+    expect(answer.ms).toBeLessThan(8_000)
+    const again = await own.call('GET', v3('/sync'), { query: { timeout: 15_000 } })
+    expect([again.status, again.body.errcode]).toEqual([401, 'M_USER_LOCKED'])
+    await lock(false)
+    expect((await own.call('GET', v3('/sync'))).status).toBe(200)
   })
 
   it('of another session goes on when one ends', async () => {

@@ -1,5 +1,6 @@
 import { invalidParam } from '../../core/errors.js'
 import { isEventId } from '../../core/ids/event-id.js'
+import { isUserId } from '../../core/ids/user-id.js'
 import { serverNameOf } from '../../core/ids/server-name-of.js'
 import type { RoomEvent } from '../../core/event/types.js'
 import { isObject, type JsonObject } from '../../core/json/value.js'
@@ -67,6 +68,13 @@ const receiptEdu = (
     },
   },
 })
+
+/** The thread of a receipt of another server, '' for none; undefined for what is no thread: one bad receipt must not cost the others. */
+function threadIn(data: JsonObject): string | undefined {
+  const thread = data['thread_id']
+  if (thread === undefined) return ''
+  return thread === 'main' || (typeof thread === 'string' && isEventId(thread)) ? thread : undefined
+}
 
 export function createReceipts(deps: ReceiptsDeps): Receipts {
   const { context } = deps
@@ -229,16 +237,17 @@ export function createReceipts(deps: ReceiptsDeps): Receipts {
         if (!servers.has(origin)) continue
         for (const [userId, receipt] of Object.entries(byUser)) {
           if (++taken > MAX_IN_EDU) return
-          if (serverNameOf(userId) !== origin || !isObject(receipt)) continue
+          if (serverNameOf(userId) !== origin || !isUserId(userId) || !isObject(receipt)) continue
           const eventId = Array.isArray(receipt['event_ids']) ? receipt['event_ids'][0] : undefined
           const data = isObject(receipt['data']) ? receipt['data'] : {}
           if (typeof eventId !== 'string' || !isEventId(eventId)) continue
           const row = await context.store.read('receipts.member', () => membershipOf(room.nid, userId))
           if (row?.membership !== 'join') continue
           const now = context.clock.now()
-          const ts = typeof data['ts'] === 'number' ? Math.min(data['ts'], now) : now
-          const thread =
-            typeof data['thread_id'] === 'string' && data['thread_id'].length <= 255 ? data['thread_id'] : ''
+          const given = data['ts']
+          const ts = typeof given === 'number' && Number.isSafeInteger(given) ? Math.min(given, now) : now
+          const thread = threadIn(data)
+          if (thread === undefined) continue
           if (await storeRemote(room, userId, { type: 'm.read', eventId, thread, ts })) await notify(room)
         }
       }
