@@ -14,10 +14,18 @@ export interface AttemptOptions {
  * the window is over. The bound for one address is the lower one, so that a stranger does not easily lock a user out.
  */
 export interface Attempts {
-  /** Throws M_LIMIT_EXCEEDED with `retry_after_ms`. */
-  admit(account: string, ip: string): void
-  failed(account: string, ip: string): void
-  succeeded(account: string, ip: string): void
+  /**
+   * Counts an attempt as wrong until it is said what became of it, so that many at the same moment are no way around the bound.
+   * Throws M_LIMIT_EXCEEDED with `retry_after_ms`.
+   */
+  admit(account: string, ip: string): Attempt
+}
+
+export interface Attempt {
+  /** The password was right. */
+  succeeded(): void
+  /** It was not looked at. */
+  withdrawn(): void
 }
 
 interface Count {
@@ -29,7 +37,7 @@ const MAX_KEYS = 50_000
 
 export function createAttempts(clock: Pick<Clock, 'monotonic'>, options?: AttemptOptions): Attempts {
   if (options === undefined)
-    return { admit: () => undefined, failed: () => undefined, succeeded: () => undefined }
+    return { admit: () => ({ succeeded: () => undefined, withdrawn: () => undefined }) }
   const counts = new Map<string, Count>()
 
   function live(key: string): Count | undefined {
@@ -55,6 +63,10 @@ export function createAttempts(clock: Pick<Clock, 'monotonic'>, options?: Attemp
     counts.set(key, { failures: 1, until: clock.monotonic() + options!.windowMs })
     if (counts.size > MAX_KEYS) counts.delete(counts.keys().next().value!)
   }
+  function uncount(key: string): void {
+    const known = live(key)
+    if (known !== undefined && known.failures > 0) known.failures--
+  }
   // A user id has no space, so that the keys of the two kinds cannot meet.
   const both = (account: string, ip: string): string => `${account} ${ip}`
 
@@ -62,13 +74,17 @@ export function createAttempts(clock: Pick<Clock, 'monotonic'>, options?: Attemp
     admit(account, ip) {
       refuse(both(account, ip), options.perAddress)
       refuse(account, options.perAccount)
-    },
-    failed(account, ip) {
-      count(both(account, ip))
-      count(account)
-    },
-    succeeded(account, ip) {
-      counts.delete(both(account, ip))
+      const keys = [both(account, ip), account]
+      for (const key of keys) count(key)
+      return {
+        succeeded() {
+          counts.delete(both(account, ip))
+          uncount(account)
+        },
+        withdrawn() {
+          for (const key of keys) uncount(key)
+        },
+      }
     },
   }
 }

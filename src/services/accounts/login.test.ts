@@ -93,6 +93,17 @@ describe('log-in', () => {
     await fixture.login('alice', { ip: '192.0.2.9' })
   })
 
+  it('counts guesses that come at the same moment', async () => {
+    fixture = await accountsFixture({ attempts: { perAddress: 3, perAccount: 5, windowMs: 60_000 } })
+    await fixture.user('alice')
+    const guesses = Array.from({ length: 20 }, (_, i) =>
+      errorOf(fixture!.login('alice', { password: 'guess', ip: `192.0.2.${i % 4}` })),
+    )
+    const answers = (await Promise.all(guesses)).map(({ errcode }) => errcode)
+    expect(answers.filter((errcode) => errcode === 'M_FORBIDDEN')).toHaveLength(5)
+    expect(answers.filter((errcode) => errcode === 'M_LIMIT_EXCEEDED')).toHaveLength(15)
+  })
+
   it('by token works once, for two minutes', async () => {
     fixture = await accountsFixture()
     const { accounts, clock } = fixture

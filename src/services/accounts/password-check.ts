@@ -39,15 +39,20 @@ export function createPasswordCheck(deps: {
   return async (name, password, ip) => {
     const { user, key } = await store.read('accounts.byName', () => accountOf(name))
     const account = user?.user_id ?? key
-    attempts.admit(account, ip)
-    const verdict = await passwords.verify(user?.password_hash, password)
-    if (user?.deactivated === 1)
-      throw new MatrixError('M_USER_DEACTIVATED', 'This account has been deactivated')
-    if (user === undefined || verdict === 'wrong') {
-      attempts.failed(account, ip)
-      throw wrongPassword()
+    const attempt = attempts.admit(account, ip)
+    let verdict: Awaited<ReturnType<Passwords['verify']>>
+    try {
+      verdict = await passwords.verify(user?.password_hash, password)
+    } catch (error) {
+      attempt.withdrawn()
+      throw error
     }
-    attempts.succeeded(account, ip)
+    if (user?.deactivated === 1) {
+      attempt.withdrawn()
+      throw new MatrixError('M_USER_DEACTIVATED', 'This account has been deactivated')
+    }
+    if (user === undefined || verdict === 'wrong') throw wrongPassword()
+    attempt.succeeded()
     if (verdict === 'outdated') {
       const fresh = await passwords.hash(password)
       await store.write('accounts.rehash', () =>
