@@ -49,7 +49,7 @@ describe('POST /keys/upload', () => {
     ['with a number that has no canonical form', () => ({ device_keys: { ...good(), extra: 1.5 } })],
     ['larger than 32 KiB', () => ({ device_keys: { ...good(), extra: 'x'.repeat(40_000) } })],
   ])('refuses device keys that are %s', async (_, body) => {
-    await expect(upload(body())).rejects.toMatchObject({ errcode: 'M_INVALID_PARAM' })
+    await expect(upload(body())).rejects.toMatchObject({ errcode: 'M_BAD_JSON' })
     expect(await query()).toEqual({})
   }) // prettier-ignore
 
@@ -62,7 +62,7 @@ describe('POST /keys/upload', () => {
     ['signed by a list', { one_time_keys: { 'signed_curve25519:AAAA': { key: 'k', signatures: { x: [] } } } }],
     ['fallback keys, two of an algorithm', { fallback_keys: { 'signed_curve25519:A': oneTimeKey('k'), 'signed_curve25519:B': oneTimeKey('l') } }],
   ])('refuses one-time keys that are %s', async (_, body) => {
-    await expect(upload(body)).rejects.toMatchObject({ errcode: 'M_INVALID_PARAM' })
+    await expect(upload(body)).rejects.toMatchObject({ errcode: 'M_BAD_JSON' })
   }) // prettier-ignore
 
   it('refuses more one-time keys than a device may have, and stores none of the upload', async () => {
@@ -147,7 +147,7 @@ describe('POST /keys/upload', () => {
 
   it('takes names like __proto__ as names', async () => {
     const proto = JSON.parse('{"one_time_keys":{"__proto__:A":{"key":"k","signatures":{}}}}') as JsonObject
-    await expect(upload(proto)).rejects.toMatchObject({ errcode: 'M_INVALID_PARAM' })
+    await expect(upload(proto)).rejects.toMatchObject({ errcode: 'M_BAD_JSON' })
     const device = await node.addDevice(ALICE, '__proto__')
     const keys = deviceKeys(ALICE, '__proto__')
     await node.e2ee.uploadKeys(device, { device_keys: keys })

@@ -1,4 +1,4 @@
-import { MatrixError, invalidParam, missingParam, notFound } from '../../core/errors.js'
+import { MatrixError, badJson, invalidParam, missingParam, notFound } from '../../core/errors.js'
 import type { JsonObject } from '../../core/json/value.js'
 import type { Clock } from '../../platform/clock.js'
 import type { Notifier } from '../../platform/notifier.js'
@@ -43,7 +43,7 @@ export function* keyCounts(userId: string, deviceId: string): Tx<KeyCounts> {
 }
 
 function checked<T>(name: string, result: Checked<T>): T {
-  if (!result.ok) throw invalidParam(`${name}: ${result.reason}`)
+  if (!result.ok) throw badJson(`${name}: ${result.reason}`)
   return result.value
 }
 
@@ -68,7 +68,7 @@ export async function uploadKeys(
     ? checked('fallback_keys', readOneTimeKeys(body['fallback_keys']))
     : []
   if (new Set(fallback.map((key) => key.algorithm)).size < fallback.length)
-    throw invalidParam('fallback_keys: more than one key of an algorithm')
+    throw badJson('fallback_keys: more than one key of an algorithm')
 
   if (deviceKeys === undefined && oneTime.length === 0 && fallback.length === 0) {
     const counts = await deps.store.read('e2ee.keyCounts', () => keyCounts(userId, deviceId))
