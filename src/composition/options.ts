@@ -141,8 +141,13 @@ export function mediaOptions(config: Config): MediaOptions {
 }
 
 /** Undefined where the server sends no notices. */
-export function noticesOptions({ server_notices: notices }: Config): ServerNoticesOptions | undefined {
-  const { localpart, display_name: displayName, avatar_url: avatarUrl, room_name: roomName } = notices
+export function noticesOptions(config: Config): ServerNoticesOptions | undefined {
+  const {
+    localpart,
+    display_name: displayName,
+    avatar_url: avatarUrl,
+    room_name: roomName,
+  } = config.server_notices
   if (localpart === undefined) return undefined
   return { localpart, displayName, roomName, ...(avatarUrl === undefined ? {} : { avatarUrl }) }
 }
