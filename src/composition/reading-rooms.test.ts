@@ -112,3 +112,16 @@ describe('a timeline with a hole', () => {
     expect(page['chunk']).toMatchObject([{ event_id: before }])
   })
 })
+
+describe('the power of a creator', () => {
+  it('cannot be set by anybody, so who tries is told that the content is wrong', async () => {
+    const { room_id: roomId } = await node.services.roomCreation.create(alice, { room_version: '12' })
+    const content = { users: { [alice.userId]: 100 } }
+    await expect(
+      node.services.sending.state(alice, { roomId, type: 'm.room.power_levels', stateKey: '', content }),
+    ).rejects.toMatchObject({ errcode: 'M_BAD_JSON' })
+    await expect(
+      node.services.roomCreation.create(alice, { room_version: '12', power_level_content_override: content }),
+    ).rejects.toMatchObject({ errcode: 'M_INVALID_ROOM_STATE' })
+  })
+})

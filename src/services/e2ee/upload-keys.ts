@@ -49,7 +49,7 @@ function checked<T>(name: string, result: Checked<T>): T {
 
 /**
  * `POST /keys/upload`: all of it or nothing. The same one-time key again is no error, another one under its id is.
- * Throws M_INVALID_PARAM, M_FORBIDDEN (the device id is a cross-signing key), M_NOT_FOUND (the device is gone).
+ * Throws M_BAD_JSON, M_INVALID_PARAM, M_FORBIDDEN (the device id is a cross-signing key), M_NOT_FOUND (the device is gone).
  * SPEC: https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3keysupload
  */
 export async function uploadKeys(

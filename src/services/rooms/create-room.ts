@@ -265,7 +265,7 @@ export function createRoomCreation(deps: CreateRoomDeps): RoomCreation {
         try {
           await addLocalEvent(room, next, context.local)
         } catch (error) {
-          if (error instanceof MatrixError && error.errcode === 'M_FORBIDDEN') {
+          if (error instanceof MatrixError && ['M_FORBIDDEN', 'M_BAD_JSON'].includes(error.errcode)) {
             throw new MatrixError('M_INVALID_ROOM_STATE', `${next.type}: ${error.message}`)
           }
           throw error

@@ -1,7 +1,7 @@
 import { authEventKeys, authStateKeys } from '../../core/auth/auth-event-keys.js'
 import { checkAuth } from '../../core/auth/check.js'
 import type { VerifySignature } from '../../core/auth/state-lookup.js'
-import { MatrixError } from '../../core/errors.js'
+import { badJson, forbidden } from '../../core/errors.js'
 import { buildEvent } from '../../core/event/build.js'
 import { redactedEvent } from '../../core/event/redact.js'
 import { referenceHash } from '../../core/event/hash.js'
@@ -121,7 +121,7 @@ export async function prepareLocalEvent(
 }
 
 /**
- * Judges an event of ours by the auth rules against the current state. Throws M_FORBIDDEN with the rule's reason:
+ * Judges an event of ours by the auth rules against the current state. Throws M_FORBIDDEN with the rule's reason, M_BAD_JSON for what nobody may send:
  * what we refuse of our own users is not stored.
  */
 export function judgeLocalEvent({ event, state }: Prepared, verifySignature: VerifySignature): void {
@@ -130,7 +130,8 @@ export function judgeLocalEvent({ event, state }: Prepared, verifySignature: Ver
     (type, stateKey) => state.get(mapKey({ type, stateKey }))?.event,
     verifySignature,
   )
-  if (!verdict.ok) throw new MatrixError('M_FORBIDDEN', verdict.reason)
+  if (verdict.ok) return
+  throw verdict.rule === 'power_levels.creators' ? badJson(verdict.reason) : forbidden(verdict.reason)
 }
 
 /** A state event that would change nothing is not sent again. */
