@@ -45,7 +45,7 @@ const config = {
   server_name: serverName,
   public_baseurl: `http://${serverName}:8008`,
   listeners: [
-    { address: '0.0.0.0', port: 8008, resources: ['client', 'media', 'health'] },
+    { address: '0.0.0.0', port: 8008, resources: ['client', 'federation', 'media', 'health'] },
     {
       address: '0.0.0.0',
       port: 8448,
