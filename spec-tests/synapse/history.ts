@@ -38,7 +38,8 @@ export function historyScenarios(pair: () => Pair): void {
         WAIT_MS,
       )
       expect(seen.toSorted()).toEqual(sent.toSorted())
-      await agree(roles, roomId, roles.guest.first)
+      // Synapse lets messages that come at once fork.
+      await agree(roles, roomId, roles.guest.first, roles.host.name === 'chancery')
     })
 
     it(`gets to the other side after it was down for ${AWAY} messages, a new device and a message to one`, async () => {

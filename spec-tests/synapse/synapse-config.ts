@@ -60,6 +60,7 @@ export function synapseConfig(options: SynapseConfigOptions): string {
     federation_ip_range_blacklist: [],
     ip_range_blacklist: [],
     allow_public_rooms_over_federation: true,
+    room_list_publication_rules: [{ action: 'allow' }],
     presence: { enabled: true, sync_online_timeout: '2s' },
     caches: { sync_response_cache_duration: 0 },
     // Numbers are milliseconds.
