@@ -288,6 +288,14 @@ describe('the page of the link', () => {
     expect((await press(path)).status).toBe(200)
   })
 
+  it('says to what a person agrees', async () => {
+    await start()
+    await withAddress('alice')
+    await ask('account/password')
+    const page = await server.request('GET', await link(1))
+    expect(page.text).toContain('for a new password')
+  })
+
   it('answers hostile parameters with one and the same page', async () => {
     await start()
     const { body } = await ask('account/3pid')

@@ -94,7 +94,11 @@ describe('the proof of an address', () => {
       errcode: 'M_THREEPID_AUTH_FAILED',
     })
     const { token } = linkIn(await mailNumber(0))
-    expect(await threepids.opened(sid, token)).toEqual({ address: 'anne@home.example', nextLink: undefined })
+    expect(await threepids.opened(sid, token)).toEqual({
+      address: 'anne@home.example',
+      purpose: 'add',
+      nextLink: undefined,
+    })
     await expect(threepids.add(ALICE, credentials)).rejects.toMatchObject({
       errcode: 'M_THREEPID_AUTH_FAILED',
     })

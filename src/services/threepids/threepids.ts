@@ -79,6 +79,8 @@ export interface Threepids {
 
 export interface OpenedLink {
   readonly address: string
+  /** What the proof serves: a person should know to what they say yes. */
+  readonly purpose: Purpose
   /** Where the person goes afterwards. */
   readonly nextLink: string | undefined
 }
@@ -202,6 +204,7 @@ export function createThreepids(deps: ThreepidsDeps): Threepids {
 
   const openedLink = (session: sessions.ThreepidSessionRow): OpenedLink => ({
     address: session.address,
+    purpose: session.purpose as Purpose,
     // The list may have changed since the link was asked for.
     nextLink: allowedLink(session.next_link ?? undefined, mail?.options.nextLinks ?? []),
   })

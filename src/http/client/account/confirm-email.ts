@@ -4,6 +4,12 @@ import { reply, route, type Reply } from '../../route.js'
 import { escapeHtml, htmlPage } from '../page.js'
 
 const PATHS = ['/_chancery/email/confirm']
+/** Who says yes lets whoever asked go on, so it must be plain for what. */
+const WISH = {
+  register: 'to make an account with it',
+  add: 'to add it to your account',
+  reset: '<strong>for a new password</strong> for your account',
+} as const
 const MAX_FORM = 16 * 1024
 
 /**
@@ -27,7 +33,8 @@ export const getConfirmEmail = route({
     return htmlPage({
       title: 'Confirm your e-mail address',
       content:
-        `<p>Is <strong>${escapeHtml(link.address)}</strong> your address, and did you ask for this?</p>` +
+        `<p>Is <strong>${escapeHtml(link.address)}</strong> your address, and did you ask ${WISH[link.purpose]}?</p>` +
+        '<p>If you did not, close this window: somebody else did.</p>' +
         '<form method="post">' +
         `<input type="hidden" name="sid" value="${escapeHtml(sid)}">` +
         `<input type="hidden" name="token" value="${escapeHtml(token)}">` +
