@@ -86,7 +86,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     await built?.push.close()
     await built?.mailer?.close()
     await built?.services.accounts.lastSeen.flush()
-    await built?.thumbnails.close()
+    await built?.mediaParts.close()
     await built?.transport.close()
     await store.close()
   }

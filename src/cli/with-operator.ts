@@ -77,7 +77,7 @@ async function workAlone<T>(
     return await work(built.services.operator)
   } finally {
     await built.drain.close()
-    await built.thumbnails.close()
+    await built.mediaParts.close()
     await built.transport.close()
   }
 }

@@ -19,9 +19,7 @@ import { createUserDirectory } from '../services/directory/user-directory.js'
 import { createE2ee, type E2ee } from '../services/e2ee/e2ee.js'
 import { createTransport, type Transport } from '../services/federation/transport.js'
 import { createFilters } from '../services/filters/filters.js'
-import { federationFetch, outboundFetch } from '../services/media/federation-fetch.js'
 import type { Mailer } from '../services/mail/mailer.js'
-import { createMedia } from '../services/media/media.js'
 import type { NodeMetrics } from '../services/node-metrics.js'
 import { createOperator } from '../services/operator/operator.js'
 import { createOpenId } from '../services/openid/openid.js'
@@ -69,16 +67,10 @@ import { deletePushersOfDevices } from '../storage/tables/pushers.js'
 import { userById } from '../storage/tables/users.js'
 import type { Store } from '../storage/tx.js'
 import { VERSION } from '../version.js'
-import { createThumbnailPool, type ThumbnailPool } from '../workers/thumbnail-pool.js'
-import {
-  accountsOptions,
-  mediaOptions,
-  noticesOptions,
-  remoteMediaLimits,
-  transportOptions,
-} from './options.js'
+import { accountsOptions, noticesOptions, transportOptions } from './options.js'
 import { buildInfo } from './info.js'
 import { buildMail } from './mail.js'
+import { buildMedia } from './media.js'
 import { buildPushers, stagingHooks, type PushParts } from './pushers.js'
 import { buildReplication } from './replication.js'
 import { buildRooms, type RoomsParts } from './rooms.js'
@@ -106,7 +98,8 @@ export interface Built {
   readonly drain: Drain
   readonly notifier: Notifier
   readonly mailer: Mailer | undefined
-  readonly thumbnails: ThumbnailPool
+  /** Processes and connections that are for media. */
+  readonly mediaParts: { close(): Promise<void> }
   readonly push: PushParts
 }
 
@@ -133,15 +126,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   const wakeSender = (destinations: readonly string[]): void => sender.wake(destinations)
 
   const { nodeInfo, serverInfo } = buildInfo(deps)
-  const thumbnails = createThumbnailPool({ logger })
-  const media = await createMedia({
-    ...base,
-    thumbnailer: thumbnails,
-    fetchRemote: federationFetch(transport.client, remoteMediaLimits(config)),
-    fetchUrl: outboundFetch(transport.http, remoteMediaLimits(config)),
-    options: mediaOptions(config),
-  })
-
+  const { media, previews, ...mediaParts } = await buildMedia({ ...base, config, transport })
   const { mailer, threepids } = buildMail({ ...base, config })
   const tokenCache = createTokenCache(clock, { onForget: (userId) => notifier.notify([userId]) })
   const toDevice = createToDevice({ ...base, wakeSender })
@@ -326,6 +311,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   const services: Services = {
     nodeInfo,
     media,
+    previews,
     serverInfo,
     devices,
     threepids,
@@ -387,5 +373,5 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     inbound: replication.inbound,
     ...buildServing({ context, transport, intake, outside: rooms.outside, memberships, checkInvitable }),
   }
-  return { services, rooms, transport, sender, drain: replication.drain, notifier, mailer, thumbnails, push }
+  return { services, rooms, transport, sender, drain: replication.drain, notifier, mailer, mediaParts, push }
 }

@@ -98,8 +98,8 @@ export async function testServices(settings: Readonly<Record<string, object>> = 
         signal: new AbortController().signal,
       }),
     async close() {
-      for (const { thumbnails, transport, sender, drain, push } of all) {
-        await Promise.all([thumbnails.close(), sender.close(), drain.close(), push.close()])
+      for (const { mediaParts, transport, sender, drain, push } of all) {
+        await Promise.all([mediaParts.close(), sender.close(), drain.close(), push.close()])
         await transport.close()
       }
       await store.close()

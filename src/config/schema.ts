@@ -4,6 +4,7 @@ import { accounts } from './sections/accounts.js'
 import { federation } from './sections/federation.js'
 import { mail } from './sections/mail.js'
 import { notifications } from './sections/notifications.js'
+import { previews } from './sections/previews.js'
 import { rooms } from './sections/rooms.js'
 import { server } from './sections/server.js'
 
@@ -13,6 +14,7 @@ export const ConfigSchema = Type.Object({
   ...accounts,
   ...mail,
   ...rooms,
+  ...previews,
   ...notifications,
   ...federation,
 })

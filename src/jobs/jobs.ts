@@ -30,6 +30,7 @@ export function periodicJobs(services: Services): readonly Job[] {
     { name: 'toDevice.cleanUp', every: HOUR, run: () => toDevice.cleanUp() },
     { name: 'media.announced', every: HOUR, run: () => media.expireAnnounced() },
     { name: 'media.remote', every: HOUR, run: () => media.evictRemote() },
+    { name: 'previews.prune', every: HOUR, run: () => services.previews.prune() },
     { name: 'media.sweep', every: 24 * HOUR, atStart: true, run: () => media.sweep() },
     { name: 'inbound.cleanUp', every: HOUR, run: () => services.inbound.cleanUp() },
     { name: 'sending.forgetTransactions', every: HOUR, run: () => services.sending.forgetOldTransactions() },

@@ -34,6 +34,7 @@ import type { InitialSync } from './timeline/initial-sync.js'
 import type { History } from './timeline/history.js'
 import type { Relations } from './relations/relations.js'
 import type { Search } from './search/search.js'
+import type { Previews } from './previews/previews.js'
 import type { Sync } from './sync/sync.js'
 import type { TypingNotices } from './typing/typing-notices.js'
 import type { Inbound } from './replication/receiving/inbound.js'
@@ -50,6 +51,7 @@ import type { FederationReads } from './replication/serving/serve-reads.js'
 export interface Services {
   readonly nodeInfo: NodeInfo
   readonly media: Media
+  readonly previews: Previews
   readonly serverInfo: ServerInfo
   readonly devices: Devices
   readonly accounts: Accounts

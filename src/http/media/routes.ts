@@ -10,6 +10,8 @@ import { getContentOverrideName } from './get-content-override-name.js'
 import { getContentOverrideNameAuthed } from './get-content-override-name-authed.js'
 import { getContentThumbnail } from './get-content-thumbnail.js'
 import { getContentThumbnailAuthed } from './get-content-thumbnail-authed.js'
+import { getUrlPreview } from './get-url-preview.js'
+import { getUrlPreviewAuthed } from './get-url-preview-authed.js'
 import { uploadContent } from './upload-content.js'
 import { uploadContentToMXC } from './upload-content-to-mxc.js'
 
@@ -22,10 +24,12 @@ export const mediaRoutes: readonly Route[] = [
   getContentOverrideNameAuthed,
   getContentThumbnailAuthed,
   getConfigAuthed,
+  getUrlPreviewAuthed,
   getContent,
   getContentOverrideName,
   getContentThumbnail,
   getConfig,
+  getUrlPreview,
 ]
 
 /** The servers' own. SPEC: https://spec.matrix.org/v1.19/server-server-api/#content-repository */

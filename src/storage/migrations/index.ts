@@ -13,6 +13,7 @@ import { relations } from './0012-relations.js'
 import { unreadTallies } from './0013-unread-tallies.js'
 import { pushers } from './0014-pushers.js'
 import { search } from './0015-search.js'
+import { urlPreviews } from './0016-url-previews.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -33,4 +34,5 @@ export const migrations: readonly Migration[] = [
   unreadTallies,
   pushers,
   search,
+  urlPreviews,
 ]
