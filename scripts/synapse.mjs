@@ -23,8 +23,9 @@ try {
   process.exit(required ? 1 : 0)
 }
 const test = fileURLToPath(new URL('test.mjs', import.meta.url))
-const done = spawnSync(process.execPath, [test, '--maxWorkers=1', 'spec-tests/synapse', ...rest], {
+const done = spawnSync(process.execPath, [test, 'spec-tests/synapse', ...rest], {
   stdio: 'inherit',
-  env: { ...process.env, CHANCERY_SYNAPSE_PYTHON: python },
+  // The suite reads from our node's SQLite file which events were soft-failed.
+  env: { ...process.env, CHANCERY_SYNAPSE_PYTHON: python, CHANCERY_TEST_STORE: undefined },
 })
 process.exitCode = done.status ?? 1
