@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Action } from '../../core/push-rules/rules.js'
 import { backoffDelay } from '../../platform/backoff.js'
 import type { Clock } from '../../platform/clock.js'
@@ -76,6 +77,8 @@ export function createPushSender(deps: PushSenderDeps): PushSender {
   const { context, clock, random, logger, gateways, options } = deps
   const { store } = context
   const stopping = new AbortController()
+  // One for each request under way.
+  setMaxListeners(0, stopping.signal)
   /** Those under way, with whether something came meanwhile. */
   const running = new Map<number, { again: boolean; readonly work: Promise<void> }>()
   const timers = new Map<number, NodeJS.Timeout>()
