@@ -1,3 +1,4 @@
+import { isStrictLocalpart } from '../core/ids/user-id.js'
 import type { Fault } from './fault.js'
 import type { Config } from './schema.js'
 
@@ -81,6 +82,14 @@ export function contradictions(config: Config): Fault[] {
       ['mail', 'user'],
       mail.password === undefined ? 'has no password' : 'would log in without TLS',
       mail.password === undefined ? 'Add `mail.password`.' : 'Use `tls: starttls` or `tls: implicit`.',
+    )
+  }
+  const { localpart } = config.server_notices
+  if (localpart !== undefined && !isStrictLocalpart(localpart)) {
+    report(
+      ['server_notices', 'localpart'],
+      'is no name of an account',
+      'Use the letters a–z, digits and the characters . _ = - / +.',
     )
   }
   const { shared_secret: shared, allow_weak_shared_secret: weakAllowed } = config.registration

@@ -33,7 +33,12 @@ export const notifications = {
         ),
       ),
       display_name: text('The name that people see.', 'Server notices', { maxLength: 255 }),
-      avatar_url: Type.Optional(text('Its picture, an `mxc://` address.', undefined, { maxLength: 1_000 })),
+      avatar_url: Type.Optional(
+        text('Its picture, an `mxc://` address.', undefined, {
+          maxLength: 1_000,
+          example: 'mxc://ministry.example/picture',
+        }),
+      ),
       room_name: text('The name of the rooms.', 'Server notices', { maxLength: 255 }),
     },
     { description: 'What the server has to tell its users.', default: {} },

@@ -53,9 +53,9 @@ export async function startGateway(port = 0): Promise<TestGateway> {
     port: bound,
     got,
     async until(count) {
-      const deadline = Date.now() + 15_000
+      const deadline = performance.now() + 15_000
       while (got.length < count) {
-        if (Date.now() > deadline) throw new Error(`only ${got.length} of ${count} notifications came`)
+        if (performance.now() > deadline) throw new Error(`only ${got.length} of ${count} notifications came`)
         await new Promise<void>((resolve) => {
           news = resolve
           setTimeout(resolve, 500)

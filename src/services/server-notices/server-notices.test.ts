@@ -21,12 +21,17 @@ const SENDER = '@notices:ours.example'
 const someone = (): Promise<Requester> => node.user(`user${++users}`)
 const tell = (userId: string, body: string, more: Partial<Notice> = {}) =>
   node.services.serverNotices.send({ userId, content: { msgtype: 'm.text', body }, ...more })
+interface Stripped {
+  readonly type: string
+  readonly sender: string
+  readonly content: object
+}
 /** The one invite that somebody has. */
-async function inviteOf(user: Requester): Promise<{ roomId: string; state: any[] }> {
+async function inviteOf(user: Requester): Promise<{ roomId: string; state: Stripped[] }> {
   const invites = Object.entries((await node.sync(user)).rooms.invite as object)
   expect(invites).toHaveLength(1)
   const [roomId, block] = invites[0]!
-  return { roomId, state: (block as { invite_state: { events: any[] } }).invite_state.events } // oxlint-disable-line typescript/no-explicit-any
+  return { roomId, state: (block as { invite_state: { events: Stripped[] } }).invite_state.events }
 }
 
 describe('a notice', () => {
@@ -35,7 +40,7 @@ describe('a notice', () => {
     const { event_id: id } = await tell(alice.userId, 'hello')
     const { roomId, state } = await inviteOf(alice)
     expect(state.every((event) => event.sender === SENDER)).toBe(true)
-    expect(state.find((event) => event.type === 'm.room.name').content).toEqual({ name: 'Notices' })
+    expect(state.find((event) => event.type === 'm.room.name')?.content).toEqual({ name: 'Notices' })
     expect(await node.services.accountData.tags(alice.userId, roomId)).toEqual({ 'm.server_notice': {} })
     await node.services.memberships.join(alice, { room: roomId, via: [] })
     const { timeline } = (await node.sync(alice)).rooms.join[roomId]
