@@ -14,7 +14,8 @@ function call(socketPath: string, action: string, body: object = {}): Promise<Re
     const text = JSON.stringify(body)
     const headers = { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) }
     const sent = request(
-      { socketPath, path: `/operator/${action}`, method: 'POST', headers, timeout: TIMEOUT_MS },
+      // A connection of its own: one that is kept may be to a node that has ended since.
+      { socketPath, path: `/operator/${action}`, method: 'POST', headers, timeout: TIMEOUT_MS, agent: false },
       (answer) => {
         let read = ''
         answer.setEncoding('utf8')

@@ -114,11 +114,11 @@ describe('addresses of an account', () => {
     const bob = await server.fixture.user('bob')
     const credentials = await proved('account/3pid')
     const wrong = { ...passwordAuth('alice'), password: 'wrong' }
-    for (const [auth, token] of [
-      [wrong, alice.access_token],
-      [passwordAuth('alice'), bob.access_token],
+    for (const [auth, token, status] of [
+      [wrong, alice.access_token, 401],
+      [passwordAuth('alice'), bob.access_token, 403],
     ] as const)
-      expect((await post('account/3pid/add', { ...credentials, auth }, token)).status).toBe(401)
+      expect((await post('account/3pid/add', { ...credentials, auth }, token)).status).toBe(status)
     expect((await post('account/3pid/add', credentials)).body.errcode).toBe('M_MISSING_TOKEN')
     const other = await post(
       'account/3pid/add',
