@@ -12,7 +12,7 @@ const [MEMBERS = 1_000, CHANGES = 1] = (process.env['CHANCERY_BIG_JOIN'] ?? '100
 /** The promises, of a machine that has two cores for this file alone; among other tests they are looser. */
 const ALONE = process.env['CHANCERY_BIG_JOIN'] !== undefined
 const MAX_MS = ALONE ? 15_000 : 30_000
-const MAX_BLOCK = ALONE ? 100 : 400
+const MAX_BLOCK = ALONE ? 200 : 400
 const MAX_GROWTH = 300
 const SERVERS = 5
 /** A machine that others use stops a process for longer than a promise: a join is tried on a fresh room until one keeps them. */

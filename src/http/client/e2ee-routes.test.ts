@@ -55,7 +55,7 @@ describe('end-to-end encryption over HTTP', () => {
     )
     expect(await call('POST', '/keys/upload', text)).toMatchObject({
       status: 400,
-      body: { errcode: 'M_INVALID_PARAM' },
+      body: { errcode: 'M_BAD_JSON' },
     })
   })
 

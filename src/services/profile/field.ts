@@ -9,7 +9,7 @@ const MAX_KEY_BYTES = 255
 const MAX_DISPLAY_NAME = 256
 const MAX_AVATAR_URL = 1_000
 /** What a careless program would fetch: a scheme, or the double slash of a host. */
-const ADDRESS = /^[\s\0-\x1f]*(?:[a-z][a-z0-9+.-]*:|[/\\])/i
+const ADDRESS = /^[\s\p{Cc}]*(?:[a-z][a-z0-9+.-]*:|[/\\])/iu
 
 /** A custom field has a namespaced name. SPEC: https://spec.matrix.org/v1.19/appendices/#common-namespaced-identifier-grammar */
 const CUSTOM = /^[a-z][a-z0-9_-]*\.[a-z0-9._-]*$/
