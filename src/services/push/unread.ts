@@ -1,9 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import { powerLevelsOf, type PowerLevels } from '../../core/auth/power-levels.js'
 import type { RoomEvent } from '../../core/event/types.js'
-import { isObject, ownValue } from '../../core/json/value.js'
 import { rulesOf } from '../../core/push-rules/defaults.js'
-import { evaluate, type PushOutcome, type PushSubject } from '../../core/push-rules/evaluate.js'
+import { evaluate, type PushOutcome } from '../../core/push-rules/evaluate.js'
 import { NO_STORED_RULES, type RuleSet } from '../../core/push-rules/rules.js'
 import { liveEventNids } from '../../storage/tables/events.js'
 import { replaceUnread } from '../../storage/tables/unread.js'
@@ -20,6 +19,7 @@ import {
   type WorkingRoom,
 } from '../rooms/working-room.js'
 import type { PushRules } from './push-rules.js'
+import { asksForName, joinedMembersOf, namedBy, NOBODY_RULES, subjectOf, type RoomFacts } from './subject.js'
 import { threadOf } from './thread-of.js'
 
 /** How far somebody has read: a position for each thread, `main`, and the empty string for the whole room. */
@@ -41,8 +41,6 @@ export interface Unread {
 
 const CREATE = { type: 'm.room.create', stateKey: '' }
 const POWER_LEVELS = { type: 'm.room.power_levels', stateKey: '' }
-/** Somebody whom no rule names: stands for all with default rules who are not mentioned. */
-const NOBODY_RULES = rulesOf('@:', NO_STORED_RULES)
 /** Beyond so many events after the last one read the count stops; a client shows 99+ long before. */
 const MAX_COUNTED = 2_000
 /** Threads of one room whose counts are kept. */
@@ -65,12 +63,6 @@ function levelsOf(create: RoomEvent | undefined, event: RoomEvent | undefined): 
   return known
 }
 
-/** Of a room, what every judgement in it looks at. */
-interface RoomFacts {
-  readonly levels: PowerLevels
-  readonly joinedMembers: number
-}
-
 export function createUnread(deps: {
   readonly store: Store
   readonly pushRules: PushRules
@@ -81,34 +73,18 @@ export function createUnread(deps: {
 
   async function factsOf(room: WorkingRoom): Promise<RoomFacts> {
     const state = await stateEvents(room, [CREATE, POWER_LEVELS], readers)
-    let joinedMembers = room.roster.local.size
-    for (const count of room.roster.servers.values()) joinedMembers += count
     return {
       levels: levelsOf(state.get(mapKey(CREATE))?.event, state.get(mapKey(POWER_LEVELS))?.event),
-      joinedMembers,
+      joinedMembers: joinedMembersOf(room.roster),
     }
   }
-
-  const subjectOf = (event: RoomEvent, { levels, joinedMembers }: RoomFacts): PushSubject => ({
-    type: event.type,
-    sender: event.sender,
-    roomId: event.roomId,
-    stateKey: event.stateKey,
-    content: event.content,
-    joinedMembers,
-    senderLevel: levels.user(event.sender),
-    notificationLevel: (kind) => levels.notification(kind),
-  })
 
   async function displayNameIn(
     room: WorkingRoom,
     userId: string,
     rules: RuleSet,
   ): Promise<string | undefined> {
-    const asked = [...rules.override, ...rules.underride].some((rule) =>
-      rule.conditions?.some((condition) => condition.kind === 'contains_display_name'),
-    )
-    if (!asked) return undefined
+    if (!asksForName(rules)) return undefined
     const key = { type: 'm.room.member', stateKey: userId }
     const name = (await stateEvents(room, [key], readers)).get(mapKey(key))?.event.content['displayname']
     return typeof name === 'string' ? name : undefined
@@ -212,13 +188,3 @@ const told = ({ notify, highlight }: PushOutcome): UnreadEffect['common'] => ({
   notify,
   highlight: notify && highlight,
 })
-
-/** Local users whom an event may concern more than others: those it mentions, and the one whose membership it changes. */
-function namedBy(event: RoomEvent): Set<string> {
-  const named = new Set<string>()
-  const mentions = ownValue(event.content, 'm.mentions')
-  const users = isObject(mentions) ? ownValue(mentions, 'user_ids') : undefined
-  for (const userId of Array.isArray(users) ? users : []) if (typeof userId === 'string') named.add(userId)
-  if (event.stateKey !== undefined) named.add(event.stateKey)
-  return named
-}

@@ -1,10 +1,10 @@
 import { powerLevelsOf, type PowerLevels } from '../../core/auth/power-levels.js'
 import type { RoomEvent } from '../../core/event/types.js'
-import { isObject, ownValue } from '../../core/json/value.js'
 import { rulesOf } from '../../core/push-rules/defaults.js'
 import { matchingRule, outcomeOf, type PushSubject } from '../../core/push-rules/evaluate.js'
-import { NO_STORED_RULES, type Action, type PushRule, type RuleSet } from '../../core/push-rules/rules.js'
+import { NO_STORED_RULES, type Action, type PushRule } from '../../core/push-rules/rules.js'
 import type { PushRules } from '../push/push-rules.js'
+import { asksForName, joinedMembersOf, namedBy, NOBODY_RULES, subjectOf } from '../push/subject.js'
 import { readState, readStateEvent, type RoomsContext } from '../rooms/context.js'
 import { mapKey, type RoomSnapshot } from '../rooms/working-room.js'
 
@@ -25,27 +25,9 @@ export interface Judge {
 
 const CREATE = { type: 'm.room.create', stateKey: '' }
 const POWER_LEVELS = { type: 'm.room.power_levels', stateKey: '' }
-/** Somebody whom no rule names: stands for all who have changed nothing and are not named. */
-const NOBODY_RULES = rulesOf('@:', NO_STORED_RULES)
-
-const asksForName = (rules: RuleSet): boolean =>
-  [...rules.override, ...rules.underride].some((rule) =>
-    rule.conditions?.some((condition) => condition.kind === 'contains_display_name'),
-  )
-
 function actionsOf(rule: PushRule | undefined): Actions | undefined {
   if (rule === undefined || !outcomeOf(rule.actions).notify) return undefined
   return rule.actions.filter((action) => action === 'notify' || typeof action === 'object')
-}
-
-/** Local users whom the standard rules may treat otherwise than others. */
-function namedBy(event: RoomEvent): ReadonlySet<string> {
-  const named = new Set<string>()
-  const mentions = ownValue(event.content, 'm.mentions')
-  const users = isObject(mentions) ? ownValue(mentions, 'user_ids') : undefined
-  for (const userId of Array.isArray(users) ? users : []) if (typeof userId === 'string') named.add(userId)
-  if (event.stateKey !== undefined) named.add(event.stateKey)
-  return named
 }
 
 export function createJudge(deps: {
@@ -60,9 +42,7 @@ export function createJudge(deps: {
       state.get(mapKey(CREATE))?.event,
       state.get(mapKey(POWER_LEVELS))?.event,
     )
-    const { local, servers } = await context.rosters.of(room.nid)
-    let joinedMembers = local.size
-    for (const count of servers.values()) joinedMembers += count
+    const joinedMembers = joinedMembersOf(await context.rosters.of(room.nid))
 
     async function displayName(userId: string): Promise<string | undefined> {
       const member = await readStateEvent(context, room, 'm.room.member', userId)
@@ -72,16 +52,7 @@ export function createJudge(deps: {
 
     return {
       async judge(event, userIds) {
-        const subject: PushSubject = {
-          type: event.type,
-          sender: event.sender,
-          roomId: event.roomId,
-          stateKey: event.stateKey,
-          content: event.content,
-          joinedMembers,
-          senderLevel: levels.user(event.sender),
-          notificationLevel: (kind) => levels.notification(kind),
-        }
+        const subject = subjectOf(event, { levels, joinedMembers })
         const others = userIds.filter((userId) => userId !== event.sender)
         const settings = await pushRules.ownOf(others)
         const named = namedBy(event)
