@@ -84,6 +84,9 @@ describe('a gap', () => {
     const ids: string[] = []
     for (let i = 0; i < 5; i++) ids.push(await a.send(ALICE, roomId, `m${i}`))
     await until(async () => (await bodiesOf(c, roomId)).length === 5)
+    // What A's outbox still holds must not arrive by itself.
+    network.fault = ({ path }, from) =>
+      from === 'a.example' && path.includes('/send/') ? 'status-500' : undefined
     network.down.delete('b.example')
     let answers = 0
     const real = a
