@@ -28,7 +28,6 @@ const SERVICES = [
   'accounts',
   'openid',
   'reports',
-  'operator',
   'account-data',
   'filters',
   'profile',
@@ -52,6 +51,7 @@ const SERVICES = [
   'directory',
   'spaces',
   'replication',
+  'operator',
 ]
 
 /** The folders of `services/replication`; the same rule. */

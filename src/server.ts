@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { RequestListener, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { watchQueues } from './composition/gauges.js'
+import { configuredKeys } from './composition/own-keys.js'
 import { rateLimits } from './composition/options.js'
 import { buildServices, type Built } from './composition/services.js'
 import type { Config } from './config/schema.js'
@@ -21,7 +22,6 @@ import { periodicJobs } from './jobs/jobs.js'
 import { startJobs } from './jobs/schedule.js'
 import { createClockWatch } from './platform/clock-watch.js'
 import { systemClock } from './platform/clock.js'
-import { createSigner, parseKeyFile } from './platform/ed25519.js'
 import { listenPrivately } from './platform/local-socket.js'
 import { createLogger, type Logger } from './platform/logger.js'
 import { createMetrics } from './platform/metrics.js'
@@ -67,7 +67,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
   const logger = options.logger ?? createLogger({ level: config.logging.level })
   const metrics = config.metrics.enabled ? createMetrics() : undefined
   const nodeMetrics = metrics === undefined ? undefined : createNodeMetrics(metrics)
-  const signer = createSigner(parseKeyFile(readFileSync(config.signing_key_path, 'utf8'))[0]!)
+  const ownKeys = configuredKeys(config)
   const { store, fault: writeFault } = watchWrites(
     await openStore(config, logger, nodeMetrics?.onStore, options.onFault),
     systemClock,
@@ -98,7 +98,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       clock: systemClock,
       random: systemRandom,
       logger,
-      signer,
+      ownKeys,
       writeFault,
       metrics,
       ...(nodeMetrics === undefined ? {} : { nodeMetrics }),

@@ -1,4 +1,5 @@
 import { request } from 'node:http'
+import type { Rotation } from '../services/federation/own-keys.js'
 import type { Operator, ReportInfo, TokenInfo } from '../services/operator/operator.js'
 import { CliError } from './command.js'
 
@@ -63,6 +64,8 @@ export function nodeOperator(socketPath: string): Operator {
     setAdmin: (user, admin) => userOf('set-admin', { user, admin }),
     deactivate: (user, erase) => userOf('deactivate', { user, erase }),
     notify: (user, text) => userOf('notice', { user, text }),
+    rotateKey: async (keyFile) =>
+      (await call(socketPath, 'rotate-key', keyFile === undefined ? {} : { keyFile })) as unknown as Rotation,
     createToken: async (wish) =>
       String((await call(socketPath, 'registration-tokens/create', wish))['token']),
     listTokens: async () =>

@@ -1,6 +1,9 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
+import { signaturesOf, signingInput } from '../core/event/sign.js'
+import type { JsonObject } from '../core/json/value.js'
+import { publicKey, verifySignature } from '../platform/ed25519.js'
 import { openSqlite } from '../storage/sqlite-store.js'
 import { usersToCleanUp, userById, type UserRow } from '../storage/tables/users.js'
 import { startNodeIn, type Answer, type NodeUnderTest } from './testing-node-client.js'
@@ -47,6 +50,11 @@ async function row(user: string): Promise<UserRow | undefined> {
   } finally {
     await store.close()
   }
+}
+
+function verifiedBy(document: JsonObject, keyId: string, key: string): boolean {
+  const signature = signaturesOf(document, 'ministry.example').get(keyId)
+  return signature !== undefined && verifySignature(publicKey(key)!, signingInput(document), signature)
 }
 
 describe('the command line beside a running node', () => {
@@ -138,6 +146,33 @@ describe('the command line beside a running node', () => {
     )
   })
 
+  it('rotates the key: the node signs with the new one, and publishes the old one as one of before', async () => {
+    const published = async (): Promise<Answer['body']> => {
+      const answer = await fetch(`${node!.url}/_matrix/key/v2/server`)
+      return (await answer.json()) as Answer['body']
+    }
+    const [[oldId, oldKey]] = Object.entries<{ key: string }>((await published())['verify_keys']) as [
+      [string, { key: string }],
+    ]
+    const done = await place.run(['rotate-key'])
+    expect([done.code, done.err]).toEqual([0, ''])
+    expect(done.out).toContain(`retired: ${oldId}\n`)
+    const newId = /^key id: (.*)$/m.exec(done.out)![1]!
+    const newKey = /^public key: (.*)$/m.exec(done.out)![1]!
+    const document = await published()
+    expect(document).toMatchObject({
+      verify_keys: { [newId]: { key: newKey } },
+      old_verify_keys: { [oldId]: { key: oldKey.key, expired_ts: expect.any(Number) } },
+    })
+    expect(Object.keys(document['verify_keys'])).toEqual([newId])
+    expect(verifiedBy(document as JsonObject, newId, newKey)).toBe(true)
+    // A restart changes nothing.
+    await node!.close()
+    await startNode()
+    const { verify_keys: keys, old_verify_keys: old } = await published()
+    expect([keys, old]).toEqual([document['verify_keys'], document['old_verify_keys']])
+  })
+
   it('serves the socket to its own user alone, and no listener of the network serves what it serves', async () => {
     const answer = await fetch(`${node!.url}/operator/set-admin`, {
       method: 'POST',
@@ -166,6 +201,22 @@ describe('the command line without a node', () => {
     expect((await whoAmI(session['access_token'])).status).toBe(401)
     const password = /^password: (.*)$/m.exec(done.out)![1]!
     expect((await login('anne', password)).status).toBe(200)
+  })
+
+  it('rotates to a key that was made beforehand, and refuses it a second time', async () => {
+    const made = await place.run(['generate-key', '--output', 'next.key'])
+    const keyId = /^key id: (.*)$/m.exec(made.out)![1]!
+    const done = await place.run(['rotate-key', '--key', 'next.key'])
+    expect([done.code, done.err]).toEqual([0, ''])
+    expect(done.out).toContain('from the next start of the node')
+    expect(done.out).toContain(`key id: ${keyId}\n`)
+    expect(statSync(join(place.folder, 'signing.key')).mode & 0o777).toBe(0o600)
+    const again = await place.run(['rotate-key', '--key', 'next.key'])
+    expect([again.code, again.err]).toEqual([1, expect.stringContaining('has signed before')])
+    expect((await place.run(['rotate-key', '--key', 'none.key'])).err).toContain('is not there')
+    await startNode()
+    const answer = await fetch(`${node!.url}/_matrix/key/v2/server`)
+    expect(Object.keys(((await answer.json()) as Answer['body'])['verify_keys'])).toEqual([keyId])
   })
 
   it('leaves the rooms of a closed account at the next start', async () => {

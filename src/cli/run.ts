@@ -17,6 +17,7 @@ import { registerUser } from './register-user.js'
 import { registrationToken } from './registration-token.js'
 import { reports } from './reports.js'
 import { resetPassword } from './reset-password.js'
+import { rotateKey } from './rotate-key.js'
 import { serve } from './serve.js'
 import { setAdmin } from './set-admin.js'
 
@@ -24,6 +25,7 @@ export const COMMANDS: readonly Command[] = [
   serve,
   generateConfig,
   generateKey,
+  rotateKey,
   registerUser,
   resetPassword,
   setAdmin,

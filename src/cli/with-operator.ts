@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs'
+import { configuredKeys } from '../composition/own-keys.js'
 import { buildServices } from '../composition/services.js'
 import type { Config } from '../config/schema.js'
 import { systemClock } from '../platform/clock.js'
-import { createSigner, parseKeyFile } from '../platform/ed25519.js'
 import { silentLogger } from '../platform/logger.js'
 import { systemRandom } from '../platform/random.js'
 import type { Operator } from '../services/operator/operator.js'
@@ -69,7 +68,7 @@ async function workAlone<T>(
     clock: systemClock,
     random: systemRandom,
     logger: silentLogger,
-    signer: createSigner(parseKeyFile(readFileSync(config.signing_key_path, 'utf8'))[0]!),
+    ownKeys: configuredKeys(config),
     metrics: undefined,
   })
   await built.sender.close()

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Config } from '../config/schema.js'
 import type { Budget, RateLimits } from '../http/rate-limit.js'
 import type { RateLimit } from '../http/route.js'
+import { publicKey } from '../platform/ed25519.js'
 import type { AccountsOptions } from '../services/accounts/accounts.js'
 import type { AttemptOptions } from '../services/accounts/attempts.js'
 import type { TransportOptions } from '../services/federation/transport.js'
@@ -33,16 +34,11 @@ export function nodeInfoOptions(config: Config): NodeInfoOptions {
   }
 }
 
-export function transportOptions({ federation, old_signing_keys: oldKeys }: Config): TransportOptions {
+export function transportOptions({ federation }: Config): TransportOptions {
   return {
     enabled: federation.enabled,
     ...(federation.allow === null ? {} : { allow: federation.allow }),
     deny: federation.deny,
-    retiredKeys: oldKeys.map((key) => ({
-      keyId: key.key_id,
-      publicKey: key.public_key,
-      expiredTs: key.expired_ts,
-    })),
     notaries: federation.trusted_key_servers.map((serverName) => ({ serverName })),
     hosts: new Map(Object.entries(federation.hosts)),
     useWellKnown: federation.use_well_known,
@@ -59,6 +55,7 @@ export function transportOptions({ federation, old_signing_keys: oldKeys }: Conf
     pinnedKeys: new Map(
       Object.entries(federation.pinned_keys).map(([server, keys]) => [server, new Map(Object.entries(keys))]),
     ),
+    bannedKeys: new Set(federation.banned_keys.map((key) => publicKey(key)!.base64)),
     verifyTls: federation.verify_tls,
     connectTimeoutMs: federation.timeouts.connect,
   }

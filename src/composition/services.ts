@@ -2,7 +2,6 @@ import type { JsonObject } from '../core/json/value.js'
 import type { Signer as EventSigner } from '../core/event/sign.js'
 import type { Config } from '../config/schema.js'
 import type { Clock } from '../platform/clock.js'
-import type { Signer } from '../platform/ed25519.js'
 import type { Logger } from '../platform/logger.js'
 import type { Metrics } from '../platform/metrics.js'
 import { createNotifier, type Notifier } from '../platform/notifier.js'
@@ -17,6 +16,7 @@ import { createMutualRooms } from '../services/directory/mutual-rooms.js'
 import { createPublicRooms } from '../services/directory/public-rooms.js'
 import { createUserDirectory } from '../services/directory/user-directory.js'
 import { createE2ee, type E2ee } from '../services/e2ee/e2ee.js'
+import type { OwnKeys } from '../services/federation/own-keys.js'
 import { createTransport, type Transport } from '../services/federation/transport.js'
 import { createFilters } from '../services/filters/filters.js'
 import type { Mailer } from '../services/mail/mailer.js'
@@ -82,7 +82,7 @@ export interface BuildDeps {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
-  readonly signer: Signer
+  readonly ownKeys: OwnKeys
   /** Why the last write failed at the disk, while none has succeeded since. */
   readonly writeFault?: () => string | undefined
   readonly metrics: Metrics | undefined
@@ -105,14 +105,23 @@ export interface Built {
 
 /** Builds every service, in order: each is given what stands before it, and what comes later only as a function. */
 export async function buildServices(deps: BuildDeps): Promise<Built> {
-  const { config, store, clock, random, logger, signer, nodeMetrics } = deps
+  const { config, store, clock, random, logger, ownKeys, nodeMetrics } = deps
   const serverName = config.server_name
   const notifier = createNotifier()
   const base = { store, clock, random, logger, notifier, serverName }
-  const eventSigner: EventSigner = { serverName, keyId: signer.keyId, sign: signer.sign }
+  const { signer } = ownKeys
+  const eventSigner: EventSigner = {
+    serverName,
+    // Another one after a rotation.
+    get keyId() {
+      return signer.keyId
+    },
+    sign: signer.sign,
+  }
   const transport = createTransport({
     ...base,
     signer,
+    retired: ownKeys.retired,
     userAgent: `Chancery/${VERSION}`,
     options: transportOptions(config),
   })
@@ -319,7 +328,14 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     reports,
     mutualRooms: createMutualRooms({ store }),
     accounts,
-    operator: createOperator({ store, accounts, reports, serverName, notices: serverNotices }),
+    operator: createOperator({
+      store,
+      accounts,
+      reports,
+      serverName,
+      notices: serverNotices,
+      rotateKey: ownKeys.rotate,
+    }),
     profile,
     accountData,
     filters,

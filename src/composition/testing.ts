@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import { parseConfig } from '../config/load.js'
 import type { JsonObject } from '../core/json/value.js'
 import { systemClock } from '../platform/clock.js'
-import { createSigner, generateSigningKey } from '../platform/ed25519.js'
+import { generateSigningKey, writeKeyFile } from '../platform/ed25519.js'
 import { silentLogger } from '../platform/logger.js'
 import { systemRandom } from '../platform/random.js'
+import { createOwnKeys } from '../services/federation/own-keys.js'
 import type { Requester } from '../services/requester.js'
 import type { Services } from '../services/services.js'
 import { insertUser } from '../storage/tables/users.js'
@@ -45,7 +46,19 @@ export async function testServices(settings: Readonly<Record<string, object>> = 
     ...settings,
   })
   const { config } = parseConfig(text, join(folder, 'homeserver.yaml'), { env: {}, readFile: () => '' })
-  const signer = createSigner(generateSigningKey(systemRandom))
+  let keyFile = writeKeyFile(generateSigningKey(systemRandom))
+  const ownKeys = createOwnKeys({
+    file: {
+      read: () => Promise.resolve(keyFile),
+      replace(text) {
+        keyFile = text
+        return Promise.resolve()
+      },
+    },
+    text: keyFile,
+    clock: systemClock,
+    random: systemRandom,
+  })
   async function build(): Promise<Built> {
     const built = await buildServices({
       config,
@@ -53,7 +66,7 @@ export async function testServices(settings: Readonly<Record<string, object>> = 
       clock: systemClock,
       random: systemRandom,
       logger: silentLogger,
-      signer,
+      ownKeys,
       metrics: undefined,
     })
     all.push(built)

@@ -92,6 +92,12 @@ describe('a configuration', () => {
     expect({ ...config.federation.pinned_keys['a.example'] }).toEqual({ 'ed25519:1': key })
   })
 
+  it('refuses to pin a key that it bans, however that is written', () => {
+    const key = 'XGX0JRS2Af3be3knz2fBiRbApjm2Dh61gXDJA8kcJNI'
+    const text = `${NAME}federation: { banned_keys: ["${key}="], pinned_keys: { a.example: { "ed25519:1": ${key} } } }`
+    expect(() => parse(text)).toThrow('is also in `banned_keys`')
+  })
+
   it('bounds wrong passwords unless it is told not to', () => {
     expect(parse(NAME).config.passwords.wrong_attempts).toEqual({
       per_address: 10,

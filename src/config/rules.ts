@@ -1,4 +1,5 @@
 import { isStrictLocalpart } from '../core/ids/user-id.js'
+import { publicKey } from '../platform/ed25519.js'
 import type { Fault } from './fault.js'
 import type { Config } from './schema.js'
 
@@ -54,6 +55,13 @@ export function contradictions(config: Config): Fault[] {
         `${name} is also in \`allow\``,
         'Keep it in one of the two lists.',
       )
+    }
+  }
+  const banned = new Set(config.federation.banned_keys.map(canonicalKey))
+  for (const [server, keys] of Object.entries(config.federation.pinned_keys)) {
+    for (const [keyId, key] of Object.entries(keys)) {
+      if (banned.has(canonicalKey(key)))
+        report(['federation', 'pinned_keys', server, keyId], 'is also in `banned_keys`', 'Pin another key.')
     }
   }
   if (backoff.initial > backoff.max) {
@@ -125,3 +133,6 @@ export function warnings(config: Config): string[] {
   }
   return out
 }
+
+/** With padding or without, a key is the same. */
+const canonicalKey = (text: string): string => publicKey(text)?.base64 ?? text

@@ -58,36 +58,73 @@ export function createSigner(key: SigningKey): Signer {
   }
 }
 
-/** A key file in the form `ed25519 <version> <unpadded base64 seed>`, the one that Synapse writes, newline included. */
-export function writeKeyFile(key: SigningKey): string {
-  return `ed25519 ${key.version} ${encodeBase64(key.seed)}\n`
+/** A key that was signed with in the past: only its public half is left. */
+export interface RetiredSigningKey {
+  /** `ed25519:<version>`. */
+  readonly keyId: string
+  /** Unpadded base64. */
+  readonly publicKey: string
+  /** When it was last used, in milliseconds since 1970. */
+  readonly expiredTs: number
 }
 
 /**
- * The keys of a key file, in its order; several lines are several keys. Lines that are empty or start with `#` are passed over.
+ * A key file in the form `ed25519 <version> <unpadded base64 seed>`, the one that Synapse writes, newline included; behind it a line
+ * for each key that was signed with before.
+ */
+export function writeKeyFile(key: SigningKey, retired: readonly RetiredSigningKey[] = []): string {
+  const before = retired.map((old) => `retired ${old.keyId} ${old.publicKey} ${old.expiredTs}\n`)
+  return `ed25519 ${key.version} ${encodeBase64(key.seed)}\n${before.join('')}`
+}
+
+export interface KeyFile {
+  /** In the file's order, at least one; the first signs. */
+  readonly keys: readonly SigningKey[]
+  readonly retired: readonly RetiredSigningKey[]
+}
+
+/**
+ * Reads a key file; several lines are several keys. Lines that are empty or start with `#` are passed over.
  * Throws an Error that names the line, and no key material, where a line is not a key.
  */
-export function parseKeyFile(text: string): SigningKey[] {
+export function readKeyFile(text: string): KeyFile {
   const keys: SigningKey[] = []
+  const retired: RetiredSigningKey[] = []
   for (const [index, raw] of text.split('\n').entries()) {
     const line = raw.trim()
     if (line === '' || line.startsWith('#')) continue
-    const [algorithm, version = '', seed = '', ...rest] = line.split(/[ \t]+/)
-    const bytes = decodeBase64(seed)
-    if (
-      algorithm !== 'ed25519' ||
-      rest.length > 0 ||
-      !VERSION.test(version) ||
-      bytes?.length !== SEED_BYTES
-    ) {
+    const words = line.split(/[ \t]+/)
+    const old = words[0] === 'retired' ? retiredKey(words) : undefined
+    const key = old === undefined ? signingKey(words) : undefined
+    if (old !== undefined) retired.push(old)
+    else if (key !== undefined) keys.push(key)
+    else
       throw new Error(
         `line ${index + 1} is not a signing key: expected "ed25519 <version> <unpadded base64 of 32 bytes>"`,
       )
-    }
-    keys.push({ version, seed: bytes })
   }
   if (keys.length === 0) throw new Error('the file holds no signing key')
-  return keys
+  return { keys, retired }
+}
+
+/** The keys of a key file that sign; see `readKeyFile`. */
+export const parseKeyFile = (text: string): readonly SigningKey[] => readKeyFile(text).keys
+
+function signingKey(words: readonly string[]): SigningKey | undefined {
+  const [algorithm, version = '', seed = ''] = words
+  if (algorithm !== 'ed25519' || words.length !== 3 || !VERSION.test(version)) return undefined
+  const bytes = decodeBase64(seed)
+  return bytes?.length === SEED_BYTES ? { version, seed: bytes } : undefined
+}
+
+function retiredKey(words: readonly string[]): RetiredSigningKey | undefined {
+  const [, keyId = '', text = '', ts = ''] = words
+  const [algorithm, version = '', ...rest] = keyId.split(':')
+  if (words.length !== 4 || algorithm !== 'ed25519' || rest.length > 0 || !VERSION.test(version))
+    return undefined
+  const key = publicKey(text)
+  if (key === undefined || !/^[0-9]{1,15}$/.test(ts)) return undefined
+  return { keyId, publicKey: key.base64, expiredTs: Number(ts) }
 }
 
 /** Building a KeyObject costs about as much as a tenth of a verification; the keys of one room's servers fit. */

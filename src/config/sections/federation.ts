@@ -38,6 +38,12 @@ export const federation = {
         'server-name',
         Type.Record(Type.String(), Type.String({ format: 'public-key' }), { keyFormat: 'server-key-id' }),
       ),
+      banned_keys: list(
+        'Signing keys that never count, whoever publishes them and whatever they signed: those that are known to be stolen.',
+        Type.String({ format: 'public-key' }),
+        [],
+        { maxItems: 1_000 },
+      ),
       verify_tls: flag('Check the certificates of other servers. Never turn it off outside a test.', true),
       hosts: map(
         'Where to find a server, without asking DNS: `finances.example: { host: 10.0.0.5, port: 8448 }`.',

@@ -60,6 +60,16 @@ const notify = route({
   handler: async ({ body }, { operator }) => ({ user_id: await operator.notify(body.user, body.text) }),
 })
 
+const rotateKey = route({
+  ...post('rotate-key'),
+  id: 'operatorRotateKey',
+  body: Type.Object({ keyFile: Type.Optional(Type.String({ maxLength: 10_000 })) }),
+  handler: async ({ body }, { operator }) => {
+    const { keyId, publicKey, retired } = await operator.rotateKey(body.keyFile)
+    return { keyId, publicKey, retired }
+  },
+})
+
 const createToken = route({
   ...post('registration-tokens/create'),
   id: 'operatorCreateToken',
@@ -121,6 +131,7 @@ export const operatorRoutes: readonly Route[] = [
   setAdmin,
   deactivate,
   notify,
+  rotateKey,
   createToken,
   listTokens,
   revokeToken,

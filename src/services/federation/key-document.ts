@@ -30,10 +30,15 @@ const MAX_KEYS = 64
 
 /**
  * Reads and verifies a server's key document. Undefined where it is not of that server, malformed, or not signed by one of
- * the current keys that it lists. Single keys that cannot be used (other algorithms, unsafe points) are passed over.
+ * the current keys that it lists. Single keys that cannot be used (other algorithms, unsafe points, banned ones) are passed over.
+ * `banned`: public keys as unpadded base64.
  * SPEC: https://spec.matrix.org/v1.19/server-server-api/#publishing-keys
  */
-export function parseKeyDocument(serverName: string, value: Json | undefined): KeyDocument | undefined {
+export function parseKeyDocument(
+  serverName: string,
+  value: Json | undefined,
+  banned: ReadonlySet<string> = NONE,
+): KeyDocument | undefined {
   if (!isObject(value) || ownValue(value, 'server_name') !== serverName) return undefined
   const validUntilTs = ownValue(value, 'valid_until_ts')
   const verifyKeys = ownValue(value, 'verify_keys')
@@ -43,12 +48,12 @@ export function parseKeyDocument(serverName: string, value: Json | undefined): K
 
   const current = new Map<string, PublicKey>()
   for (const [keyId, entry] of Object.entries(verifyKeys)) {
-    const key = keyOf(keyId, entry)
+    const key = keyOf(keyId, entry, banned)
     if (key !== undefined) current.set(keyId, key)
   }
   const old = new Map<string, { key: PublicKey; expiredTs: number }>()
   for (const [keyId, entry] of Object.entries(oldKeys)) {
-    const key = keyOf(keyId, entry)
+    const key = keyOf(keyId, entry, banned)
     const expiredTs = isObject(entry) ? ownValue(entry, 'expired_ts') : undefined
     // A key in both lists is in use.
     if (key !== undefined && isTimestamp(expiredTs) && !current.has(keyId)) old.set(keyId, { key, expiredTs })
@@ -104,10 +109,14 @@ export function ownKeyDocument(
   }
 }
 
-function keyOf(keyId: string, entry: Json): PublicKey | undefined {
+const NONE: ReadonlySet<string> = new Set()
+
+function keyOf(keyId: string, entry: Json, banned: ReadonlySet<string>): PublicKey | undefined {
   if (parseServerKeyId(keyId)?.algorithm !== 'ed25519' || !isObject(entry)) return undefined
   const text = ownValue(entry, 'key')
-  return typeof text === 'string' ? publicKey(text) : undefined
+  const key = typeof text === 'string' ? publicKey(text) : undefined
+  // By the one canonical spelling of the key.
+  return key === undefined || banned.has(key.base64) ? undefined : key
 }
 
 const isTimestamp = (value: Json | undefined): value is number =>

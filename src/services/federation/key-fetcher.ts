@@ -35,6 +35,8 @@ export interface KeyFetcherDeps {
   readonly random: Random
   readonly logger: Logger
   readonly timeoutMs?: number
+  /** Public keys that never count, as unpadded base64. */
+  readonly banned?: ReadonlySet<string>
 }
 
 const MAX_BYTES = 128 * 1024
@@ -47,7 +49,7 @@ interface History {
 }
 
 export function createKeyFetcher(deps: KeyFetcherDeps): KeyFetcher {
-  const { client, known, notaries, clock, random, logger, timeoutMs = 10_000 } = deps
+  const { client, known, notaries, clock, random, logger, timeoutMs = 10_000, banned } = deps
   const history = createLru<string, History>({ max: 20_000 })
   const running = new Map<string, Promise<void>>()
   const slots = createSemaphore({ permits: 32, maxWaiting: 2_000 })
@@ -61,7 +63,7 @@ export function createKeyFetcher(deps: KeyFetcherDeps): KeyFetcher {
       maxBytes: MAX_BYTES,
       signed: false,
     })
-    const document = parseKeyDocument(serverName, answer)
+    const document = parseKeyDocument(serverName, answer, banned)
     if (document === undefined) {
       logger.warn({ server: serverName }, 'the key document of a server is not valid')
       return false
@@ -103,7 +105,7 @@ export function createKeyFetcher(deps: KeyFetcherDeps): KeyFetcher {
     let learned = false
     for (const item of Array.isArray(list) ? list.slice(0, 8) : []) {
       if (!isObject(item) || !isSignedBy(item, notary.serverName, trusted)) continue
-      const document = parseKeyDocument(serverName, item)
+      const document = parseKeyDocument(serverName, item, banned)
       if (document === undefined) continue
       await known.learn(document, 'notary')
       learned = true

@@ -57,7 +57,12 @@ afterEach(async () => {
 
 /** A world with one peer, `sante.example`, whose key document is what `peer.document` says. */
 async function world(
-  options: Partial<KeysDeps> & { notaries?: Notary[]; store?: Store; clock?: ManualClock } = {},
+  options: Partial<KeysDeps> & {
+    notaries?: Notary[]
+    store?: Store
+    clock?: ManualClock
+    banned?: ReadonlySet<string>
+  } = {},
 ) {
   const clock = options.clock ?? manualClock()
   const store = options.store ?? (await openTestStore())
@@ -79,7 +84,8 @@ async function world(
       return answer
     },
   }
-  const known = createKnownKeys({ store, clock, logger: silentLogger })
+  const { banned = new Set<string>() } = options
+  const known = createKnownKeys({ store, clock, logger: silentLogger, banned })
   const random = { ...systemRandom, bytes: (length: number) => new Uint8Array(length) }
   const fetcher = createKeyFetcher({
     client,
@@ -88,6 +94,7 @@ async function world(
     clock,
     random,
     logger: silentLogger,
+    banned,
   })
   const keys = createKeys({ serverName: 'finances.example', signer: ours, known, fetcher, clock, ...options })
   const notary = createNotary({
@@ -415,12 +422,53 @@ describe('a key id', () => {
   })
 })
 
+describe('a banned key', () => {
+  const banned = new Set([first.publicKey])
+
+  it('never counts, in use or not, though it signed the document that lists it', async () => {
+    const { keys, peer, clock } = await world({ banned })
+    peer.document = documentOf({ current: [first, second] }, clock)
+    const checks = [check(first, clock.now()), check(first, clock.now(), { enforceValidity: false })]
+    expect(await keys.verify([...checks, check(second, clock.now())])).toEqual([
+      no('unknown-key'),
+      no('unknown-key'),
+      ok,
+    ])
+    clock.advance(61_000)
+    peer.document = documentOf({ current: [second], old: [[first, clock.now()]] }, clock)
+    expect(await keys.verify([check(first, clock.now() - 1_000)])).toEqual([no('unknown-key')])
+  })
+
+  it('vouches for no document', async () => {
+    const { keys, peer, clock } = await world({ banned })
+    peer.document = documentOf({ current: [first, second], signedBy: [first] }, clock)
+    expect(await keys.verify([check(second, clock.now())])).toEqual([no('unknown-key')])
+  })
+
+  it('ends to count where it was known before, and leaves its id to no other', async () => {
+    const before = await world()
+    expect(await before.keys.verify([check(first, before.clock.now())])).toEqual([ok])
+    const { store, clock } = before
+    const { keys, peer, notary } = await world({ banned, store, clock })
+    expect(await keys.verify([check(first, clock.now())])).toEqual([no('unknown-key')])
+    // What it signed is not handed on either.
+    expect(await notary.queryServer('sante.example')).toEqual({ server_keys: [] })
+    const impostor = createSigner(generateSigningKey(systemRandom, 'first'))
+    clock.advance(3_600_000)
+    peer.document = documentOf({ current: [impostor, second] }, clock)
+    expect(await keys.verify([check(impostor, clock.now()), check(second, clock.now())])).toEqual([
+      no('unknown-key'),
+      ok,
+    ])
+  })
+})
+
 describe('pinned keys and our own', () => {
   it('are never asked for, and no others count for those servers', async () => {
     const pinned = new Map([['sante.example', new Map([[second.keyId, second.publicKey]])]])
     const { keys, requests, clock } = await world({
       pinned,
-      retired: [{ keyId: first.keyId, publicKey: first.publicKey, expiredTs: 5 }],
+      retired: () => [{ keyId: first.keyId, publicKey: first.publicKey, expiredTs: 5 }],
     })
     expect(await keys.verify([check(second, clock.now()), check(first, clock.now())])).toEqual([
       ok,
@@ -443,7 +491,7 @@ describe('pinned keys and our own', () => {
 
   it('are published in a document that others accept', async () => {
     const { keys, clock } = await world({
-      retired: [{ keyId: first.keyId, publicKey: first.publicKey, expiredTs: 5 }],
+      retired: () => [{ keyId: first.keyId, publicKey: first.publicKey, expiredTs: 5 }],
     })
     const document = keys.ownDocument()
     // Some programs verify the bytes as they come.

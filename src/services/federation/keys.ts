@@ -67,8 +67,8 @@ export interface Keys {
 export interface KeysDeps {
   readonly serverName: string
   readonly signer: Signer
-  /** Keys that this server signed with before. */
-  readonly retired?: readonly RetiredKey[]
+  /** Keys that this server signed with before; asked each time, as a rotation adds to them. */
+  readonly retired?: () => readonly RetiredKey[]
   /** Servers whose keys are fixed by the configuration: server name, key id, unpadded base64. They are never asked. */
   readonly pinned?: ReadonlyMap<string, ReadonlyMap<string, string>>
   readonly known: KnownKeys
@@ -87,16 +87,18 @@ export function createKeys(deps: KeysDeps): Keys {
   const {
     serverName: ourName,
     signer,
-    retired = [],
+    retired = () => [],
     known,
     fetcher,
     clock,
     validityMs = 24 * 3_600_000,
   } = deps
-  const fixed = fixedKeys(deps)
+  const pinned = pinnedKeys(deps.pinned)
+  const isFixed = (name: string): boolean => name === ourName || pinned.has(name)
 
-  async function keysOf(serverName: string): Promise<ReadonlyMap<string, KnownKey>> {
-    return fixed.get(serverName) ?? (await known.of(serverName)).keys
+  async function keysOf(name: string): Promise<ReadonlyMap<string, KnownKey>> {
+    if (name === ourName) return ownKeys(ourName, signer, retired())
+    return pinned.get(name) ?? (await known.of(name)).keys
   }
 
   /** By the keys known now. `missing`: another key might still decide otherwise. */
@@ -123,7 +125,7 @@ export function createKeys(deps: KeysDeps): Keys {
   ): Promise<SignatureVerdict[]> {
     const judgements = await inBatches(checks, judge)
     const unsure = checks.filter((_, index) => isUnsure(judgements[index]!))
-    const askable = new Set(unsure.map(({ serverName }) => serverName).filter((name) => !fixed.has(name)))
+    const askable = new Set(unsure.map(({ serverName }) => serverName).filter((name) => !isFixed(name)))
     if (options.knownOnly !== true && askable.size > 0) {
       await Promise.all([...askable].map((name) => fetcher.refresh(name)))
       const again = checks.flatMap((check, index) =>
@@ -175,7 +177,7 @@ export function createKeys(deps: KeysDeps): Keys {
     },
 
     ownDocument() {
-      const document = ownKeyDocument(ourName, signer, retired, clock.now() + validityMs)
+      const document = ownKeyDocument(ourName, signer, retired(), clock.now() + validityMs)
       const signed = signJson(document, { serverName: ourName, ...signer })
       // Members in canonical order: some programs verify the bytes as they come.
       return JSON.parse(canonicalJson(signed)) as JsonObject
@@ -263,22 +265,28 @@ function isValidFor(
   return expiredTs === undefined ? at <= validUntilTs : at <= expiredTs
 }
 
-/** Our own keys and the pinned ones, for which nobody is asked. */
-function fixedKeys(deps: KeysDeps): ReadonlyMap<string, ReadonlyMap<string, KnownKey>> {
+/** Throws an Error for a key that is none. */
+function pinnedKeys(
+  pinned: KeysDeps['pinned'] = new Map(),
+): ReadonlyMap<string, ReadonlyMap<string, KnownKey>> {
   const fixed = new Map<string, ReadonlyMap<string, KnownKey>>()
-  for (const [server, keys] of deps.pinned ?? []) {
-    fixed.set(
-      server,
-      new Map([...keys].map(([keyId, text]) => [keyId, lasting(safeKey(server, keyId, text))])),
-    )
+  for (const [server, keys] of pinned) {
+    const entries = [...keys].map(([keyId, text]) => [keyId, lasting(safeKey(server, keyId, text))] as const)
+    fixed.set(server, new Map(entries))
   }
-  const own = new Map([
-    [deps.signer.keyId, lasting(safeKey(deps.serverName, deps.signer.keyId, deps.signer.publicKey))],
-  ])
-  for (const { keyId, publicKey: text, expiredTs } of deps.retired ?? []) {
-    own.set(keyId, { key: safeKey(deps.serverName, keyId, text), validUntilTs: 0, expiredTs })
+  return fixed
+}
+
+function ownKeys(
+  serverName: string,
+  signer: Signer,
+  retired: readonly RetiredKey[],
+): ReadonlyMap<string, KnownKey> {
+  const own = new Map<string, KnownKey>()
+  for (const { keyId, publicKey: text, expiredTs } of retired) {
+    own.set(keyId, { key: safeKey(serverName, keyId, text), validUntilTs: 0, expiredTs })
   }
-  return fixed.set(deps.serverName, own)
+  return own.set(signer.keyId, lasting(safeKey(serverName, signer.keyId, signer.publicKey)))
 }
 
 const lasting = (key: PublicKey): KnownKey => ({ key, validUntilTs: Infinity, expiredTs: undefined })

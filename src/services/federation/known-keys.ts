@@ -10,7 +10,7 @@ import {
   keyDocumentOfServer, keysOfServer, MAX_KEYS_PER_SERVER, upsertKeyDocument, upsertServerKeys, type ServerKeyRow,
 } from '../../storage/tables/server-keys.js' // prettier-ignore
 import type { Store } from '../../storage/tx.js'
-import { MAX_VALIDITY, type KeyDocument } from './key-document.js'
+import { MAX_VALIDITY, parseKeyDocument, type KeyDocument } from './key-document.js'
 
 /** A key of another server as this server knows it. */
 export interface KnownKey {
@@ -23,6 +23,8 @@ export interface KnownKey {
 
 export interface KnownServer {
   readonly keys: ReadonlyMap<string, KnownKey>
+  /** Ids of keys that do not count any more. No other key can have them. */
+  readonly banned?: ReadonlySet<string>
   /** The last document; undefined where none was ever seen. */
   readonly document: { readonly json: JsonObject; readonly validUntilTs: number } | undefined
 }
@@ -39,8 +41,10 @@ export function createKnownKeys(deps: {
   clock: Clock
   logger: Logger
   maxCached?: number
+  /** Public keys that do not count although the table has them, as unpadded base64. */
+  banned?: ReadonlySet<string>
 }): KnownKeys {
-  const { store, clock, logger, maxCached = 5_000 } = deps
+  const { store, clock, logger, maxCached = 5_000, banned = new Set() } = deps
   const cache = createLru<string, Promise<KnownServer>>({ max: maxCached })
 
   const merging = createKeyedQueue({ maxPerKey: 100, maxTotal: 10_000 })
@@ -50,15 +54,20 @@ export function createKnownKeys(deps: {
       return { rows: yield* keysOfServer(serverName), stored: yield* keyDocumentOfServer(serverName) }
     })
     const keys = new Map<string, KnownKey>()
+    const bannedIds = new Set<string>()
     for (const row of rows) {
       const key = publicKey(row.public_key)
       const expiredTs = row.expired_ts ?? undefined
-      if (key !== undefined) keys.set(row.key_id, { key, validUntilTs: row.valid_until_ts, expiredTs })
+      if (key === undefined) continue
+      if (banned.has(key.base64)) bannedIds.add(row.key_id)
+      else keys.set(row.key_id, { key, validUntilTs: row.valid_until_ts, expiredTs })
     }
     const parsed = stored === undefined ? undefined : parseJson(stored.document)
     const json = parsed?.ok === true && isObject(parsed.value) ? parsed.value : undefined
-    const document = json === undefined ? undefined : { json, validUntilTs: stored!.valid_until_ts }
-    return { keys, document }
+    // One that only a banned key has signed proves nothing any more.
+    const good = json !== undefined && parseKeyDocument(serverName, json, banned) !== undefined
+    const document = good ? { json, validUntilTs: stored!.valid_until_ts } : undefined
+    return { keys, banned: bannedIds, document }
   }
 
   function of(serverName: string): Promise<KnownServer> {
@@ -76,13 +85,14 @@ export function createKnownKeys(deps: {
     const { serverName } = document
     const before = await of(serverName)
     const now = clock.now()
-    const { keys, refused } = mergeKeys(before.keys, document, source, now)
+    const { keys, refused } = mergeKeys(before, document, source, now)
     if (refused.length > 0)
       logger.warn({ server: serverName, keyIds: refused }, 'refused a key id that was known with another key')
     const older = before.document !== undefined && before.document.validUntilTs > document.validUntilTs
     const keepDocument = source === 'notary' && older
     const after: KnownServer = {
       keys,
+      ...(before.banned && { banned: before.banned }),
       document: keepDocument
         ? before.document
         : { json: document.document, validUntilTs: document.validUntilTs },
@@ -125,17 +135,19 @@ export function createKnownKeys(deps: {
  * old, so it can extend a validity but neither shorten it nor bring an expired key back.
  */
 export function mergeKeys(
-  before: ReadonlyMap<string, KnownKey>,
+  known: Pick<KnownServer, 'keys' | 'banned'>,
   document: KeyDocument,
   source: 'direct' | 'notary',
   now: number,
 ): { keys: ReadonlyMap<string, KnownKey>; refused: readonly string[] } {
+  const before = known.keys
   const keys = new Map(before)
   const refused: string[] = []
-  const accept = (keyId: string, known: KnownKey): void => {
+  const accept = (keyId: string, fresh: KnownKey): void => {
     const existing = before.get(keyId)
-    if (existing !== undefined && existing.key.base64 !== known.key.base64) refused.push(keyId)
-    else if (existing !== undefined || keys.size < MAX_KEYS_PER_SERVER) keys.set(keyId, known)
+    const other = existing !== undefined && existing.key.base64 !== fresh.key.base64
+    if (other || known.banned?.has(keyId) === true) refused.push(keyId)
+    else if (existing !== undefined || keys.size < MAX_KEYS_PER_SERVER) keys.set(keyId, fresh)
   }
   const validUntilTs = Math.min(document.validUntilTs, now + MAX_VALIDITY)
   for (const [keyId, key] of document.current) {

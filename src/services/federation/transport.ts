@@ -35,6 +35,8 @@ export interface Transport {
 export interface TransportDeps {
   readonly serverName: string
   readonly signer: Signer
+  /** Keys that this server signed with before. */
+  readonly retired?: () => readonly RetiredKey[]
   readonly store: Store
   readonly clock: Clock
   readonly random: Random
@@ -50,8 +52,9 @@ export interface TransportOptions {
   /** Undefined: every server. */
   readonly allow?: readonly string[]
   readonly deny?: readonly string[]
-  readonly retiredKeys?: readonly RetiredKey[]
   readonly pinnedKeys?: ReadonlyMap<string, ReadonlyMap<string, string>>
+  /** Public keys that never count, as unpadded base64. */
+  readonly bannedKeys?: ReadonlySet<string>
   readonly notaries?: readonly Notary[]
   readonly hosts?: ReadonlyMap<string, SrvTarget>
   readonly useWellKnown?: boolean
@@ -101,12 +104,14 @@ export function createTransport(deps: TransportDeps): Transport {
     userAgent,
     federates,
   })
-  const known = createKnownKeys({ store, clock, logger })
-  const fetcher = createKeyFetcher({ client, known, notaries: options.notaries ?? [], clock, random, logger })
+  const banned = options.bannedKeys ?? new Set()
+  const known = createKnownKeys({ store, clock, logger, banned })
+  const { notaries = [] } = options
+  const fetcher = createKeyFetcher({ client, known, notaries, clock, random, logger, banned })
   const keys = createKeys({
     serverName,
     signer,
-    retired: options.retiredKeys ?? [],
+    retired: deps.retired ?? (() => []),
     pinned: options.pinnedKeys ?? new Map(),
     known,
     fetcher,

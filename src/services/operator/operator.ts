@@ -5,6 +5,7 @@ import type { RegistrationTokenRow } from '../../storage/tables/registration-tok
 import type { Store } from '../../storage/tx.js'
 import type { Accounts } from '../accounts/accounts.js'
 import type { ReportRow } from '../../storage/tables/reports.js'
+import type { OwnKeys, Rotation } from '../federation/own-keys.js'
 import type { Reports } from '../reports/reports.js'
 import { loginCandidates } from '../accounts/localpart.js'
 
@@ -36,6 +37,11 @@ export interface Operator {
   setAdmin(user: string, admin: boolean): Promise<string>
   /** For ever. The account leaves its rooms afterwards; with `erase` its profile and account data go too. */
   deactivate(user: string, erase: boolean): Promise<string>
+  /**
+   * Another key signs for this server from now on, and the present one is published as one of before. The new one is made, or is that of
+   * `keyFile`, the text of a key file.
+   */
+  rotateKey(keyFile?: string): Promise<Rotation>
   /** Tells a user something in the name of the server. Throws M_UNKNOWN where notices are not switched on. */
   notify(user: string, text: string): Promise<string>
   createToken(wish: {
@@ -90,6 +96,7 @@ export function createOperator(deps: {
   readonly accounts: Accounts
   readonly reports: Pick<Reports, 'list' | 'delete'>
   readonly serverName: string
+  readonly rotateKey: OwnKeys['rotate']
   readonly notices: {
     send(notice: { readonly userId: string; readonly content: JsonObject }): Promise<unknown>
   }
@@ -151,6 +158,7 @@ export function createOperator(deps: {
       await deps.notices.send({ userId, content: { msgtype: 'm.text', body: text } })
       return userId
     },
+    rotateKey: deps.rotateKey,
     createToken: (wish) => accounts.registrationTokens.create(wish),
     listTokens: async () => (await accounts.registrationTokens.list()).map(tokenInfo),
     async revokeToken(token) {
