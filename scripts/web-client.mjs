@@ -2,7 +2,8 @@
  * node scripts/web-client.mjs --client DIR [--screenshots DIR] [--chromium /usr/bin/chromium]
  *
  * Drives a built Cinny (its `dist` folder) in headless Chromium: two people on two nodes log in, one creates an encrypted room
- * and invites the other; both must see the decrypted text and the picture of the other in the page. Nothing of the client is part of
+ * and invites the other; both must see the decrypted text and the picture of the other in the page, typing and receipts; one logs in
+ * on a second device, verifies it, and reads there what was said before. Nothing of the client is part of
  * this repository. Prints a line for each step and ends with `N passed, N failed`.
  */
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
@@ -71,6 +72,17 @@ let passed = 0
 let failed = 0
 let shots = 0
 
+/** The page of a new browser; `device` names it in the log. */
+async function newPage(device) {
+  const context = await openBrowser(chromium, join(scratch, device))
+  closers.push(() => context.close())
+  const page = context.pages()[0] ?? (await context.newPage())
+  if (process.env.CHANCERY_BROWSER_LOG !== undefined) {
+    page.on('console', (message) => console.error(`${device}: ${message.text()}`))
+  }
+  return page
+}
+
 async function step(what, action) {
   try {
     await action()
@@ -84,8 +96,8 @@ async function step(what, action) {
     shots += 1
     if (values.screenshots !== undefined) {
       const name = `${String(shots).padStart(2, '0')}-${what.replaceAll(/[^a-z]+/gi, '-')}`
-      for (const { page, username } of people) {
-        const path = join(values.screenshots, `${name}-${username}.png`)
+      for (const { page, device } of people) {
+        const path = join(values.screenshots, `${name}-${device}.png`)
         await page.screenshot({ path }).catch((error) => console.error(`no screenshot: ${error.message}`))
       }
     }
@@ -101,13 +113,10 @@ try {
     const session = await registerOrLogIn(url, username, password)
     await session.ok('POST', '/logout')
     const site = await serveClient(folder, cinny.config(url))
-    const context = await openBrowser(chromium, join(scratch, username))
-    closers.push(() => site.close(), () => context.close()) // prettier-ignore
-    const page = context.pages()[0] ?? (await context.newPage())
-    if (process.env.CHANCERY_BROWSER_LOG !== undefined) {
-      page.on('console', (message) => console.error(`${username}: ${message.text()}`))
-    }
-    people.push({ username, userId: session.userId, password, homeserver: url, client: site.url, page })
+    closers.push(() => site.close())
+    const phrase = 'a-phrase-of-her-own'
+    const person = { username, userId: session.userId, password, phrase, homeserver: url, client: site.url }
+    people.push({ ...person, device: username, page: await newPage(username) })
   }
   const [alice, camille] = people
   const picture = join(scratch, 'plan.png')
@@ -130,6 +139,30 @@ try {
     await cinny.sendPicture(alice.page, picture)
     await cinny.seesPicture(camille.page, PICTURE)
   })
+  await step('alice sees that camille types', () =>
+    cinny.hesitate(camille.page, () => cinny.seesTyping(alice.page, 'camille')),
+  )
+  await step('alice sees that camille has read', () => cinny.seesReader(alice.page, 'camille'))
+  await step('alice makes the keys that vouch for her devices', () =>
+    cinny.setUpCrossSigning(alice.page, alice),
+  )
+  await step('alice logs in on a second device', async () => {
+    people.push({ ...alice, device: 'alice-2', page: await newPage('alice-2') })
+    await cinny.logIn(people[2].page, alice)
+  })
+  const second = people[2]
+  await step('alice verifies it by emoji', () => cinny.verifyByEmoji(alice.page, second.page, alice))
+  await step('the second device restores the keys of messages', async () => {
+    // One of what each of the two has said.
+    await keysInBackup(alice, 2)
+    await cinny.restoreBackup(second.page, alice)
+  })
+  await step('the second device reads what was said before it was there', async () => {
+    await cinny.openRoom(second.page, 'Joint budget')
+    await cinny.sees(second.page, 'Good morning from finances')
+    await cinny.sees(second.page, 'Good morning from interieur')
+    await cinny.seesPicture(second.page, PICTURE)
+  })
   await step('every message on the server is encrypted', () => nothingSaidInClear(alice, 'Joint budget'))
 } catch (error) {
   if (failed === 0) failed = 1
@@ -139,6 +172,19 @@ try {
 }
 console.log(`${passed} passed, ${failed} failed`)
 process.exitCode = failed === 0 ? 0 : 1
+
+/** Waits until the backup on the server holds as many keys. */
+async function keysInBackup({ homeserver, username, password }, count) {
+  const session = await registerOrLogIn(homeserver, username, password)
+  const until = Date.now() + STEP_MS
+  let backup = await session.ok('GET', '/room_keys/version')
+  while (backup.count < count) {
+    if (Date.now() > until) throw new Error(`the backup holds ${backup.count} keys`)
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    backup = await session.ok('GET', '/room_keys/version')
+  }
+  await session.ok('POST', '/logout')
+}
 
 /** Looks at the room through the API: every message in it is encrypted, and there are three. */
 async function nothingSaidInClear({ homeserver, username, password }, name) {

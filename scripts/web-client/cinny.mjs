@@ -75,3 +75,85 @@ export async function seesPicture(page, { width, height }) {
   )
   await page.locator('[data-message-id] img').last().scrollIntoViewIfNeeded()
 }
+
+/** Types without sending, until `meanwhile` is done; then takes it back. */
+export async function hesitate(page, meanwhile) {
+  await composer(page).click()
+  await page.keyboard.type('Perhaps')
+  await meanwhile()
+  for (const _ of 'Perhaps') await page.keyboard.press('Backspace')
+}
+
+/** Waits until it is said under the messages that somebody types. */
+export async function seesTyping(page, username) {
+  await page
+    .getByText(new RegExp(`${username}.* is typing`))
+    .first()
+    .waitFor()
+}
+
+/** Waits until it is said under the messages that somebody has read the last of them. */
+export async function seesReader(page, username) {
+  await page
+    .getByText(new RegExp(`${username}.* (is|are) following the conversation`))
+    .first()
+    .waitFor()
+}
+
+export async function openRoom(page, name) {
+  await page.getByText(name, { exact: true }).first().click()
+  await composer(page).waitFor()
+}
+
+async function openSecurity(page, { username }) {
+  // The person's own initial, in the bar at the left.
+  await page.getByText(username[0], { exact: true }).first().click()
+  await page.locator('.settings-window').getByRole('button', { name: 'Security', exact: true }).click()
+}
+
+async function closeDialogs(page) {
+  for (const dialog of ['.dialog', '.settings-window']) {
+    if (!(await page.locator(dialog).first().isVisible())) continue
+    await page.locator(`${dialog} .ic-btn`).first().click()
+    await page.locator(dialog).first().waitFor({ state: 'hidden' })
+  }
+}
+
+/** The keys that vouch for a person's devices, and the backup of the keys of messages, under a phrase. */
+export async function setUpCrossSigning(page, person) {
+  await openSecurity(page, person)
+  await page.getByRole('button', { name: 'Setup', exact: true }).click()
+  await page.locator('input[name=phrase]').fill(person.phrase)
+  await page.locator('input[name=confirmPhrase]').fill(person.phrase)
+  await page.getByRole('button', { name: 'Set Phrase' }).click()
+  await page.getByText('Please save this security key somewhere safe.').waitFor()
+  await closeDialogs(page)
+}
+
+/** Two pages of one person compare pictures; afterwards the first vouches for the second. */
+export async function verifyByEmoji(from, to, person) {
+  await openSecurity(from, person)
+  await from.locator('.device-manage').getByRole('button', { name: 'Verify' }).first().click()
+  await to.locator('.emoji-verification').getByRole('button', { name: 'Accept' }).click()
+  const shown = async (page) => {
+    await page.getByRole('button', { name: 'They match' }).waitFor()
+    return page.locator('.emoji-verification__emojis').innerText()
+  }
+  const [here, there] = await Promise.all([shown(from), shown(to)])
+  if (here !== there) throw new Error(`the pictures differ: ${here} / ${there}`)
+  await from.getByRole('button', { name: 'They match' }).click()
+  await to.getByRole('button', { name: 'They match' }).click()
+  await from.locator('.device-manage').getByText('No unverified sessions').waitFor()
+  await closeDialogs(from)
+}
+
+/** Fetches the keys of messages from the backup on the server, with the phrase that opens it. */
+export async function restoreBackup(page, person) {
+  await openSecurity(page, person)
+  const tile = page.locator('.setting-tile').filter({ hasText: 'Encrypted messages backup' })
+  await tile.locator('.ic-btn').first().click()
+  await page.locator('.secret-storage-access input[name=password]').fill(person.phrase)
+  await page.getByRole('button', { name: 'Continue' }).click()
+  await page.getByText('Successfully restored backup keys').waitFor()
+  await closeDialogs(page)
+}

@@ -1,11 +1,11 @@
-import { route, v3 } from '../../route.js'
+import { route, unstable, v3 } from '../../route.js'
 
 /** SPEC: https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3keysdevice_signingupload */
 export const uploadCrossSigningKeys = route({
   id: 'uploadCrossSigningKeys',
   method: 'POST',
-  // No unstable path: clients that try it first take its 404 as the sign that this one exists.
-  paths: v3('/keys/device_signing/upload'),
+  // Clients on older releases of matrix-js-sdk know the unstable path alone, and newer ones still try it first.
+  paths: [...v3('/keys/device_signing/upload'), ...unstable('/keys/device_signing/upload')],
   auth: 'user',
   rateLimit: 'keys',
   maxBody: 256 * 1024,
