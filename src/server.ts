@@ -106,7 +106,10 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     const { services, sender } = built
     if (nodeMetrics !== undefined) watchQueues({ nodeMetrics, store, sender })
     // Before anybody can ask for another join.
-    if (config.federation.enabled) await removeAbandonedImports({ store, logger })
+    if (config.federation.enabled) {
+      await removeAbandonedImports({ store, logger })
+      built.transport.warm()
+    }
     const addresses: Record<string, string> = {}
     for (const [i, listener] of config.listeners.entries()) {
       const routes = listener.resources.flatMap((resource) => ROUTES[resource])

@@ -13,8 +13,11 @@ export interface Updated {
 
 type Entries = readonly (readonly [number, number])[]
 
+/** A subtree with more entries is built in several steps, some milliseconds each. */
+const STEP_ENTRIES = 1_000
+
 /** The subtree for these entries, built from nothing. */
-function build(entries: Entries, depth: number, created: Map<NodeName, NewNode>): NewNode {
+function* build(entries: Entries, depth: number, created: Map<NodeName, NewNode>): Walk<NewNode> {
   if (entries.length <= LEAF_MAX) {
     const sorted = entries.toSorted((a, b) => a[0] - b[0])
     return keep(
@@ -24,9 +27,11 @@ function build(entries: Entries, depth: number, created: Map<NodeName, NewNode>)
   }
   const groups: [number, number][][] = Array.from({ length: FANOUT }, () => [])
   for (const [key, event] of entries) groups[nibble(key, depth)]!.push([key, event])
-  const children = groups.map((group) =>
-    group.length === 0 ? undefined : build(group, depth + 1, created).name,
-  )
+  const children: (NodeName | undefined)[] = []
+  for (const group of groups) {
+    children.push(group.length === 0 ? undefined : (yield* build(group, depth + 1, created)).name)
+    if (entries.length > STEP_ENTRIES) yield []
+  }
   return keep({ kind: 'branch', size: entries.length, children }, created)
 }
 
@@ -52,7 +57,7 @@ function* updateNode(
       else entries.set(key, event)
     }
     if (entries.size === 0 && depth > 0) return { name: undefined, size: 0 }
-    const made = build([...entries], depth, created)
+    const made = yield* build([...entries], depth, created)
     return { name: made.name, size: sizeOf(made.node) }
   }
   const groups = new Map<number, Map<number, number | undefined>>()
@@ -85,7 +90,7 @@ function* updateNode(
         )
       else entries.push(...(yield* readAll(child)))
     }
-    const made = build(entries, depth, created)
+    const made = yield* build(entries, depth, created)
     return { name: made.name, size }
   }
   if (children.every((child, i) => child === node.children[i])) return { name, size }

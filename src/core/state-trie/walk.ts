@@ -2,7 +2,8 @@ import { encodeNode, nodeName, type NodeName, type TrieNode } from './node.js'
 
 /**
  * A computation over stored nodes: yields the names that it needs next and is sent their nodes, in the same order.
- * It stays pure; whoever runs it decides whether nodes come from memory or from disk.
+ * It stays pure; whoever runs it decides whether nodes come from memory or from disk. Long work without a need for nodes yields
+ * no names from time to time: the runner may then let other work run.
  */
 export type Walk<T> = Generator<readonly NodeName[], T, readonly TrieNode[]>
 

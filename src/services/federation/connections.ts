@@ -14,6 +14,8 @@ export interface Endpoint {
 }
 
 export interface Connections {
+  /** Reads the authorities now, which takes a tenth of a second, and not when the first connection is made. */
+  warm(): void
   /** The keep-alive connections to an endpoint. `caFor` names the server whose own authority is trusted there, if it has one. */
   pool(endpoint: Endpoint, caFor?: string): Pool
   /** Ends idle connections at once and the others after their request, or after a grace: a peer may drip for minutes. */
@@ -114,6 +116,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
   let closed = false
 
   return {
+    warm: () => void sharedContext(),
     pool(endpoint, caFor) {
       const ownContext = caFor === undefined ? undefined : ownContexts.get(caFor)
       const key = JSON.stringify([

@@ -28,6 +28,8 @@ export interface Transport {
   /** Ordinary HTTP to addresses that others name, under the same policy. */
   readonly http: OutboundHttp
   readonly policy: AddressPolicy
+  /** Does what the first connection would otherwise wait for, and everybody with it. */
+  warm(): void
   /** Ends idle connections; requests under way may finish. */
   close(): Promise<void>
 }
@@ -125,6 +127,7 @@ export function createTransport(deps: TransportDeps): Transport {
     notary: createNotary({ serverName, signer, keys, known, fetcher, clock, federates }),
     http,
     policy,
+    warm: () => connections.warm(),
     close: () => connections.close(),
   }
 }

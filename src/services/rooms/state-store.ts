@@ -105,8 +105,10 @@ export function createStateStore(deps: { store: Store; nids: Nids }): StateStore
   }
 
   async function run<T>(walk: Walk<T>, roomNid: number, overlay: Overlay | undefined): Promise<T> {
+    const pace = createPace()
     let step = walk.next()
     while (!step.done) {
+      await pace()
       const names = step.value
       const have = names.map((name) => overlay?.get(name)?.node ?? nodes.get(name))
       const missing = names.filter((_, i) => have[i] === undefined)

@@ -4,6 +4,7 @@ import { MatrixError } from '../../../core/errors.js'
 import { serverNameOf } from '../../../core/ids/server-name-of.js'
 import { isObject, ownValue, type Json, type JsonObject } from '../../../core/json/value.js'
 import { createKeyedQueue, QueueFullError } from '../../../platform/keyed-queue.js'
+import { createPace } from '../../../platform/pace.js'
 import { createSemaphore, SemaphoreFullError, type Semaphore } from '../../../platform/semaphore.js'
 import { roomForImport } from '../../../storage/tables/room-imports.js'
 import { applyEvent } from '../../rooms/apply-event.js'
@@ -133,10 +134,10 @@ async function readJoinAnswer(
     { rules, roomId, state, authChain, known },
     context.local.verifySignature,
   )
-  const byKey = new Map(checked.state.map((one) => [`${one.type}\u0000${one.stateKey}`, one]))
   const allowed = checkAuth(
     signed,
-    (type, stateKey) => byKey.get(`${type}\u0000${stateKey}`),
+    // A handful of them are asked for: a map of all takes longer.
+    (type, stateKey) => checked.state.find((one) => one.stateKey === stateKey && one.type === type),
     context.local.verifySignature,
   )
   if (!allowed.ok) throw badAnswer(`the state does not let the user in: ${allowed.reason}`)
@@ -158,8 +159,16 @@ async function knownEvents(
   const known = new Map<string, JudgedEvent>()
   const room = await context.loader.load(roomId)
   if (room === undefined) return known
-  const ids = [...new Set(events.flatMap((event) => [event.id, ...event.authEvents]))]
+  const pace = createPace()
+  const wanted = new Set<string>()
+  for (const event of events) {
+    wanted.add(event.id)
+    for (const id of event.authEvents) wanted.add(id)
+    await pace()
+  }
+  const ids = [...wanted]
   for (let i = 0; i < ids.length; i += LOOKUP_BATCH) {
+    await pace()
     for (const [id, stored] of await context.events.byIds(ids.slice(i, i + LOOKUP_BATCH))) {
       if (stored.roomNid !== room.nid) continue
       known.set(id, { event: stored.event, rejected: stored.rejected !== undefined })

@@ -1,10 +1,10 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { checkAuthEvents } from '../../../core/auth/auth-events.js'
 import { checkAuth } from '../../../core/auth/check.js'
 import type { VerifySignature } from '../../../core/auth/state-lookup.js'
 import type { RoomEvent } from '../../../core/event/types.js'
 import { createEventIdOf } from '../../../core/ids/room-id.js'
 import type { RoomVersionRules } from '../../../core/room-version/rules.js'
+import { createPace, type Pace } from '../../../platform/pace.js'
 import { badAnswer } from '../peers/peer-failure.js'
 
 /** An event that was judged before, by this answer or an earlier one. */
@@ -33,8 +33,8 @@ export interface CheckedState {
   readonly create: RoomEvent
 }
 
-const BATCH = 200
-const ORDER_BATCH = 5_000
+/** Small steps between two looks at the time. */
+const STEPS = 100
 
 /**
  * Judges a whole state that a peer hands over by the auth rules, each event by its auth events. Events whose auth
@@ -47,16 +47,22 @@ export async function checkForeignState(
   input: ForeignState,
   verifySignature: VerifySignature,
 ): Promise<CheckedState> {
-  const create = createOf(input)
+  const pace = createPace()
+  const create = await createOf(input, pace)
   const all = new Map<string, RoomEvent>()
-  for (const event of [...input.authChain, ...input.state]) all.set(event.id, event)
+  for (const list of [input.authChain, input.state]) {
+    for (const event of list) {
+      all.set(event.id, event)
+      if (all.size % STEPS === 0) await pace()
+    }
+  }
   const implied = input.rules.roomIds === 'create-hash' ? create.id : undefined
 
   const judged = new Map<string, JudgedEvent>(input.known)
   const rejected = new Map<string, string>()
   const events: RoomEvent[] = []
-  for (const [i, event] of (await inAuthOrder(all, implied)).entries()) {
-    if (i % BATCH === BATCH - 1) await nextTurn()
+  for (const event of await inAuthOrder(all, implied, pace)) {
+    await pace()
     const before = input.known.get(event.id)
     if (before !== undefined) {
       if (before.rejected) rejected.set(event.id, 'known')
@@ -80,6 +86,7 @@ export async function checkForeignState(
     events.push(event)
   }
   if (rejected.has(create.id)) throw badAnswer('the create event of the room is not valid')
+  await pace()
   return {
     events,
     rejected,
@@ -88,10 +95,11 @@ export async function checkForeignState(
   }
 }
 
-function createOf({ state, rules, roomId }: ForeignState): RoomEvent {
+async function createOf({ state, rules, roomId }: ForeignState, pace: Pace): Promise<RoomEvent> {
   const keys = new Set<string>()
   let create: RoomEvent | undefined
   for (const event of state) {
+    if (keys.size % STEPS === 0) await pace()
     if (event.stateKey === undefined) throw badAnswer('the state holds a message event')
     const key = `${event.type}\u0000${event.stateKey}`
     if (keys.has(key)) throw badAnswer('the state holds two events for one key')
@@ -114,6 +122,7 @@ function createOf({ state, rules, roomId }: ForeignState): RoomEvent {
 export async function inAuthOrder(
   events: ReadonlyMap<string, RoomEvent>,
   first: string | undefined,
+  pace = createPace(),
 ): Promise<RoomEvent[]> {
   const waiting = new Map<string, number>()
   const dependants = new Map<string, RoomEvent[]>()
@@ -121,7 +130,7 @@ export async function inAuthOrder(
   const implied = first !== undefined && events.has(first) ? first : undefined
   let looked = 0
   for (const event of events.values()) {
-    if (++looked % ORDER_BATCH === 0) await nextTurn()
+    if (++looked % STEPS === 0) await pace()
     let missing = 0
     const dependOn = (id: string): void => {
       missing += 1
@@ -137,7 +146,7 @@ export async function inAuthOrder(
   }
   for (let next = 0; next < ready.length; next++) {
     for (const event of dependants.get(ready[next]!.id) ?? []) {
-      if (++looked % ORDER_BATCH === 0) await nextTurn()
+      if (++looked % STEPS === 0) await pace()
       const left = waiting.get(event.id)! - 1
       waiting.set(event.id, left)
       if (left === 0) ready.push(event)

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { createPace } from '../../../platform/pace.js'
 import { canonicalMode } from '../../../core/event/hash.js'
 import type { RoomEvent } from '../../../core/event/types.js'
 import { canonicalJson } from '../../../core/json/canonical.js'
@@ -19,6 +20,8 @@ import type { CheckedState } from './check-state.js'
 
 /** Rows of one transaction. Between two of them other writers have their turn. */
 const BATCH = 500
+/** Events of one transaction: the rows are large. */
+const EVENTS = 200
 const ATTEMPTS = 3
 
 type Context = Pick<RoomsContext, 'store' | 'states'> & { readonly local: { readonly nids: Nids } }
@@ -32,15 +35,10 @@ export async function storeOutliers(
   roomNid: number,
   { events, rejected, create }: Pick<CheckedState, 'events' | 'rejected' | 'create'>,
 ): Promise<Map<string, number>> {
-  const nids = new Map<string, number>()
-  await knownNids(
-    context,
-    events.flatMap((event) => event.authEvents),
-    nids,
-  )
+  const nids = await knownNids(context, events)
   const implied = create.rules.roomIds === 'create-hash' ? create.id : undefined
-  for (let start = 0; start < events.length; start += BATCH) {
-    const batch = events.slice(start, start + BATCH)
+  for (let start = 0; start < events.length; start += EVENTS) {
+    const batch = events.slice(start, start + EVENTS)
     const texts = batch.map((event) => canonicalJson(event.pdu, canonicalMode(event.rules)))
     const written = await retried(async () => {
       const first = await context.local.nids.take('event', batch.length)
@@ -68,14 +66,27 @@ export async function storeOutliers(
   return nids
 }
 
-async function knownNids(context: Context, ids: readonly string[], into: Map<string, number>): Promise<void> {
-  const distinct = [...new Set(ids)]
-  for (let i = 0; i < distinct.length; i += BATCH) {
-    const rows = await context.store.read('rooms.importKnown', () =>
-      nidsOfEvents(distinct.slice(i, i + BATCH)),
-    )
-    for (const row of rows) into.set(row.event_id, row.nid)
+/** Nids of the auth events that are not among the events themselves: those get theirs when they are written, before what names them. */
+async function knownNids(context: Context, events: readonly RoomEvent[]): Promise<Map<string, number>> {
+  const pace = createPace()
+  const own = new Set<string>()
+  for (const [i, event] of events.entries()) {
+    own.add(event.id)
+    if (i % BATCH === 0) await pace()
   }
+  const others = new Set<string>()
+  for (const [i, event] of events.entries()) {
+    for (const id of event.authEvents) if (!own.has(id)) others.add(id)
+    if (i % BATCH === 0) await pace()
+  }
+  const ids = [...others]
+  const nids = new Map<string, number>()
+  for (let i = 0; i < ids.length; i += BATCH) {
+    const rows = await context.store.read('rooms.importKnown', () => nidsOfEvents(ids.slice(i, i + BATCH)))
+    for (const row of rows) nids.set(row.event_id, row.nid)
+    await pace()
+  }
+  return nids
 }
 
 /** Another process may be importing the same events: a conflict of keys is gone on the next look. */
