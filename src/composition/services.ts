@@ -61,7 +61,7 @@ import { parseSyncToken } from '../services/timeline/tokens.js'
 import { createToDevice } from '../services/to-device/to-device.js'
 import { createTypingNotices } from '../services/typing/typing-notices.js'
 import { createTyping } from '../services/typing/typing.js'
-import { deleteClientTransactionsOf } from '../storage/tables/client-transactions.js'
+import { deleteTransactionsOf } from '../storage/tables/client-transactions.js'
 import { isCrossSigningKey } from '../storage/tables/cross-signing.js'
 import { deletePushersOfDevices } from '../storage/tables/pushers.js'
 import { userById } from '../storage/tables/users.js'
@@ -156,7 +156,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     onDeleted: [
       e2ee.onDevicesDeleted,
       toDevice.onDevicesDeleted,
-      deleteClientTransactionsOf,
+      deleteTransactionsOf,
       deletePushersOfDevices,
     ],
     onRenamed: [e2ee.onDevicesChanged],

@@ -5,7 +5,7 @@ import {
   insertRedactions,
   markRedacted,
 } from '../../storage/tables/events.js'
-import { saveClientTransactions } from '../../storage/tables/client-transactions.js'
+import { saveTransactions } from '../../storage/tables/client-transactions.js'
 import { upsertMemberships, type MembershipRow } from '../../storage/tables/memberships.js'
 import { enqueuePdus } from '../../storage/tables/outbox.js'
 import { allocatePosition, readPosition } from '../../storage/tables/positions.js'
@@ -89,11 +89,9 @@ export function* persistRoom(room: WorkingRoom, now: number, serverName: string)
     .filter((item) => !item.isNew && !item.stored.outlier)
     .map((item) => item.stored.event.id)
   if (placed.length > 0 && base.rev > 0) yield* foundEvents(base.nid, placed)
-  yield* saveClientTransactions(
-    pending.flatMap((item) =>
-      item.clientTxn === undefined
-        ? []
-        : [{ ...item.clientTxn, ts: now, response: JSON.stringify({ event_id: item.stored.event.id }) }],
+  yield* saveTransactions(
+    pending.flatMap(({ clientTxn, stored }) =>
+      clientTxn === undefined ? [] : [{ key: clientTxn.key, ts: now, eventNid: stored.nid }],
     ),
   )
 

@@ -1,9 +1,16 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { MatrixError, badJson, forbidden, invalidParam } from '../../core/errors.js'
 import { isEventId } from '../../core/ids/event-id.js'
 import type { JsonObject } from '../../core/json/value.js'
 import {
-  clientTransaction,
-  deleteClientTransactionsBefore,
+  deleteEarlierTransactionsBefore,
+  deleteTransactionsBefore,
+  hasEarlierTransactions,
+  transactionKey,
+  transactionPage,
+  sentIn,
+  sentInEarlier,
+  type ClientTransaction,
 } from '../../storage/tables/client-transactions.js'
 import type { Tx } from '../../storage/tx.js'
 import type { Requester } from '../requester.js'
@@ -59,6 +66,8 @@ function* nothing(): Tx<void> {}
 export function createSending(context: RoomsContext, aliases: Pick<Aliases, 'resolve'>): Sending {
   /** Requests under way, so that a repeated one waits for the first. */
   const underWay = new Map<string, Promise<{ event_id: string }>>()
+  /** Whether there are transactions of a program before the migration `transaction-keys`; undefined before the first look. */
+  let hasEarlier: boolean | undefined
 
   async function add(roomId: string, draft: Draft): Promise<{ event_id: string }> {
     try {
@@ -103,19 +112,24 @@ export function createSending(context: RoomsContext, aliases: Pick<Aliases, 'res
     if (target?.sender !== requester.userId || target.roomId !== roomId) refuseSuspended(requester)
   }
 
+  function* findSent(txn: ClientTransaction, key: string): Tx<string | undefined> {
+    return (yield* sentIn(key)) ?? (hasEarlier === true ? yield* sentInEarlier(txn) : undefined)
+  }
+
   async function once(
-    txn: ClientTxn,
+    txn: ClientTransaction,
+    key: string,
     send: () => Promise<{ event_id: string }>,
   ): Promise<{ event_id: string }> {
-    const key = JSON.stringify([txn.userId, txn.deviceId, txn.path, txn.txnId])
     const running = underWay.get(key)
     if (running !== undefined) return running
     const work = (async () => {
-      const known = await context.store.read('transactions.find', () => clientTransaction(txn))
+      hasEarlier ??= await context.store.read('transactions.earlier', hasEarlierTransactions)
+      const known = await context.store.read('transactions.find', () => findSent(txn, key))
       if (known === undefined) return send()
       // A read may see what is not yet on disk. A write that does nothing resolves when all that came before it is.
       await context.store.write('transactions.settle', nothing)
-      return JSON.parse(known) as { event_id: string }
+      return { event_id: known }
     })()
     underWay.set(key, work)
     try {
@@ -125,13 +139,41 @@ export function createSending(context: RoomsContext, aliases: Pick<Aliases, 'res
     }
   }
 
-  const transaction = (requester: Requester, path: string, txnId: string): ClientTxn => {
+  /** Sends by a client's transaction, or gives what was sent by it before. */
+  function inTransaction(
+    requester: Requester,
+    path: string,
+    txnId: string,
+    send: (txn: ClientTxn) => Promise<{ event_id: string }>,
+  ): Promise<{ event_id: string }> {
     if (txnId.length > 255) throw new MatrixError('M_INVALID_PARAM', 'The transaction id is too long')
-    return {
-      userId: requester.userId,
-      deviceId: requester.deviceId ?? requester.appserviceId ?? '',
-      path,
-      txnId,
+    const deviceId = requester.deviceId ?? requester.appserviceId ?? ''
+    const txn = { userId: requester.userId, deviceId, path, txnId }
+    const key = transactionKey(txn)
+    return once(txn, key, () => send({ key, deviceId, txnId }))
+  }
+
+  async function forgetOld(): Promise<number> {
+    const before = context.clock.now() - TRANSACTIONS_KEPT
+    let forgotten = 0
+    if (hasEarlier !== false) {
+      forgotten += await context.store.write('transactions.forgetEarlier', () =>
+        deleteEarlierTransactionsBefore(before),
+      )
+      hasEarlier = await context.store.read('transactions.earlier', hasEarlierTransactions)
+    }
+    // Transactions stand in no order of time: what was written least is found by looking at all, a page at a time.
+    for (let after = ''; ;) {
+      const page = await context.store.read('transactions.page', () => transactionPage(after, before))
+      if (page.last === null) return forgotten
+      const from = after
+      if (page.old > 0) {
+        forgotten += await context.store.write('transactions.forget', () =>
+          deleteTransactionsBefore(from, page.last!, before),
+        )
+      }
+      after = page.last
+      await nextTurn()
     }
   }
 
@@ -145,8 +187,7 @@ export function createSending(context: RoomsContext, aliases: Pick<Aliases, 'res
       } else {
         refuseSuspended(requester)
       }
-      const clientTxn = transaction(requester, `send/${input.roomId}/${input.type}`, input.txnId)
-      return once(clientTxn, () =>
+      return inTransaction(requester, `send/${input.roomId}/${input.type}`, input.txnId, (clientTxn) =>
         add(input.roomId, {
           type: input.type,
           sender: requester.userId,
@@ -185,9 +226,8 @@ export function createSending(context: RoomsContext, aliases: Pick<Aliases, 'res
     async redact(requester, input) {
       if (!isEventId(input.eventId)) throw invalidParam('The event id is none')
       await refuseSuspendedRedaction(requester, input.roomId, input.eventId)
-      const clientTxn = transaction(requester, `redact/${input.roomId}/${input.eventId}`, input.txnId)
       const content = { ...input.extra, ...(input.reason === undefined ? {} : { reason: input.reason }) }
-      return once(clientTxn, () =>
+      return inTransaction(requester, `redact/${input.roomId}/${input.eventId}`, input.txnId, (clientTxn) =>
         add(input.roomId, {
           type: 'm.room.redaction',
           sender: requester.userId,
@@ -198,10 +238,7 @@ export function createSending(context: RoomsContext, aliases: Pick<Aliases, 'res
       )
     },
 
-    forgetOldTransactions: () =>
-      context.store.write('transactions.forget', () =>
-        deleteClientTransactionsBefore(context.clock.now() - TRANSACTIONS_KEPT),
-      ),
+    forgetOldTransactions: forgetOld,
   }
 }
 

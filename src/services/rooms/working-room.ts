@@ -74,9 +74,9 @@ export interface Pending {
 }
 
 export interface ClientTxn {
-  readonly userId: string
+  /** The name under which it is stored; see `transactionKey`. */
+  readonly key: string
   readonly deviceId: string
-  readonly path: string
   readonly txnId: string
 }
 

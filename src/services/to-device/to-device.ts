@@ -9,6 +9,7 @@ import type { Random } from '../../platform/random.js'
 import { localDevicesOf } from '../../storage/tables/device-keys.js'
 import { enqueueEdus, type OutboxEdu } from '../../storage/tables/outbox.js'
 import { allocatePosition } from '../../storage/tables/positions.js'
+import { recordTransaction } from '../../storage/tables/client-transactions.js'
 import * as rows from '../../storage/tables/to-device.js'
 import type { Store, Tx } from '../../storage/tx.js'
 import type { Requester } from '../requester.js'
@@ -175,9 +176,14 @@ export function createToDevice(deps: ToDeviceDeps): ToDevice {
       })),
     )
     const ts = clock.now()
-    const transaction = [sender, requester.deviceId ?? requester.appserviceId ?? '', `sendToDevice/${eventType}`, txnId] as const // prettier-ignore
+    const transaction = {
+      userId: sender,
+      deviceId: requester.deviceId ?? requester.appserviceId ?? '',
+      path: `sendToDevice/${eventType}`,
+      txnId,
+    }
     const { users, dropped } = await store.write('toDevice.send', function* () {
-      const isNew = yield* rows.recordToDeviceTransaction(...transaction, ts)
+      const isNew = yield* recordTransaction(transaction, ts)
       if (!isNew) return { users: [], dropped: [] }
       yield* enqueueEdus(edus)
       return yield* deliver(sender, eventType, local, ts)

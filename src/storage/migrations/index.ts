@@ -14,6 +14,7 @@ import { unreadTallies } from './0013-unread-tallies.js'
 import { pushers } from './0014-pushers.js'
 import { search } from './0015-search.js'
 import { urlPreviews } from './0016-url-previews.js'
+import { transactionKeys } from './0017-transaction-keys.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -35,4 +36,5 @@ export const migrations: readonly Migration[] = [
   pushers,
   search,
   urlPreviews,
+  transactionKeys,
 ]

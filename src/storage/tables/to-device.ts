@@ -166,23 +166,3 @@ export function* deleteReceivedToDevice(before: number, limit: number): Tx<numbe
     limit,
   )
 }
-
-/** Post: true when this device had not used the transaction id on this path before. */
-export function* recordToDeviceTransaction(
-  userId: string,
-  deviceId: string,
-  path: string,
-  txnId: string,
-  ts: number,
-): Tx<boolean> {
-  const changes = yield* run(
-    `INSERT INTO client_transactions (user_id, device_id, path, txn_id, ts, response) VALUES (?, ?, ?, ?, ?, '{}')
-     ON CONFLICT DO NOTHING`,
-    userId,
-    deviceId,
-    path,
-    txnId,
-    ts,
-  )
-  return changes > 0
-}

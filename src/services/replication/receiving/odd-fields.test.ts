@@ -71,7 +71,7 @@ describe('a transaction of many writers', () => {
     const roomId = await a.createRoom(ALICE)
     const spoilt = a.context.writer.write(roomId, async (room) => {
       await addLocalEvent(room, { type: 'm.room.message', sender: ALICE, content: {} }, a.context.local)
-      const clientTxn = { userId: ALICE, deviceId: 'D', path: '/send', txnId: 'a\0b' }
+      const clientTxn = { key: 'a\0b', deviceId: 'D', txnId: 't' }
       room.pending.push({ ...room.pending.pop()!, clientTxn })
     })
     const all = await Promise.allSettled([a.send(ALICE, roomId, 'one'), spoilt, a.send(ALICE, roomId, 'two')])
