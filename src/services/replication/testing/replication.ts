@@ -1,11 +1,13 @@
 import type { FederationClient } from '../../federation/client.js'
 import type { RoomsContext } from '../../rooms/context.js'
+import type { OutsideMemberships } from '../../rooms/outside-memberships.js'
 import { createBackfill, type Backfill, type BackfillOptions } from '../history/backfill.js'
 import { createDrain, type Drain, type DrainOptions } from '../receiving/drain.js'
 import { createEduDispatch, type EduHandler } from '../receiving/edu-dispatch.js'
 import { createFetchByTime, type FetchByTime } from '../history/fetch-by-time.js'
 import { createGapFill, type GapFill, type GapFillOptions } from '../history/gap-fill.js'
 import { createInbound, type Inbound } from '../receiving/inbound.js'
+import { createRetraction } from '../receiving/retraction.js'
 import type { PduIntake } from '../peers/pdu-intake.js'
 import { createPeerReads, type PeerReads } from '../peers/peer-reads.js'
 import type { Sender } from '../sending/sender.js'
@@ -31,6 +33,8 @@ export interface ReplicationDeps {
   readonly intake: PduIntake
   readonly eduHandlers: readonly EduHandler[]
   readonly sender: Sender
+  /** Invites in rooms that the server is not in, which other servers may end. */
+  readonly outside?: OutsideMemberships
   readonly options?: {
     readonly staging?: StagingLimits
     readonly drain?: DrainOptions
@@ -66,6 +70,9 @@ export function createReplication(deps: ReplicationDeps): Replication {
     edus,
     quota,
     drain,
+    ...(deps.outside === undefined
+      ? {}
+      : { retraction: createRetraction({ context, intake, outside: deps.outside }) }),
     onContact: (server) => sender.onContact(server),
   })
   const backfill = createBackfill({

@@ -1,0 +1,195 @@
+import type { Json, JsonObject } from '../../../../core/json/value.js'
+import { isObject } from '../../../../core/json/value.js'
+import { liveEvents } from '../../../../storage/tables/events.js'
+import { readStateEvent } from '../../../rooms/context.js'
+import type { Preset } from '../../../rooms/create-room.js'
+import type { Seeded } from './seeded.js'
+import { as, type Process, type SimNode } from './sim-node.js'
+
+/** What users do, and how often in proportion. */
+const WEIGHTS = {
+  message: 30,
+  state: 14,
+  levels: 9,
+  rules: 4,
+  ban: 5,
+  unban: 3,
+  kick: 4,
+  invite: 6,
+  join: 12,
+  leave: 3,
+  knock: 2,
+  redact: 7,
+  devices: 6,
+} as const
+export type ActionName = keyof typeof WEIGHTS
+
+/** Messages to devices: those that their sender was told are on their way, and to whom. */
+export interface DeviceMail {
+  readonly body: string
+  readonly to: string
+}
+
+export interface World {
+  readonly nodes: readonly SimNode[]
+  readonly users: readonly string[]
+  readonly rooms: string[]
+  readonly versionOf: Map<string, string>
+  readonly chance: Seeded
+  /** Events whose senders were answered: server name, room, event. */
+  readonly acknowledged: { readonly node: string; readonly roomId: string; readonly eventId: string }[]
+  readonly mail: DeviceMail[]
+  readonly counts: Map<string, number>
+  /** What may not happen even so; empties the run's hope. */
+  readonly faults: string[]
+}
+
+export const VERSIONS = ['10', '11', '12', '12', '11', '10', '9', '8', '7', '6', '5', '4', '3', '2', '1'] as const
+
+const LEVELS = [0, 0, 25, 50, 50, 75, 100]
+
+async function content(process: Process, roomId: string, type: string): Promise<JsonObject | undefined> {
+  const room = await process.context.loader.load(roomId)
+  if (room === undefined) return undefined
+  return (await readStateEvent(process.context, room, type, ''))?.event.content
+}
+
+function changedLevels(world: World, before: JsonObject): JsonObject {
+  const { chance } = world
+  if (chance.chance(0.7)) {
+    const users = isObject(before['users']) ? before['users'] : {}
+    const user = chance.pick(world.users)
+    if (chance.chance(0.2)) {
+      const { [user]: _, ...rest } = users
+      return { ...before, users: rest }
+    }
+    return { ...before, users: { ...users, [user]: chance.pick(LEVELS) } }
+  }
+  const name = chance.pick(['ban', 'kick', 'invite', 'redact', 'state_default', 'users_default'])
+  const most = name === 'users_default' ? 0 : LEVELS.length - 2
+  return { ...before, [name]: LEVELS[chance.int(0, most)]! }
+}
+
+function changedRules(world: World, roomId: string): JsonObject {
+  const { chance } = world
+  const version = Number(world.versionOf.get(roomId))
+  const allow: Json = [{ type: 'm.room_membership', room_id: world.rooms[0]! }]
+  const rules: JsonObject[] = [{ join_rule: 'public' }, { join_rule: 'public' }, { join_rule: 'invite' }]
+  if (version >= 7) rules.push({ join_rule: 'knock' })
+  if (version >= 8) rules.push({ join_rule: 'restricted', allow }, { join_rule: 'restricted', allow })
+  if (version >= 10) rules.push({ join_rule: 'knock_restricted', allow })
+  return chance.pick(rules)
+}
+
+/** One user does something somewhere. Rejects with what the server says of it. */
+export async function act(world: World, serial: number): Promise<void> {
+  const { chance } = world
+  const node = chance.pick(world.nodes)
+  const { process } = node
+  const userId = chance.pick(node.users)
+  const roomId = chance.pick(world.rooms)
+  const other = chance.pick(world.users)
+  const name = chance.weighted(WEIGHTS)
+  if (process === undefined) return
+  const { memberships, sending } = process
+  const sent = ({ event_id: eventId }: { event_id: string }): void =>
+    void world.acknowledged.push({ node: node.name, roomId, eventId })
+  const state = async (type: string, stateKey: string, what: JsonObject): Promise<void> =>
+    sent(await sending.state(as(userId), { roomId, type, stateKey, content: what }))
+
+  switch (name) {
+    case 'message':
+      return sent(
+        await sending.message(as(userId), {
+          roomId,
+          type: 'm.room.message',
+          txnId: `t${serial}`,
+          content: { msgtype: 'm.text', body: `message ${serial}` },
+        }),
+      )
+    case 'state':
+      return chance.chance(0.5)
+        ? state('m.room.topic', '', { topic: `topic ${serial}` })
+        : state('org.example.note', chance.pick(['', 'a', 'b', '__proto__']), { note: serial })
+    case 'levels': {
+      const before = await content(process, roomId, 'm.room.power_levels')
+      return before === undefined ? undefined : state('m.room.power_levels', '', changedLevels(world, before))
+    }
+    case 'rules':
+      return state('m.room.join_rules', '', changedRules(world, roomId))
+    case 'ban':
+    case 'unban':
+    case 'kick':
+    case 'invite':
+      return memberships[name](as(userId), { roomId, userId: other })
+    case 'join': {
+      const via = chance.pick(world.nodes).name
+      await memberships.join(as(userId), { room: roomId, via: [via, world.nodes[0]!.name] })
+      return
+    }
+    case 'knock':
+      await memberships.knock(as(userId), { room: roomId, via: [world.nodes[0]!.name] })
+      return
+    case 'leave':
+      return memberships.leave(as(userId), { roomId })
+    case 'redact': {
+      const room = await process.context.loader.load(roomId)
+      if (room === undefined) return
+      const rows = await process.context.store.read('sim.recent', () =>
+        liveEvents(room.nid, 0, Number.MAX_SAFE_INTEGER, 20),
+      )
+      if (rows.length === 0) return
+      const eventId = chance.pick(rows).event_id
+      return sent(
+        await sending.redact(as(userId), { roomId, eventId, txnId: `r${serial}`, reason: undefined, extra: {} }),
+      )
+    }
+    case 'devices': {
+      const message = { [other]: { DEVICE: { body: `mail ${serial}` } } }
+      await process.toDevice.send(as(userId), 'org.example.mail', `d${serial}`, message)
+      world.mail.push({ body: `mail ${serial}`, to: other })
+      return
+    }
+  }
+}
+
+/** The rooms of a run, and most users in them; the weather is fair meanwhile. */
+export async function createRooms(world: World): Promise<void> {
+  const { chance } = world
+  const count = chance.weighted({ one: 5, two: 4, three: 1 })
+  for (let i = 0; i < { one: 1, two: 2, three: 3 }[count]; i++) {
+    const founder = chance.pick(world.nodes)
+    const creator = chance.pick(founder.users)
+    const version = chance.pick(VERSIONS)
+    const presets: Preset[] = ['public_chat', 'public_chat', 'private_chat', 'trusted_private_chat']
+    const preset = chance.pick(presets)
+    const others = world.users.filter((userId) => userId !== creator && chance.chance(0.8))
+    const { room_id: roomId } = await founder.process!.creation.create(as(creator), {
+      preset,
+      room_version: version,
+      invite: preset === 'public_chat' ? [] : others,
+      ...(i > 0 && Number(version) >= 8 && chance.chance(0.5)
+        ? {
+            initial_state: [
+              {
+                type: 'm.room.join_rules',
+                content: {
+                  join_rule: 'restricted',
+                  allow: [{ type: 'm.room_membership', room_id: world.rooms[0]! }],
+                },
+              },
+            ],
+          }
+        : {}),
+    })
+    world.rooms.push(roomId)
+    world.versionOf.set(roomId, version)
+    for (const userId of others) {
+      const node = world.nodes.find((one) => one.users.includes(userId))!
+      // Whom a restricted room does not let in stays outside.
+      await node.process!.memberships
+        .join(as(userId), { room: roomId, via: [founder.name] })
+        .catch(() => undefined)
+    }
+  }
+}

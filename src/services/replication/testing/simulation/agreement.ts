@@ -1,0 +1,179 @@
+import { serverNameOf } from '../../../../core/ids/server-name-of.js'
+import { waitingEdus, waitingPdus } from '../../../../storage/tables/outbox.js'
+import { stagedCount } from '../../../../storage/tables/staging.js'
+import { all } from '../../../../storage/tx.js'
+import type { StoredEvent } from '../../../rooms/stored-event.js'
+import type { World } from './actions.js'
+import type { SimNode } from './sim-node.js'
+import { contentOf, viewOf, type View } from './view.js'
+
+/** More heads than this after everybody has spoken are not followed up. */
+const MAX_HEADS = 2
+
+const short = (id: string): string => id.slice(0, 9)
+
+function describe(stored: StoredEvent | undefined): string {
+  if (stored === undefined) return 'absent'
+  const { event } = stored
+  const kind = `${event.type}|${event.stateKey ?? ''} of ${event.sender} at depth ${event.depth}`
+  const fate = stored.rejected ?? (stored.softFailed ? 'soft-failed' : stored.outlier ? 'outlier' : 'accepted')
+  return `${kind}, ${fate}`
+}
+
+/** Nothing waits on a node any more. */
+export async function checkIdle(node: SimNode, faults: string[]): Promise<void> {
+  const waiting = await node.disk.read('sim.waiting', function* () {
+    return { pdus: yield* waitingPdus(100), edus: yield* waitingEdus(100), staged: yield* stagedCount(100) }
+  })
+  for (const [what, count] of Object.entries(waiting)) {
+    if (count > 0) faults.push(`${node.name}: ${count} ${what} wait for ever`)
+  }
+}
+
+/** Each message to a device came once. */
+export async function checkMail(world: World): Promise<void> {
+  const came = new Map<string, number>()
+  for (const node of world.nodes) {
+    const rows = await node.disk.read('sim.mail', () =>
+      all<{ user_id: string; content: string }>('SELECT user_id, content FROM to_device_messages'),
+    )
+    for (const row of rows) {
+      const name = `${(JSON.parse(row.content) as { body: string }).body} to ${row.user_id}`
+      came.set(name, (came.get(name) ?? 0) + 1)
+    }
+  }
+  for (const { body, to } of world.mail) {
+    const times = came.get(`${body} to ${to}`) ?? 0
+    if (times !== 1) world.faults.push(`${body} to ${to} came ${times} times`)
+  }
+}
+
+/** What a node knows of a room fits together. */
+function checkInside(view: View, roomId: string, faults: string[]): void {
+  const at = `${view.server} in ${short(roomId)}`
+  for (const [userId, is] of view.membersInState) {
+    const row = view.members.get(userId)
+    if (row !== is) faults.push(`${at}: ${userId} is ${is} by the state and ${row} by the table`)
+  }
+  for (const [userId, is] of view.members) {
+    if (is === 'join' && view.membersInState.get(userId) !== 'join')
+      faults.push(`${at}: ${userId} is in the room by the table alone`)
+  }
+  if (view.heads.length > MAX_HEADS) faults.push(`${at}: ${view.heads.length} heads`)
+  for (const id of view.heads) {
+    const head = view.events.get(id)
+    if (head?.rejected !== undefined || head?.softFailed !== false || head.outlier)
+      faults.push(`${at}: the head ${short(id)} is ${describe(head)}`)
+  }
+  for (const [name, id] of view.state) {
+    const stored = view.events.get(id)
+    if (stored?.rejected !== undefined || `${stored?.event.type}|${stored?.event.stateKey}` !== name)
+      faults.push(`${at}: the state has ${describe(stored)} as ${name}`)
+  }
+}
+
+/** Events from which some others cannot be told to be missing: all that lies before the last join of a server. */
+function pastOf(view: View, ids: Iterable<string>): Set<string> {
+  const past = new Set<string>()
+  let level = [...ids]
+  while (level.length > 0) {
+    const next: string[] = []
+    for (const id of level) {
+      if (past.has(id)) continue
+      past.add(id)
+      next.push(...(view.events.get(id)?.event.prevEvents ?? []))
+    }
+    level = next
+  }
+  return past
+}
+
+async function checkPair(one: View, other: View, roomId: string, faults: string[]): Promise<void> {
+  const at = `${one.server} and ${other.server} in ${short(roomId)}`
+  for (const name of new Set([...one.state.keys(), ...other.state.keys()])) {
+    const [mine, theirs] = [one.state.get(name), other.state.get(name)]
+    if (mine === theirs) continue
+    const [a, b] = [one.events.get(mine ?? ''), other.events.get(theirs ?? '')]
+    faults.push(
+      `${at} differ in ${name}: ${short(mine ?? '-')} (${describe(a)}) and ${short(theirs ?? '-')} (${describe(b)})`,
+    )
+  }
+  if (one.heads.join() !== other.heads.join())
+    faults.push(`${at}: heads ${one.heads.map(short).join()} and ${other.heads.map(short).join()}`)
+  for (const [id, mine] of one.events) {
+    const theirs = other.events.get(id)
+    if (theirs === undefined) continue
+    if (mine.rejected !== theirs.rejected) {
+      faults.push(`${at}: ${short(id)} is ${describe(mine)} here, ${describe(theirs)} there`)
+      continue
+    }
+    if (mine.outlier || theirs.outlier) continue
+    if ((await one.digest(mine.stateAfter)) !== (await other.digest(theirs.stateAfter)))
+      faults.push(`${at}: the states after ${short(id)} (${describe(mine)}) differ`)
+    const seen = (stored: StoredEvent): boolean => stored.rejected === undefined && !stored.softFailed
+    if (seen(mine) && seen(theirs) && contentOf(mine) !== contentOf(theirs))
+      faults.push(`${at}: ${short(id)} (${describe(mine)}) is redacted on one side`)
+  }
+}
+
+/** What a node must have, and lacks: events that nobody soft-failed and that do not lie before its server came. */
+function checkWhole(views: readonly View[], roomId: string, joins: ReadonlyMap<string, readonly string[]>, faults: string[]): void {
+  const refused = new Set<string>()
+  const all = new Map<string, View>()
+  for (const view of views) {
+    for (const [id, stored] of view.events) {
+      if (stored.outlier) continue
+      if (stored.softFailed || stored.rejected !== undefined) refused.add(id)
+      all.set(id, view)
+    }
+  }
+  const heads = new Map(views.map((view) => [view, pastOf(view, view.heads)]))
+  for (const view of views) {
+    const past = new Set<string>()
+    // The events before its joins, by whoever knows most of them.
+    for (const other of views)
+      for (const id of pastOf(other, joins.get(view.server) ?? [])) past.add(id)
+    for (const [id, holder] of all) {
+      if (refused.has(id) || past.has(id) || !heads.get(holder)!.has(id)) continue
+      const own = view.events.get(id)
+      if (own === undefined || own.outlier)
+        faults.push(
+          `${view.server} in ${short(roomId)} lacks ${short(id)} (${describe(holder.events.get(id))}), which ${holder.server} has`,
+        )
+    }
+  }
+}
+
+/** Compares what all servers of a room have. Those that are out of the room by their own state and by the others' do not count. */
+export async function checkRoom(world: World, roomId: string): Promise<readonly View[]> {
+  const { faults } = world
+  const views: View[] = []
+  for (const node of world.nodes) {
+    const view = await viewOf(node, roomId)
+    if (view?.servers.has(node.name) === true) views.push(view)
+  }
+  for (const view of views) checkInside(view, roomId, faults)
+  for (const [i, one] of views.entries()) {
+    for (const other of views.slice(i + 1)) {
+      if (!one.servers.has(other.server) || !other.servers.has(one.server)) {
+        faults.push(`${one.server} and ${other.server} in ${short(roomId)} disagree on who of them is in the room`)
+      } else await checkPair(one, other, roomId, faults)
+    }
+  }
+  checkWhole(views, roomId, await entries(views), faults)
+  return views
+}
+
+/** Events with which servers came into the room where they had nobody, by server. */
+async function entries(views: readonly View[]): Promise<Map<string, string[]>> {
+  const found = new Map<string, string[]>()
+  for (const view of views) {
+    for (const { event, stateBefore } of view.events.values()) {
+      if (event.type !== 'm.room.member' || event.content['membership'] !== 'join') continue
+      const server = serverNameOf(event.sender)!
+      if (!(await view.isIn(server, stateBefore)))
+        found.set(server, [...(found.get(server) ?? []), event.id])
+    }
+  }
+  return found
+}

@@ -1,0 +1,230 @@
+import { createHash } from 'node:crypto'
+import { MatrixError } from '../../../../core/errors.js'
+import type { Logger } from '../../../../platform/logger.js'
+import { silentLogger } from '../../../../platform/logger.js'
+import { joinedRoomIds } from '../../../../storage/tables/memberships.js'
+import { act, createRooms, type World } from './actions.js'
+import { checkIdle, checkMail, checkRoom } from './agreement.js'
+import { countEvents } from './counts.js'
+import { seeded } from './seeded.js'
+import { createSimKeys } from './sim-keys.js'
+import { as, createSimNode, type SimNode } from './sim-node.js'
+import { createTransport, FAIR, link, type Weather } from './transport.js'
+import { virtualTime } from './virtual-time.js'
+
+/** What came of one seed. */
+export interface Outcome {
+  readonly seed: number
+  /** What may not be: nodes that disagree, something that was lost, work that never ends. */
+  readonly faults: readonly string[]
+  /** How often what happened. */
+  readonly counts: Readonly<Record<string, number>>
+  /** Of all that the nodes have in the end; the same for every run of the seed. */
+  readonly digest: string
+}
+
+/** No run of an honest world needs so many. */
+const MAX_STEPS = 60_000
+const NAMES = ['a', 'b', 'c', 'd', 'e']
+
+/** A world of nodes that chat under trouble, then in peace, and must agree. Everything follows from the seed. */
+export async function runSeed(seed: number, options: { readonly logger?: Logger } = {}): Promise<Outcome> {
+  const time = virtualTime()
+  time.install()
+  try {
+    return await simulate(seed, time, options.logger ?? silentLogger)
+  } finally {
+    time.uninstall()
+  }
+}
+
+async function simulate(
+  seed: number,
+  time: ReturnType<typeof virtualTime>,
+  logger: Logger,
+): Promise<Outcome> {
+  const chance = seeded(`simulation ${seed}`)
+  const transport = createTransport(time, chance.fork('transport'))
+  const keys = createSimKeys()
+  const faults: string[] = []
+  const counts = new Map<string, number>()
+  const count = (what: string, by = 1): void => void counts.set(what, (counts.get(what) ?? 0) + by)
+  let steps = 0
+
+  /** Time passes until the work is done, or, without any, until nothing is left to happen. */
+  async function pass(work?: Promise<unknown>): Promise<void> {
+    let open = work !== undefined
+    work?.then(
+      () => (open = false),
+      (error: unknown) => {
+        open = false
+        fault(error)
+      },
+    )
+    await time.calm()
+    while (work === undefined || open) {
+      if (!(await time.step())) {
+        if (open) faults.push('something waits for ever')
+        return
+      }
+      if (++steps > MAX_STEPS) {
+        if (!faults.includes('it never comes to rest')) faults.push('it never comes to rest')
+        return
+      }
+    }
+  }
+  function fault(error: unknown): void {
+    if (error instanceof MatrixError) count('refused actions')
+    else faults.push(`an action failed: ${error instanceof Error ? (error.stack ?? error.message) : 'unknown'}`)
+  }
+
+  const nodes: SimNode[] = []
+  const slowDisks = chance.chance(0.4)
+  for (const letter of NAMES.slice(0, chance.weighted({ '2': 2, '3': 5, '4': 3 }) as unknown as number)) {
+    const name = `${letter}.example`
+    nodes.push(
+      await createAt(name, [`@${letter}1:${name}`, `@${letter}2:${name}`], slowDisks ? chance.int(1, 40) : 0),
+    )
+  }
+  function createAt(name: string, users: readonly string[], diskMs: number): Promise<SimNode> {
+    const clockError = chance.chance(0.5) ? 0 : chance.int(-20_000, 20_000)
+    return createSimNode({ name, users, time, transport, keys, chance: chance.fork(name), logger, clockError, diskMs }) // prettier-ignore
+  }
+
+  const world: World = {
+    nodes,
+    users: nodes.flatMap((node) => node.users),
+    rooms: [],
+    versionOf: new Map(),
+    chance: chance.fork('actions'),
+    acknowledged: [],
+    mail: [],
+    counts,
+    faults,
+  }
+  try {
+    await pass(Promise.all(nodes.map((node) => node.start())))
+    await pass(createRooms(world))
+    await pass()
+
+    const rounds = chance.int(1, 3)
+    for (let round = 0; round < rounds; round++) {
+      scheduleTrouble()
+      await pass()
+      transport.weather = FAIR
+      transport.cut.clear()
+    }
+    await heal()
+    await checkAll()
+  } finally {
+    for (const node of nodes) node.crash()
+    await time.calm()
+  }
+  const digest = createHash('sha256').update(JSON.stringify([...counts])).digest('hex')
+  for (const [name, value] of transport.counts) count(name, value)
+  for (const node of nodes) await node.close()
+  return { seed, faults, counts: Object.fromEntries([...counts].toSorted()), digest }
+
+  /** Actions, crashes and partitions, at times of their own. */
+  function scheduleTrouble(): void {
+    const length = chance.int(5, 180) * 1_000
+    const actions = chance.int(8, 24)
+    transport.weather = weather()
+    for (let i = 0; i < actions; i++) {
+      const serial = i + 100 * Math.floor(time.monotonic())
+      time.after(chance.int(0, length), () => {
+        count('actions')
+        act(world, serial).catch(fault)
+      })
+    }
+    for (let i = chance.int(0, 2); i > 0; i--) {
+      const node = chance.pick(nodes)
+      const at = chance.int(0, length)
+      time.after(at, () => {
+        if (node.process === undefined) return
+        count('restarts')
+        node.crash()
+        time.after(chance.int(1, 20_000), () => void node.start().catch(fault))
+      })
+    }
+    if (nodes.length > 1 && chance.chance(0.75)) {
+      for (let i = chance.int(1, 2); i > 0; i--) {
+        const from = chance.int(0, length)
+        const side = new Set(nodes.filter(() => chance.chance(0.5)))
+        const cut = nodes.flatMap((one) =>
+          nodes.flatMap((other) => (side.has(one) && !side.has(other) ? [link(one.name, other.name)] : [])),
+        )
+        if (cut.length === 0) continue
+        time.after(from, () => {
+          count('partitions')
+          for (const pair of cut) transport.cut.add(pair)
+        })
+        time.after(from + chance.int(1_000, 120_000), () => {
+          for (const pair of cut) transport.cut.delete(pair)
+        })
+      }
+    }
+  }
+
+  function weather(): Weather {
+    const rough = chance.chance(0.6)
+    const some = (most: number): number => (rough && chance.chance(0.5) ? chance.real() * most : 0)
+    return {
+      usualMs: chance.pick([5, 50, 400]),
+      slow: some(0.3),
+      slowMs: chance.pick([1_000, 10_000]),
+      lost: some(0.2),
+      answerLost: some(0.2),
+      twice: some(0.2),
+      trouble: some(0.1),
+    }
+  }
+
+  /** In peace everybody speaks, one after the other, so that each has seen the heads of the others. */
+  async function heal(): Promise<void> {
+    for (const node of nodes) if (node.process === undefined) await pass(node.start())
+    await pass()
+    for (let round = 0; round < 2; round++) {
+      for (const roomId of world.rooms) {
+        for (const node of nodes) {
+          const userId = await memberOf(node, roomId)
+          if (userId === undefined) continue
+          const speak = node.process!.memberships.join(as(userId), {
+            room: roomId,
+            via: [],
+            content: { displayname: `round ${round}` },
+          })
+          await pass(speak)
+          await pass()
+        }
+      }
+    }
+  }
+
+  async function memberOf(node: SimNode, roomId: string): Promise<string | undefined> {
+    for (const userId of node.users) {
+      const rooms = await node.disk.read('sim.joined', () => joinedRoomIds(userId))
+      if (rooms.includes(roomId)) return userId
+    }
+    return undefined
+  }
+
+  async function checkAll(): Promise<void> {
+    for (const node of nodes) await checkIdle(node, faults)
+    await checkMail(world)
+    // What counts is what is on disk, so everybody starts anew.
+    for (const node of nodes) node.crash()
+    await pass(Promise.all(nodes.map((node) => node.start())))
+    await pass()
+    for (const { node, roomId, eventId } of world.acknowledged) {
+      const known = await nodes.find(({ name }) => name === node)!.process!.context.events.byId(eventId)
+      if (known?.event.roomId !== roomId || known.rejected !== undefined || known.softFailed)
+        faults.push(`${node} has lost ${eventId}, for which its sender was answered`)
+    }
+    for (const roomId of world.rooms) {
+      const views = await checkRoom(world, roomId)
+      count('rooms')
+      await countEvents(views, count)
+    }
+  }
+}
