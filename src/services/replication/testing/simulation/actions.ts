@@ -1,3 +1,4 @@
+import { powerLevelsOf } from '../../../../core/auth/power-levels.js'
 import type { Json, JsonObject } from '../../../../core/json/value.js'
 import { isObject } from '../../../../core/json/value.js'
 import { liveEvents } from '../../../../storage/tables/events.js'
@@ -44,7 +45,23 @@ export interface World {
   readonly faults: string[]
 }
 
-export const VERSIONS = ['10', '11', '12', '12', '11', '10', '9', '8', '7', '6', '5', '4', '3', '2', '1'] as const
+export const VERSIONS = [
+  '10',
+  '11',
+  '12',
+  '12',
+  '11',
+  '10',
+  '9',
+  '8',
+  '7',
+  '6',
+  '5',
+  '4',
+  '3',
+  '2',
+  '1',
+] as const
 
 const LEVELS = [0, 0, 25, 50, 50, 75, 100]
 
@@ -81,15 +98,57 @@ function changedRules(world: World, roomId: string): JsonObject {
   return chance.pick(rules)
 }
 
+const NEEDS_POWER: ReadonlySet<ActionName> = new Set([
+  'state',
+  'levels',
+  'rules',
+  'ban',
+  'unban',
+  'kick',
+  'invite',
+])
+
+/** Anybody, but mostly somebody who may do it as far as their own server knows: refusals teach little. */
+async function actor(
+  world: World,
+  roomId: string,
+  name: ActionName,
+): Promise<{ readonly node: SimNode; readonly userId: string }> {
+  const { chance } = world
+  const candidates = Array.from({ length: 6 }, () => {
+    const node = chance.pick(world.nodes)
+    return { node, userId: chance.pick(node.users) }
+  })
+  if (name === 'devices' || chance.chance(0.1)) return candidates[0]!
+  for (const candidate of candidates) {
+    const { process } = candidate.node
+    const room = await process?.context.loader.load(roomId)
+    if (process === undefined || room === undefined) continue
+    const { context } = process
+    const member = await readStateEvent(context, room, 'm.room.member', candidate.userId)
+    const isIn = member?.event.content['membership'] === 'join'
+    if (name === 'join' || name === 'knock') {
+      if (!isIn) return candidate
+      continue
+    }
+    if (!isIn) continue
+    if (!NEEDS_POWER.has(name)) return candidate
+    const create = await readStateEvent(context, room, 'm.room.create', '')
+    const power = await readStateEvent(context, room, 'm.room.power_levels', '')
+    const levels = powerLevelsOf(create?.event, power?.event)
+    if (levels.user(candidate.userId) >= levels.ban) return candidate
+  }
+  return candidates[0]!
+}
+
 /** One user does something somewhere. Rejects with what the server says of it. */
 export async function act(world: World, serial: number): Promise<void> {
   const { chance } = world
-  const node = chance.pick(world.nodes)
-  const { process } = node
-  const userId = chance.pick(node.users)
   const roomId = chance.pick(world.rooms)
   const other = chance.pick(world.users)
   const name = chance.weighted(WEIGHTS)
+  const { node, userId } = await actor(world, roomId, name)
+  const { process } = node
   if (process === undefined) return
   const { memberships, sending } = process
   const sent = ({ event_id: eventId }: { event_id: string }): void =>
@@ -141,7 +200,13 @@ export async function act(world: World, serial: number): Promise<void> {
       if (rows.length === 0) return
       const eventId = chance.pick(rows).event_id
       return sent(
-        await sending.redact(as(userId), { roomId, eventId, txnId: `r${serial}`, reason: undefined, extra: {} }),
+        await sending.redact(as(userId), {
+          roomId,
+          eventId,
+          txnId: `r${serial}`,
+          reason: undefined,
+          extra: {},
+        }),
       )
     }
     case 'devices': {
@@ -187,8 +252,8 @@ export async function createRooms(world: World): Promise<void> {
     for (const userId of others) {
       const node = world.nodes.find((one) => one.users.includes(userId))!
       // Whom a restricted room does not let in stays outside.
-      await node.process!.memberships
-        .join(as(userId), { room: roomId, via: [founder.name] })
+      await node
+        .process!.memberships.join(as(userId), { room: roomId, via: [founder.name] })
         .catch(() => undefined)
     }
   }

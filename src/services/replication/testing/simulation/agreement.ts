@@ -16,7 +16,8 @@ function describe(stored: StoredEvent | undefined): string {
   if (stored === undefined) return 'absent'
   const { event } = stored
   const kind = `${event.type}|${event.stateKey ?? ''} of ${event.sender} at depth ${event.depth}`
-  const fate = stored.rejected ?? (stored.softFailed ? 'soft-failed' : stored.outlier ? 'outlier' : 'accepted')
+  const fate =
+    stored.rejected ?? (stored.softFailed ? 'soft-failed' : stored.outlier ? 'outlier' : 'accepted')
   return `${kind}, ${fate}`
 }
 
@@ -117,7 +118,12 @@ async function checkPair(one: View, other: View, roomId: string, faults: string[
 }
 
 /** What a node must have, and lacks: events that nobody soft-failed and that do not lie before its server came. */
-function checkWhole(views: readonly View[], roomId: string, joins: ReadonlyMap<string, readonly string[]>, faults: string[]): void {
+function checkWhole(
+  views: readonly View[],
+  roomId: string,
+  joins: ReadonlyMap<string, readonly string[]>,
+  faults: string[],
+): void {
   const refused = new Set<string>()
   const all = new Map<string, View>()
   for (const view of views) {
@@ -131,8 +137,7 @@ function checkWhole(views: readonly View[], roomId: string, joins: ReadonlyMap<s
   for (const view of views) {
     const past = new Set<string>()
     // The events before its joins, by whoever knows most of them.
-    for (const other of views)
-      for (const id of pastOf(other, joins.get(view.server) ?? [])) past.add(id)
+    for (const other of views) for (const id of pastOf(other, joins.get(view.server) ?? [])) past.add(id)
     for (const [id, holder] of all) {
       if (refused.has(id) || past.has(id) || !heads.get(holder)!.has(id)) continue
       const own = view.events.get(id)
@@ -156,7 +161,9 @@ export async function checkRoom(world: World, roomId: string): Promise<readonly 
   for (const [i, one] of views.entries()) {
     for (const other of views.slice(i + 1)) {
       if (!one.servers.has(other.server) || !other.servers.has(one.server)) {
-        faults.push(`${one.server} and ${other.server} in ${short(roomId)} disagree on who of them is in the room`)
+        faults.push(
+          `${one.server} and ${other.server} in ${short(roomId)} disagree on who of them is in the room`,
+        )
       } else await checkPair(one, other, roomId, faults)
     }
   }
@@ -171,8 +178,7 @@ async function entries(views: readonly View[]): Promise<Map<string, string[]>> {
     for (const { event, stateBefore } of view.events.values()) {
       if (event.type !== 'm.room.member' || event.content['membership'] !== 'join') continue
       const server = serverNameOf(event.sender)!
-      if (!(await view.isIn(server, stateBefore)))
-        found.set(server, [...(found.get(server) ?? []), event.id])
+      if (!(await view.isIn(server, stateBefore))) found.set(server, [...(found.get(server) ?? []), event.id])
     }
   }
   return found

@@ -5,28 +5,63 @@ import { noObserver } from '../../../../storage/observer.js'
 import { SqliteDatabase } from '../../../../storage/sqlite-driver.js'
 import { fromSqlite } from '../../../../storage/sqlite-errors.js'
 import { migrateSqlite } from '../../../../storage/sqlite-migrate.js'
-import { createStatements, runBody } from '../../../../storage/sqlite-statements.js'
+import { createStatements, runBody, type Statements } from '../../../../storage/sqlite-statements.js'
 import { createSqliteWriter } from '../../../../storage/sqlite-writer.js'
 import type { Store } from '../../../../storage/tx.js'
 
-let image: Buffer | undefined
+type Database = InstanceType<typeof SqliteDatabase>
 
-/** The bytes of an empty database with the program's schema; made once, since the migrations take longer than a run. */
-function emptyDatabase(): Buffer {
-  if (image === undefined) {
-    const database = new SqliteDatabase(':memory:')
-    migrateSqlite(database, migrations, 0)
-    image = database.serialize()
-    database.close()
+/** A database with the program's schema, and its prepared statements: both take longer to make than a run takes. */
+interface Pooled {
+  readonly database: Database
+  readonly statements: Statements
+  /** Brings it back to what the migrations have left. */
+  clean(): void
+}
+
+const idle: Pooled[] = []
+
+function make(): Pooled {
+  const database = new SqliteDatabase(':memory:')
+  migrateSqlite(database, migrations, 0)
+  const names = database
+    .prepare<[], string>(
+      `SELECT name FROM sqlite_schema WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'
+      AND name NOT LIKE 'sqlite%' AND name NOT GLOB '*_data' AND name NOT GLOB '*_idx' AND name NOT GLOB '*_config'
+      AND name NOT GLOB '*_docsize' AND name NOT GLOB '*_content'`,
+    )
+    .pluck()
+    .all()
+  const tables = [...names, ...(names.includes('account_data') ? [] : ['account_data'])]
+  const cleaners = tables.map((name) => {
+    const rows = database.prepare(`SELECT * FROM "${name}"`).raw().all() as unknown[][]
+    const remove = database.prepare(`DELETE FROM "${name}"`)
+    if (rows.length === 0) return () => void remove.run()
+    const insert = database.prepare(`INSERT INTO "${name}" VALUES (${rows[0]!.map(() => '?').join()})`)
+    return () => {
+      remove.run()
+      for (const row of rows) insert.run(...row)
+    }
+  })
+  return {
+    database,
+    statements: createStatements(database),
+    clean() {
+      if (database.inTransaction) database.exec('ROLLBACK')
+      database.pragma('foreign_keys = OFF')
+      database.exec('BEGIN')
+      for (const cleaner of cleaners) cleaner()
+      database.exec('COMMIT')
+      database.pragma('foreign_keys = ON')
+    },
   }
-  return image
 }
 
 /** The program's SQLite store in memory: its statements, its writer with groups and savepoints, no file and no sync. */
 export function openMemoryStore(clock: Clock): Store {
-  const database = new SqliteDatabase(emptyDatabase())
-  database.pragma('foreign_keys = ON')
-  const statements = createStatements(database)
+  const pooled = idle.pop() ?? make()
+  pooled.clean()
+  const { database, statements } = pooled
   const writer = createSqliteWriter({
     database,
     runBody: (body) => runBody(body, statements, 'write'),
@@ -53,7 +88,7 @@ export function openMemoryStore(clock: Clock): Store {
     position: () => Promise.resolve(writer.position()),
     async close() {
       await writer.drain()
-      database.close()
+      idle.push(pooled)
     },
   }
 }

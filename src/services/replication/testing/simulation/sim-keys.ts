@@ -1,5 +1,11 @@
 import type { Signer as EventSigner } from '../../../../core/event/sign.js'
-import { createSigner, publicKey, verifySignature, type PublicKey, type Signer } from '../../../../platform/ed25519.js'
+import {
+  createSigner,
+  publicKey,
+  verifySignature,
+  type PublicKey,
+  type Signer,
+} from '../../../../platform/ed25519.js'
 import type { Seeded } from './seeded.js'
 
 /** Signs and verifies for all nodes of a run. What was verified once is not verified again for each node: the answer is the same. */

@@ -42,7 +42,9 @@ export interface Transport {
   clientOf(
     name: string,
     isAlive: () => boolean,
-  ): Pick<FederationClient, 'request' | 'requestStream'> & { ask(request: FederationRequest): Promise<string> }
+  ): Pick<FederationClient, 'request' | 'requestStream'> & {
+    ask(request: FederationRequest): Promise<string>
+  }
 }
 
 export const link = (a: string, b: string): string => [a, b].toSorted().join(' ')
@@ -59,8 +61,7 @@ export function createTransport(time: VirtualTime, chance: Seeded): Transport {
     counts: new Map(),
     clientOf,
   }
-  const count = (what: string): void =>
-    void transport.counts.set(what, (transport.counts.get(what) ?? 0) + 1)
+  const count = (what: string): void => void transport.counts.set(what, (transport.counts.get(what) ?? 0) + 1)
   const way = (): number => {
     const { usualMs, slow, slowMs } = transport.weather
     return chance.chance(slow) ? chance.int(usualMs, slowMs) : chance.int(1, usualMs)

@@ -41,7 +41,7 @@ export async function viewOf(node: SimNode, roomId: string): Promise<View | unde
   const membersInState = new Map<string, string>()
   for (const { event } of current) {
     if (event.type === 'm.room.member')
-      membersInState.set(event.stateKey!, String(event.content['membership']))
+      membersInState.set(event.stateKey!, event.content['membership'] as string)
   }
   const servers = new Set(
     [...membersInState].filter(([, is]) => is === 'join').map(([userId]) => serverNameOf(userId) ?? ''),
@@ -82,5 +82,4 @@ export async function viewOf(node: SimNode, roomId: string): Promise<View | unde
   }
 }
 
-export const contentOf = ({ event }: StoredEvent): string =>
-  canonicalJson(event.pdu as JsonObject, 'lenient')
+export const contentOf = ({ event }: StoredEvent): string => canonicalJson(event.pdu as JsonObject, 'lenient')
