@@ -16,6 +16,8 @@ export interface ForeignServer {
   readonly signer: EventSigner
   /** In the place of all but the key. Anything else is a 404. */
   answer: Answering
+  /** In the place of the honest key document; false for the honest one. */
+  answerKeys: Answering
   close(): Promise<void>
 }
 
@@ -33,7 +35,7 @@ export async function startForeignServer(authority: Certificate): Promise<Foreig
     random: systemRandom,
   })
   const key = createSigner(generateSigningKey(systemRandom))
-  const foreign = { answer: (() => false) as Answering }
+  const foreign = { answer: (() => false) as Answering, answerKeys: (() => false) as Answering }
   const server: Server = createServer({ cert: certificate.certificate, key: certificate.privateKey })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const name = `localhost:${(server.address() as AddressInfo).port}`
@@ -41,6 +43,7 @@ export async function startForeignServer(authority: Certificate): Promise<Foreig
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const path = new URL(request.url!, 'https://localhost').pathname
     if (path === '/_matrix/key/v2/server') {
+      if (foreign.answerKeys(request, response, path)) return
       const document = {
         server_name: name,
         verify_keys: { [key.keyId]: { key: key.publicKey } },

@@ -63,7 +63,8 @@ export const withPeer =
     }
   }
 
-function peerOf(foreign: ForeignServer, to: Homeserver): Peer {
+/** A peer that speaks as this server. */
+export function peerOf(foreign: ForeignServer, to: Homeserver): Peer {
   const signer = { ...foreign.signer, publicKey: '' }
   const peer: Peer = {
     server: foreign,

@@ -58,6 +58,7 @@ export function transportOptions({ federation }: Config): TransportOptions {
     bannedKeys: new Set(federation.banned_keys.map((key) => publicKey(key)!.base64)),
     verifyTls: federation.verify_tls,
     connectTimeoutMs: federation.timeouts.connect,
+    questionTimeoutMs: federation.timeouts.request,
   }
 }
 

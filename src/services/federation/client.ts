@@ -48,6 +48,8 @@ export interface FederationClientDeps {
   readonly clock: Clock
   /** `name/version`, for the peer's logs. */
   readonly userAgent: string
+  /** The longest that a question may take, a GET whose answer is small, whatever its caller would wait. Default 30 seconds. */
+  readonly questionTimeoutMs?: number
   /** Whether this server federates with that one at all. Default: with every server. */
   readonly federates?: (serverName: string) => boolean
 }
@@ -60,13 +62,16 @@ const MAX_CANDIDATES = 3
 
 export function createFederationClient(deps: FederationClientDeps): FederationClient {
   const { serverName, signer, discovery, connections, clock, userAgent, federates = () => true } = deps
+  const { questionTimeoutMs = DEFAULT_TIMEOUT } = deps
 
   async function send(request: FederationRequest): Promise<StreamedAnswer> {
     const { destination, timeoutMs = DEFAULT_TIMEOUT, maxBytes = DEFAULT_MAX_BYTES } = request
     const end = clock.monotonic() + timeoutMs
     if (destination === serverName) throw new FederationError('unreachable', 'that is this server')
     if (!federates(destination))
-      throw new FederationError('unreachable', 'this server does not federate with that one')
+      throw new FederationError('unreachable', 'this server does not federate with that one', {
+        errcode: 'M_FORBIDDEN',
+      })
     const prepared = prepare(request)
     const found = await within(discovery.resolve(destination), timeoutMs, request.signal)
     const candidates = found.slice(0, MAX_CANDIDATES)
@@ -122,7 +127,9 @@ export function createFederationClient(deps: FederationClientDeps): FederationCl
 
   return {
     async request(request) {
-      const answer = await send(request)
+      const { method, timeoutMs = DEFAULT_TIMEOUT } = request
+      const bounded = method === 'GET' ? Math.min(timeoutMs, questionTimeoutMs) : timeoutMs
+      const answer = await send({ ...request, timeoutMs: bounded })
       if (answer.status < 200 || answer.status > 299) throw await statusError(answer)
       const parsed = parseJson(await whole(answer.body))
       if (!parsed.ok) throw new FederationError('bad-response', `the answer is not JSON: ${parsed.reason}`)

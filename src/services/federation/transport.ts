@@ -69,6 +69,8 @@ export interface TransportOptions {
   readonly caByServer?: ReadonlyMap<string, readonly string[]>
   readonly verifyTls?: boolean
   readonly connectTimeoutMs?: number
+  /** See `FederationClientDeps`. */
+  readonly questionTimeoutMs?: number
   /** For tests: in place of the system's. */
   readonly resolveSrv?: ResolveSrv
   readonly lookup?: LookupFunction
@@ -105,6 +107,7 @@ export function createTransport(deps: TransportDeps): Transport {
     clock,
     userAgent,
     federates,
+    ...(options.questionTimeoutMs !== undefined && { questionTimeoutMs: options.questionTimeoutMs }),
   })
   const banned = options.bannedKeys ?? new Set()
   const known = createKnownKeys({ store, clock, logger, banned })

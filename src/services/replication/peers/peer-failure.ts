@@ -30,12 +30,15 @@ export function matrixErrorOf(failures: readonly unknown[]): MatrixError {
     const place = errcode === undefined ? -1 : PASSED_ON.indexOf(errcode)
     if (place === -1 || place >= rank) continue
     rank = place
-    best =
-      failure instanceof MatrixError
-        ? failure
-        : new MatrixError(errcode!, `Another server refused: ${(failure as Error).message.slice(0, 500)}`)
+    best = failure instanceof MatrixError ? failure : refusalOf(failure as FederationError, errcode!)
   }
   return best ?? new MatrixError('M_UNKNOWN', NOBODY, {}, 502)
+}
+
+function refusalOf({ kind, message }: FederationError, errcode: string): MatrixError {
+  // What is no answer is a refusal of our own, as of a server that is not allowed.
+  const why = kind === 'status' ? `Another server refused: ${message.slice(0, 500)}` : message
+  return new MatrixError(errcode, why)
 }
 
 /** Whether the peer does not know the endpoint, so that an older one may do. */
