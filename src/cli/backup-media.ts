@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
+import { createReadStream, existsSync } from 'node:fs'
 import { mkdir, open, opendir } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -16,7 +16,10 @@ const PASSING = new Set(['tmp', 'trash'])
 const BLOB = /^[0-9a-f]{64}$/
 const MAX_DEPTH = 4
 
-/** Copies every blob under `from`, keeping its place. What the node deletes meanwhile is left out: no row names it any more. */
+/**
+ * Copies every blob under `from`, keeping its place. What the node deletes meanwhile is left out: no row names it any more. What is at its place in
+ * `to` already stays as it is, and is not counted.
+ */
 export async function copyMedia(from: string, to: string): Promise<MediaCopy> {
   const damaged: string[] = []
   let files = 0
@@ -31,6 +34,7 @@ export async function copyMedia(from: string, to: string): Promise<MediaCopy> {
       if (depth === 0 && PASSING.has(entry.name)) continue
       if (entry.isDirectory() && depth < MAX_DEPTH) await folder(inner, depth + 1)
       if (!entry.isFile() || !BLOB.test(entry.name)) continue
+      if (existsSync(join(to, inner))) continue
       const copied = await copyFile(join(from, inner), join(to, inner)).catch(gone)
       if (copied === undefined) continue
       files += 1

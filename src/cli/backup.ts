@@ -5,18 +5,10 @@ import { loadConfig } from '../config/load.js'
 import type { Config } from '../config/schema.js'
 import { systemClock } from '../platform/clock.js'
 import { VERSION } from '../version.js'
+import type { Manifest, SavedFile } from './backup-manifest.js'
 import { copyFile, copyMedia } from './backup-media.js'
 import { CliError, CONFIG_HELP, CONFIG_OPTION, EXIT, word, type Command } from './command.js'
 import { configPath } from './config-file.js'
-
-interface SavedFile {
-  /** Relative to the backup. */
-  readonly path: string
-  /** Where it stood, and where the configuration looks for it. */
-  readonly from: string
-  readonly bytes: number
-  readonly sha256: string
-}
 
 export const backup: Command = {
   name: 'backup',
@@ -54,7 +46,7 @@ export const backup: Command = {
     if (withDatabase && config.database.driver === 'sqlite') {
       const { backupSqlite } = await import('../storage/sqlite-backup.js')
       const copy = join(target, 'homeserver.db')
-      schema = backupSqlite(config.database.path, copy)
+      schema = backupSqlite(config.database.path, copy, systemClock.now())
       chmodSync(copy, 0o600)
       io.out(`database: ${statSync(copy).size} bytes, schema ${schema}, as of one moment; no fault found`)
     }
@@ -126,7 +118,7 @@ async function saveFiles(
 }
 
 /** Written last: a backup without it was cut short. */
-async function writeManifest(target: string, manifest: object): Promise<void> {
+async function writeManifest(target: string, manifest: Manifest): Promise<void> {
   const file = await open(join(target, 'MANIFEST.json'), 'wx', 0o600)
   try {
     await file.writeFile(`${JSON.stringify(manifest, undefined, 2)}\n`)

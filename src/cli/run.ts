@@ -17,6 +17,7 @@ import { registerUser } from './register-user.js'
 import { registrationToken } from './registration-token.js'
 import { reports } from './reports.js'
 import { resetPassword } from './reset-password.js'
+import { restore } from './restore.js'
 import { rotateKey } from './rotate-key.js'
 import { serve } from './serve.js'
 import { setAdmin } from './set-admin.js'
@@ -34,6 +35,7 @@ export const COMMANDS: readonly Command[] = [
   reports,
   notice,
   backup,
+  restore,
   migrate,
   migrateStore,
   checkConfig,

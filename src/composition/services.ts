@@ -57,6 +57,7 @@ import { createEventStream } from '../services/timeline/event-stream.js'
 import { createInitialSync } from '../services/timeline/initial-sync.js'
 import { createEventByTime } from '../services/timeline/event-by-time.js'
 import { createHistory } from '../services/timeline/history.js'
+import { loadLostPositions } from '../services/timeline/lost-positions.js'
 import { parseSyncToken } from '../services/timeline/tokens.js'
 import { createToDevice } from '../services/to-device/to-device.js'
 import { createTypingNotices } from '../services/typing/typing-notices.js'
@@ -107,6 +108,7 @@ export interface Built {
 export async function buildServices(deps: BuildDeps): Promise<Built> {
   const { config, store, clock, random, logger, ownKeys, nodeMetrics } = deps
   const serverName = config.server_name
+  const lost = await loadLostPositions(deps)
   const notifier = createNotifier()
   const base = { store, clock, random, logger, notifier, serverName }
   const { signer } = ownKeys
@@ -145,7 +147,10 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     wakeSender,
     federation: { request: (request) => transport.client.request(request) },
     confirmByUser: (confirmation) => accounts.credentials.confirm(confirmation),
-    parsePosition: (token) => parseSyncToken(token).pos,
+    parsePosition: (token) => {
+      const { pos } = parseSyncToken(token)
+      return lost.isLost(pos) ? 0 : pos
+    },
     options: { displayNamesOverFederation: config.federation.share_device_names },
   })
   const devices = createDevices({
@@ -382,6 +387,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
       e2ee,
       toDevice,
       pushRules: rooms.pushRules,
+      lost,
       gate: syncGate,
       ...(nodeMetrics === undefined ? {} : { onComputed: nodeMetrics.onSync }),
       maxTimeoutMs: config.limits.max_sync_timeout,

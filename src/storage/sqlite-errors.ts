@@ -8,6 +8,23 @@ export function fromSqlite(error: unknown, label: string): unknown {
   return new StorageError(kindOf(code), `${label}: ${(error as Error).message}`, error)
 }
 
+/** What SQLite and the system call a place in which no file can be made or written. */
+const UNWRITABLE = /^(SQLITE_READONLY|SQLITE_CANTOPEN|EACCES$|EPERM$|EROFS$|ENOTDIR$|EISDIR$|EEXIST$)/
+
+/** As `fromSqlite`, for a file that is just being opened: what is wrong with the file itself is said with its path. */
+export function fromOpening(error: unknown, path: string): unknown {
+  if (error instanceof StorageError) return error
+  const code = sqliteCode(error) ?? (error as NodeJS.ErrnoException).code ?? ''
+  if (code === 'SQLITE_NOTADB')
+    return new StorageError('io', `${path} is no SQLite database: correct the path, or restore the file`, error) // prettier-ignore
+  if (code.startsWith('SQLITE_CORRUPT'))
+    return new StorageError('io', `the database ${path} is damaged: restore it from a backup`, error)
+  if (UNWRITABLE.test(code))
+    return new StorageError('io', `the database ${path} cannot be opened for writing (${code}): it, and the folder that it lies in, must belong to the user that runs this`, error) // prettier-ignore
+  if (code === 'ENOSPC' || isFull(code)) return new StorageFull(error)
+  return fromSqlite(error, `open ${path}`)
+}
+
 /** After a failed sync the kernel may have dropped the pages and forgotten the failure: nothing later can be trusted. */
 export function isSyncFailure(error: unknown): boolean {
   const code = sqliteCode(error)

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
@@ -243,6 +243,35 @@ describe('the owner of the database', () => {
     const store = await open()
     await store.write('w', () => insert('a'))
     for (const suffix of ['', '-wal', '-shm']) expect(statSync(path + suffix).mode & 0o077).toBe(0)
+  })
+})
+
+describe('a file that cannot be opened', () => {
+  const faultOf = async (): Promise<unknown> => await open().catch((error: unknown) => error)
+
+  it('is named, where it is no database', async () => {
+    await (await open()).close()
+    stores = []
+    for (const text of ['a letter, not a database '.repeat(300), 'x'.repeat(100)]) {
+      for (const end of ['', '-wal', '-shm']) rmSync(path + end, { force: true })
+      writeFileSync(path, text)
+      expect(await faultOf()).toMatchObject({
+        name: 'StorageError',
+        code: 'io',
+        message: expect.stringContaining(`${path} is no SQLite database`),
+      })
+    }
+    // Nothing keeps the place afterwards.
+    rmSync(path)
+    await open()
+  })
+
+  it('is named, where it is a folder, or none can be made for it', async () => {
+    mkdirSync(path, { recursive: true })
+    expect(await faultOf()).toMatchObject({ code: 'io', message: expect.stringContaining(path) })
+    rmSync(join(folder, 'deep'), { recursive: true })
+    writeFileSync(join(folder, 'deep'), 'a file')
+    expect(await faultOf()).toMatchObject({ name: 'StorageError', message: expect.stringContaining(path) })
   })
 })
 

@@ -7,7 +7,7 @@ import { migrations as ownMigrations } from './migrations/index.js'
 import { noObserver, silentLogger, type StoreLogger, type StoreObserver } from './observer.js'
 import { createSqliteCheckpointer, type SqliteCheckpointer } from './sqlite-checkpointer.js'
 import { openConnection, ownDatabase, prepareFile, settleLog } from './sqlite-connection.js'
-import { fromSqlite } from './sqlite-errors.js'
+import { fromOpening, fromSqlite } from './sqlite-errors.js'
 import { migrateSqlite } from './sqlite-migrate.js'
 import { createStatements, runBody } from './sqlite-statements.js'
 import { createSqliteWriter, type SqliteWriterOptions } from './sqlite-writer.js'
@@ -56,13 +56,14 @@ const fdatasyncAsync = promisify(fdatasync)
  * so no read ever meets half of one. Writes: see `createSqliteWriter`.
  */
 export async function openSqlite(options: SqliteOptions): Promise<Store> {
-  const path = prepareFile(options.path)
-  const owned = ownDatabase(path)
+  let owned: { release(): void } | undefined
   try {
+    const path = prepareFile(options.path)
+    owned = ownDatabase(path)
     return await open(options, path, owned)
   } catch (error) {
-    owned.release()
-    throw fromSqlite(error, 'open')
+    owned?.release()
+    throw fromOpening(error, options.path)
   }
 }
 

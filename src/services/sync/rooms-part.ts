@@ -225,7 +225,8 @@ export function createRoomsPart(deps: {
     ignored: ReadonlySet<string>,
   ): Promise<Json | undefined> {
     const { viewer, filter, input, from } = frame
-    if (from === 0 && !filter.includeLeave) return undefined
+    // Who comes with a token of a lost database may believe to be in the room.
+    if (from === 0 && frame.since === undefined && !filter.includeLeave) return undefined
     const room = await roomOfRow(row)
     const own =
       row.event_nid === null ? undefined : (await context.events.byNids([row.event_nid])).get(row.event_nid)

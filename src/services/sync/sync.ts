@@ -11,6 +11,7 @@ import type { Requester } from '../requester.js'
 import type { RoomsContext } from '../rooms/context.js'
 import type { Aggregations } from '../timeline/aggregations.js'
 import type { ClientViews } from '../timeline/client-view.js'
+import type { LostPositions } from '../timeline/lost-positions.js'
 import { parseSyncToken, syncToken } from '../timeline/tokens.js'
 import type { ToDevice } from '../to-device/to-device.js'
 import type { Typing } from '../typing/typing.js'
@@ -35,6 +36,7 @@ export interface SyncDeps {
   readonly e2ee: Pick<E2ee, 'deviceListsBetween' | 'otkCounts'>
   readonly toDevice: Pick<ToDevice, 'toDeviceFor' | 'acknowledge'>
   readonly pushRules: PushRules
+  readonly lost: LostPositions
   readonly maxTimeoutMs: number
   /** Bounds how many answers are computed at once; waiting ones hold no place. */
   readonly gate: Semaphore
@@ -72,6 +74,9 @@ export function createSync(deps: SyncDeps): Sync {
     return filter
   }
 
+  /** A token of a database that is lost: its client knows more than is here, and is told everything. */
+  const isUnknown = (position: number, upTo: number): boolean => position > upTo || deps.lost.isLost(position)
+
   async function compute(requester: Requester, input: SyncInput): Promise<Answer> {
     const since = input.since === undefined ? undefined : parseSyncToken(input.since)
     const { userId, deviceId } = requester
@@ -80,7 +85,7 @@ export function createSync(deps: SyncDeps): Sync {
     const frame: Frame = {
       viewer: { userId, deviceId },
       since,
-      from: Math.min(since?.pos ?? 0, upTo),
+      from: since === undefined || isUnknown(since.pos, upTo) ? 0 : since.pos,
       upTo,
       // A token of a former run with a faster clock: everybody's typing is news.
       typingFrom: since === undefined || since.ephemeral > ephemeralNow ? 0 : since.ephemeral,

@@ -15,6 +15,7 @@ import { pushers } from './0014-pushers.js'
 import { search } from './0015-search.js'
 import { urlPreviews } from './0016-url-previews.js'
 import { transactionKeys } from './0017-transaction-keys.js'
+import { lostPositions } from './0018-lost-positions.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -37,4 +38,5 @@ export const migrations: readonly Migration[] = [
   search,
   urlPreviews,
   transactionKeys,
+  lostPositions,
 ]

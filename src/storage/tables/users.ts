@@ -43,6 +43,11 @@ export function* userById(userId: string): Tx<UserRow | undefined> {
   return yield* one<UserRow>(`SELECT ${COLUMNS} FROM users WHERE user_id = ?`, userId)
 }
 
+/** Whether anybody ever had an account. */
+export function* hasUsers(): Tx<boolean> {
+  return (yield* one('SELECT 1 AS found FROM users LIMIT 1')) !== undefined
+}
+
 /** Pre: at most a few hundred ids. */
 export function* usersByIds(userIds: readonly string[]): Tx<readonly UserRow[]> {
   if (userIds.length === 0) return []
