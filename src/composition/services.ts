@@ -51,7 +51,10 @@ import { createPresence } from '../services/presence/presence.js'
 import { createSettingsCarrier } from '../services/upgrades/carry-settings.js'
 import { createRoomUpgrades } from '../services/upgrades/upgrade-room.js'
 import { createSpaces } from '../services/spaces/spaces.js'
+import { createDeviceParts } from '../services/sync/device-part.js'
+import { createSlidingSync } from '../services/sync/sliding/sliding-sync.js'
 import { createSync } from '../services/sync/sync.js'
+import { createWaitingPolls } from '../services/sync/waiting-polls.js'
 import { createClientViews } from '../services/timeline/client-view.js'
 import { createEventStream } from '../services/timeline/event-stream.js'
 import { createInitialSync } from '../services/timeline/initial-sync.js'
@@ -65,6 +68,7 @@ import { createTyping } from '../services/typing/typing.js'
 import { deleteTransactionsOf } from '../storage/tables/client-transactions.js'
 import { isCrossSigningKey } from '../storage/tables/cross-signing.js'
 import { deletePushersOfDevices } from '../storage/tables/pushers.js'
+import { deleteSlidingConnectionsOf } from '../storage/tables/sliding-sync.js'
 import { userById } from '../storage/tables/users.js'
 import type { Store } from '../storage/tx.js'
 import { VERSION } from '../version.js'
@@ -163,6 +167,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
       toDevice.onDevicesDeleted,
       deleteTransactionsOf,
       deletePushersOfDevices,
+      deleteSlidingConnectionsOf,
     ],
     onRenamed: [e2ee.onDevicesChanged],
     afterChange: (userId) => {
@@ -310,6 +315,21 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     backfill: replication.backfill.backfill,
   })
   const syncGate = createSemaphore({ permits: config.limits.concurrent_syncs })
+  const syncing = {
+    context,
+    views,
+    aggregations: relations.aggregations,
+    notifier,
+    typing,
+    deviceParts: createDeviceParts({ store, e2ee, toDevice }),
+    waitingPolls: createWaitingPolls(),
+    toDevice,
+    pushRules: rooms.pushRules,
+    lost,
+    gate: syncGate,
+    ...(nodeMetrics === undefined ? {} : { onComputed: nodeMetrics.onSync }),
+    maxTimeoutMs: config.limits.max_sync_timeout,
+  }
   const reports = createReports({
     store,
     clock,
@@ -377,21 +397,8 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     relations,
     search: createSearch({ context, views, aggregations: relations.aggregations, history }),
     eventByTime: createEventByTime({ context, fetch: replication.fetchByTime.fetch }),
-    sync: createSync({
-      context,
-      views,
-      aggregations: relations.aggregations,
-      notifier,
-      typing,
-      presence,
-      e2ee,
-      toDevice,
-      pushRules: rooms.pushRules,
-      lost,
-      gate: syncGate,
-      ...(nodeMetrics === undefined ? {} : { onComputed: nodeMetrics.onSync }),
-      maxTimeoutMs: config.limits.max_sync_timeout,
-    }),
+    sync: createSync({ ...syncing, presence }),
+    slidingSync: createSlidingSync(syncing),
     inbound: replication.inbound,
     ...buildServing({ context, transport, intake, outside: rooms.outside, memberships, checkInvitable }),
   }

@@ -27,6 +27,7 @@ export function periodicJobs(services: Services): readonly Job[] {
     { name: 'threepids.prune', every: HOUR, run: () => services.threepids.prune() },
     { name: 'accounts.prune', every: HOUR, run: () => accounts.sessions.prune() },
     { name: 'e2ee.cleanUp', every: HOUR, run: () => e2ee.cleanUp() },
+    { name: 'slidingSync.prune', every: HOUR, run: () => services.slidingSync.prune() },
     { name: 'toDevice.cleanUp', every: HOUR, run: () => toDevice.cleanUp() },
     { name: 'media.announced', every: HOUR, run: () => media.expireAnnounced() },
     { name: 'media.remote', every: HOUR, run: () => media.evictRemote() },

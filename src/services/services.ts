@@ -35,6 +35,7 @@ import type { History } from './timeline/history.js'
 import type { Relations } from './relations/relations.js'
 import type { Search } from './search/search.js'
 import type { Previews } from './previews/previews.js'
+import type { SlidingSync } from './sync/sliding/sliding-sync.js'
 import type { Sync } from './sync/sync.js'
 import type { TypingNotices } from './typing/typing-notices.js'
 import type { Inbound } from './replication/receiving/inbound.js'
@@ -89,6 +90,7 @@ export interface Services {
   readonly search: Search
   readonly eventByTime: EventByTime
   readonly sync: Sync
+  readonly slidingSync: SlidingSync
   readonly inbound: Inbound
   readonly membershipServing: MembershipServing
   readonly inviteServing: InviteServing

@@ -48,12 +48,14 @@ import { getRoomSummary, getRoomSummaryUnstable } from './space/get-room-summary
 import { getSpaceHierarchy } from './space/get-space-hierarchy.js'
 import { search } from './search/search.js'
 import { pushRuleRoutes } from './push-rule-routes.js'
+import { slidingSync } from './sync/sliding-sync.js'
 import { sync } from './sync/sync.js'
 
 /** Rooms, what is said in them, and /sync. The busiest come first. */
 export const roomRoutes: readonly Route[] = [
   sendMessage,
   sync,
+  slidingSync,
   createRoom,
   upgradeRoom,
   joinRoom,

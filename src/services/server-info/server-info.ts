@@ -43,7 +43,10 @@ const VERSIONS: readonly string[] = [
 ]
 
 /** Only what really works: a client that finds a flag here relies on it. */
-const UNSTABLE_FEATURES: Readonly<Record<string, boolean>> = {}
+const UNSTABLE_FEATURES: Readonly<Record<string, boolean>> = {
+  // MSC4186, which clients know by the name of what came before it.
+  'org.matrix.simplified_msc3575': true,
+}
 
 const DAY_SECONDS = 86_400
 

@@ -15,7 +15,11 @@ import type { SyncFilter } from './filter.js'
 import { heroesOf, memberCounts } from '../../storage/tables/own-rooms.js'
 
 /** Changes of these are told in the summary. */
-const SUMMARISED: ReadonlySet<string> = new Set(['m.room.member', 'm.room.name', 'm.room.canonical_alias'])
+export const SUMMARISED: ReadonlySet<string> = new Set([
+  'm.room.member',
+  'm.room.name',
+  'm.room.canonical_alias',
+])
 
 const DEFAULT_LIMIT = 10
 const MAX_LIMIT = 500
@@ -52,7 +56,7 @@ export interface Block {
   readonly hasNews: boolean
 }
 
-interface Timeline {
+export interface Timeline {
   /** Oldest first. */
   readonly events: readonly StoredEvent[]
   readonly limited: boolean
@@ -66,8 +70,18 @@ export interface BlockDeps {
   readonly aggregations: Aggregations
 }
 
+/** Of which events a timeline is made. */
+export type TimelineInput = Pick<
+  BlockInput,
+  'room' | 'filter' | 'since' | 'upTo' | 'isNewlyJoined' | 'checkVisibility' | 'ignored'
+>
+
 /** The latest events of (since, upTo] that the filter and the history visibility let through. */
-async function readTimeline(input: BlockInput, reader: Reader, context: RoomsContext): Promise<Timeline> {
+export async function readTimeline(
+  input: TimelineInput,
+  reader: Reader,
+  context: RoomsContext,
+): Promise<Timeline> {
   const { filter, room, since, upTo } = input
   const prevBatch = syncToken({ pos: upTo, ephemeral: 0, toDevice: 0 })
   const limit = Math.min(filter.timeline.limit ?? DEFAULT_LIMIT, MAX_LIMIT)

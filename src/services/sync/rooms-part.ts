@@ -8,8 +8,6 @@ import { invitesBlocked } from '../account-data/invite-permission.js'
 import type { RoomsContext } from '../rooms/context.js'
 import { lastDeparture, membershipAt } from '../rooms/member-history.js'
 import type { StoredEvent } from '../rooms/stored-event.js'
-import { strippedStateFor } from '../rooms/stripped-state.js'
-import type { RoomSnapshot } from '../rooms/working-room.js'
 import type { Aggregations } from '../timeline/aggregations.js'
 import type { ClientViews } from '../timeline/client-view.js'
 import { after } from '../timeline/places.js'
@@ -19,6 +17,7 @@ import { accountDataEvent } from './account-data-event.js'
 import type { Frame } from './frame.js'
 import { receiptEvent } from './receipt-event.js'
 import { outsideEnd } from './outside-end.js'
+import { roomOfRow, strippedState } from './own-room-state.js'
 import { roomBlock } from './room-block.js'
 import { ownRooms, ownRoomsWithNews, type OwnRoom } from '../../storage/tables/own-rooms.js'
 
@@ -119,20 +118,11 @@ export function createRoomsPart(deps: {
         const isUnwanted = membership === 'invite' && ignored.has(row.sender)
         if (isOld || isUnwanted || row.pos > frame.upTo) return [membership, undefined]
         const name = membership === 'invite' ? 'invite_state' : 'knock_state'
-        return [membership, { [name]: { events: await strippedState(row) } }]
+        return [membership, { [name]: { events: await strippedState(context, row) } }]
       }
       default:
         return ['leave', row.pos > frame.upTo ? undefined : await leftRoom(row, frame, ignored)]
     }
-  }
-
-  /**
-   * The room with the state that the row brought. What is cached may be older than the answer's position: between the
-   * commit of an event and the moment that this process hears of it. A client would then miss a change for ever.
-   */
-  async function roomOfRow(row: OwnRoom): Promise<RoomSnapshot | undefined> {
-    const room = await context.loader.load(row.room_id)
-    return room === undefined ? undefined : { ...room, root: row.state_root ?? undefined }
   }
 
   async function joinedRoom(
@@ -141,7 +131,7 @@ export function createRoomsPart(deps: {
     ignored: ReadonlySet<string>,
     data: readonly AccountDataRow[],
   ): Promise<Json | undefined> {
-    const room = await roomOfRow(row)
+    const room = await roomOfRow(context, row)
     if (room === undefined) return undefined
     const { viewer, upTo, filter, input, from } = frame
     const wasJoined = from > 0 && (await membershipAt(context, row, from)) === 'join'
@@ -227,7 +217,7 @@ export function createRoomsPart(deps: {
     const { viewer, filter, input, from } = frame
     // Who comes with a token of a lost database may believe to be in the room.
     if (from === 0 && frame.since === undefined && !filter.includeLeave) return undefined
-    const room = await roomOfRow(row)
+    const room = await roomOfRow(context, row)
     const own =
       row.event_nid === null ? undefined : (await context.events.byNids([row.event_nid])).get(row.event_nid)
     const departure =
@@ -281,12 +271,6 @@ export function createRoomsPart(deps: {
       },
       [input.stateAfter === 'no' ? 'state' : input.stateAfter]: { events: [] },
     }
-  }
-
-  async function strippedState(row: OwnRoom): Promise<Json[]> {
-    if (row.stripped_state !== null) return JSON.parse(row.stripped_state) as Json[]
-    const room = await roomOfRow(row)
-    return room === undefined ? [] : strippedStateFor(context, room, row.user_id, row.sender)
   }
 
   return { compute }

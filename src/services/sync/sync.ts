@@ -3,9 +3,7 @@ import { createLru } from '../../platform/lru.js'
 import type { Notifier } from '../../platform/notifier.js'
 import type { Semaphore } from '../../platform/semaphore.js'
 import { accountDataBetween, type AccountDataRow } from '../../storage/tables/account-data.js'
-import { deviceNews } from '../../storage/tables/device-news.js'
-import type { DeviceKeyCounts, E2ee } from '../e2ee/e2ee.js'
-import { pushRulesContent, type PushRules } from '../push/push-rules.js'
+import type { PushRules } from '../push/push-rules.js'
 import type { Presence } from '../presence/presence.js'
 import type { Requester } from '../requester.js'
 import type { RoomsContext } from '../rooms/context.js'
@@ -15,11 +13,13 @@ import type { LostPositions } from '../timeline/lost-positions.js'
 import { parseSyncToken, syncToken } from '../timeline/tokens.js'
 import type { ToDevice } from '../to-device/to-device.js'
 import type { Typing } from '../typing/typing.js'
-import { accountDataEvent } from './account-data-event.js'
+import { accountDataEvent, missingPushRules, PUSH_RULES } from './account-data-event.js'
+import type { DeviceParts } from './device-part.js'
 import { compileSyncFilter, type SyncFilter } from './filter.js'
 import type { Frame, SyncInput } from './frame.js'
 import { createParkedSubscriptions } from './parked-subscriptions.js'
 import { createRoomsPart } from './rooms-part.js'
+import type { WaitingPolls } from './waiting-polls.js'
 
 export interface Sync {
   /** Long-polls until there is news, at most `timeoutMs`. Throws M_INVALID_PARAM for a foreign token. */
@@ -33,8 +33,9 @@ export interface SyncDeps {
   readonly notifier: Notifier
   readonly typing: Typing
   readonly presence?: Pick<Presence, 'eventsFor'>
-  readonly e2ee: Pick<E2ee, 'deviceListsBetween' | 'otkCounts'>
-  readonly toDevice: Pick<ToDevice, 'toDeviceFor' | 'acknowledge'>
+  readonly deviceParts: DeviceParts
+  readonly waitingPolls: WaitingPolls
+  readonly toDevice: Pick<ToDevice, 'acknowledge'>
   readonly pushRules: PushRules
   readonly lost: LostPositions
   readonly maxTimeoutMs: number
@@ -43,9 +44,6 @@ export interface SyncDeps {
   /** For metrics: after each computation, the waiting not counted. */
   onComputed?(kind: 'initial' | 'incremental', seconds: number): void
 }
-
-/** Long polls of one user that wait at once; the oldest gives way. */
-const MAX_WAITING_PER_USER = 50
 
 interface Answer {
   readonly json: Record<string, Json>
@@ -59,9 +57,6 @@ export function createSync(deps: SyncDeps): Sync {
   const { context, typing } = deps
   const roomsPart = createRoomsPart(deps)
   const filters = createLru<string, SyncFilter>({ max: 500 })
-  /** By user and device, with the position of which they are. */
-  const keyCounts = createLru<string, DeviceKeyCounts>({ max: 10_000 })
-  const waitingOf = new Map<string, Set<AbortController>>()
   const parked = createParkedSubscriptions()
 
   function compiled(json: JsonObject): SyncFilter {
@@ -126,12 +121,9 @@ export function createSync(deps: SyncDeps): Sync {
     return answer
   }
 
-  /** Users who never changed their push rules have none stored; clients want the event all the same. */
-  async function defaultRules(frame: Frame, data: readonly AccountDataRow[]): Promise<JsonObject[]> {
-    const type = 'm.push_rules'
-    const wanted = frame.from === 0 && frame.filter.accountData.admits({ type, content: {} })
-    if (!wanted || data.some((row) => row.room_id === '' && row.type === type)) return []
-    return [{ type, content: pushRulesContent(await deps.pushRules.of(frame.viewer.userId)) }]
+  async function defaultRules(frame: Frame, data: readonly AccountDataRow[]): Promise<readonly JsonObject[]> {
+    const wanted = frame.from === 0 && frame.filter.accountData.admits({ type: PUSH_RULES, content: {} })
+    return wanted ? missingPushRules(deps.pushRules, frame.viewer.userId, data) : []
   }
 
   /** Up to now, and perhaps a little beyond the token: who changed since is shown once more. */
@@ -155,27 +147,13 @@ export function createSync(deps: SyncDeps): Sync {
     const { userId, deviceId } = viewer
     if (deviceId === undefined)
       return { json: { to_device: { events: [] } }, hasNews: false, toDeviceUpTo: upTo }
-    const device = `${userId} ${deviceId}`
-    const found = await context.store.read('sync.e2ee', function* () {
-      const news = yield* deviceNews(userId, deviceId, toDeviceFrom, from, upTo)
-      const known = keyCounts.get(device)
-      return {
-        batch:
-          news.to_device === 1
-            ? yield* deps.toDevice.toDeviceFor(userId, deviceId, toDeviceFrom, upTo)
-            : { events: [], upTo },
-        counts:
-          known !== undefined && (known.pos ?? null) === news.counts_pos
-            ? known
-            : yield* deps.e2ee.otkCounts(userId, deviceId),
-        lists:
-          since === undefined || news.lists === 0
-            ? { changed: [], left: [] }
-            : yield* deps.e2ee.deviceListsBetween(userId, from, upTo),
-      }
+    const { batch, counts, lists } = await deps.deviceParts.read({
+      userId,
+      deviceId,
+      toDeviceFrom,
+      listsFrom: since === undefined ? undefined : from,
+      upTo,
     })
-    keyCounts.set(device, found.counts)
-    const { batch, counts, lists } = found
     const countsChanged = counts.pos !== undefined && counts.pos > from
     return {
       json: {
@@ -190,26 +168,6 @@ export function createSync(deps: SyncDeps): Sync {
     }
   }
 
-  /** A place among the user's waiting polls; the oldest of too many is answered at once. */
-  function enter(userId: string, signal: AbortSignal): { signal: AbortSignal; leave(): void } {
-    const controller = new AbortController()
-    const mine = waitingOf.get(userId) ?? new Set()
-    waitingOf.set(userId, mine)
-    mine.add(controller)
-    if (mine.size > MAX_WAITING_PER_USER) mine.values().next().value?.abort()
-    const stop = (): void => controller.abort()
-    if (signal.aborted) stop()
-    else signal.addEventListener('abort', stop, { once: true })
-    return {
-      signal: controller.signal,
-      leave() {
-        signal.removeEventListener('abort', stop)
-        mine.delete(controller)
-        if (mine.size === 0) waitingOf.delete(userId)
-      },
-    }
-  }
-
   return {
     async sync(requester, input) {
       const { clock } = context
@@ -221,7 +179,7 @@ export function createSync(deps: SyncDeps): Sync {
       const viewer = { userId: requester.userId, deviceId: requester.deviceId }
       const kept = input.since === undefined ? undefined : parked.take(viewer, input.since)
       const subscription = kept ?? deps.notifier.subscribe([requester.userId])
-      const place = enter(requester.userId, input.signal)
+      const place = deps.waitingPolls.enter(requester.userId, input.signal)
       let answered: Answer | undefined
       try {
         let left = deadline - clock.monotonic()

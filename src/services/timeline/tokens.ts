@@ -17,7 +17,16 @@ export interface TopologicalToken {
   readonly ord: number
 }
 
+/** `p1_<state>_<position>_<ephemeral>`: what a connection of sliding sync was told, and up to where. */
+export interface SlidingToken {
+  readonly seq: number
+  readonly pos: number
+  readonly ephemeral: number
+}
+
 const SYNC = /^s1_(\d{1,15})_(\d{1,15})_(\d{1,15})$/
+const SLIDING = /^p1_(\d{1,15})_(\d{1,15})_(\d{1,15})$/
+const TO_DEVICE = /^d1_(\d{1,15})$/
 const TOPOLOGICAL = /^t1_(\d{1,16})_(-?\d{1,16})$/
 
 export const syncToken = (token: SyncToken): string => `s1_${token.pos}_${token.ephemeral}_${token.toDevice}`
@@ -30,7 +39,26 @@ export function parseSyncToken(text: string): SyncToken {
   return { pos: Number(match[1]), ephemeral: Number(match[2]), toDevice: Number(match[3]) }
 }
 
-/** A token for paging: either kind. Throws M_INVALID_PARAM. */
+export const slidingToken = (token: SlidingToken): string => `p1_${token.seq}_${token.pos}_${token.ephemeral}`
+
+/** Undefined for another text. */
+export function parseSlidingToken(text: string): SlidingToken | undefined {
+  const match = SLIDING.exec(text)
+  if (match === null) return undefined
+  return { seq: Number(match[1]), pos: Number(match[2]), ephemeral: Number(match[3]) }
+}
+
+/** Messages to a device up to a position, as sliding sync counts them. */
+export const toDeviceToken = (pos: number): string => `d1_${pos}`
+
+/** Throws M_INVALID_PARAM. */
+export function parseToDeviceToken(text: string): number {
+  const match = TO_DEVICE.exec(text)
+  if (match === null) throw invalidParam('Not a token of this server')
+  return Number(match[1])
+}
+
+/** A token for paging: any kind. Throws M_INVALID_PARAM. */
 export function parsePagingToken(text: string): TopologicalToken | { readonly pos: number } {
   const match = TOPOLOGICAL.exec(text)
   if (match !== null) {
@@ -40,5 +68,5 @@ export function parsePagingToken(text: string): TopologicalToken | { readonly po
     if (!isPlace) throw invalidParam('Not a token of this server')
     return place
   }
-  return { pos: parseSyncToken(text).pos }
+  return { pos: parseSlidingToken(text)?.pos ?? parseSyncToken(text).pos }
 }

@@ -16,6 +16,7 @@ import { search } from './0015-search.js'
 import { urlPreviews } from './0016-url-previews.js'
 import { transactionKeys } from './0017-transaction-keys.js'
 import { lostPositions } from './0018-lost-positions.js'
+import { slidingSync } from './0019-sliding-sync.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -39,4 +40,5 @@ export const migrations: readonly Migration[] = [
   urlPreviews,
   transactionKeys,
   lostPositions,
+  slidingSync,
 ]

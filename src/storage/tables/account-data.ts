@@ -96,3 +96,15 @@ export function* accountDataOfUsers(
     userIds,
   )
 }
+
+/** A user's data of one type, of all their rooms. */
+export function* accountDataOfType(
+  userId: string,
+  type: string,
+): Tx<readonly { readonly room_id: string; readonly content: string }[]> {
+  return yield* all(
+    `SELECT room_id, content FROM account_data WHERE user_id = ? AND room_id <> '' AND type = ?`,
+    userId,
+    type,
+  )
+}

@@ -91,3 +91,51 @@ export function* countReceipts(roomNid: number, userId: string): Tx<number> {
   )
   return row!.n
 }
+
+/**
+ * Receipts that changed in (from, to], of all rooms of the server: whose and where. Undefined where there are more than `limit`: to go
+ * by the user's rooms is cheaper then.
+ */
+export function* fewReceiptsBetween(
+  from: number,
+  to: number,
+  limit: number,
+): Tx<readonly { readonly room_nid: number; readonly user_id: string }[] | undefined> {
+  const rows = yield* all<{ room_nid: number; user_id: string }>(
+    'SELECT room_nid, user_id FROM receipts WHERE pos > ? AND pos <= ? ORDER BY pos LIMIT ?',
+    from,
+    to,
+    limit + 1,
+  )
+  return rows.length > limit ? undefined : rows
+}
+
+/** Rooms in which the user's own receipts changed in (from, to]. Costs by the user's rooms. */
+export function* roomsWithOwnReceipts(userId: string, from: number, to: number): Tx<readonly number[]> {
+  const rows = yield* all<{ room_nid: number }>(
+    `SELECT m.room_nid FROM memberships m WHERE m.user_id = ? AND m.membership = 'join'
+       AND EXISTS (SELECT 1 FROM receipts r WHERE r.room_nid = m.room_nid AND r.user_id = m.user_id AND r.pos > ? AND r.pos <= ?)`,
+    userId,
+    from,
+    to,
+  )
+  return rows.map((row) => row.room_nid)
+}
+
+/** A user's own receipts in a room and those of everybody for some events, up to `to`. */
+export function* receiptsForEvents(
+  roomNid: number,
+  userId: string,
+  eventIds: readonly string[],
+  to: number,
+  limit: number,
+): Tx<readonly ReceiptRow[]> {
+  return yield* all<ReceiptRow>(
+    `SELECT * FROM receipts WHERE room_nid = ? AND (user_id = ? OR event_id IN (??)) AND pos <= ? ORDER BY pos LIMIT ?`,
+    roomNid,
+    userId,
+    eventIds,
+    to,
+    limit,
+  )
+}

@@ -112,3 +112,23 @@ export function* nextStateDelta(
     after,
   )
 }
+
+/**
+ * State keys of a type that a room's state has ever had, where this server knows all its changes; undefined for a room that came
+ * here as a whole, from another server.
+ */
+export function* stateKeysEverOf(
+  roomNid: number,
+  types: readonly string[],
+): Tx<readonly { readonly type: string; readonly state_key: string }[] | undefined> {
+  const created = yield* one(
+    `SELECT 1 AS found FROM state_deltas WHERE room_nid = ? AND type = 'm.room.create' AND state_key = '' LIMIT 1`,
+    roomNid,
+  )
+  if (created === undefined) return undefined
+  return yield* all(
+    'SELECT DISTINCT type, state_key FROM state_deltas WHERE room_nid = ? AND type IN (??)',
+    roomNid,
+    types,
+  )
+}

@@ -1,0 +1,40 @@
+import { accountDataBetween, type AccountDataRow } from '../../../storage/tables/account-data.js'
+import {
+  fewReceiptsBetween,
+  roomsWithOwnReceipts,
+  roomsWithReceipts,
+} from '../../../storage/tables/receipts.js'
+import type { Store } from '../../../storage/tx.js'
+import { ignoredUsersOf } from '../../account-data/ignored-users.js'
+import { invitesBlocked } from '../../account-data/invite-permission.js'
+
+/** What changed for a user between two positions, but for the events of rooms. */
+export interface News {
+  /** Account data, global and of rooms. */
+  readonly data: readonly AccountDataRow[]
+  /** Nids of rooms with receipts of anybody. */
+  readonly receipts: ReadonlySet<number>
+  /** Nids of rooms in which the user's own receipts changed: what is unread may be less. */
+  readonly ownReceipts: ReadonlySet<number>
+  readonly ignored: ReadonlySet<string>
+  readonly hidesInvites: boolean
+}
+
+/** More receipts than this are not gone through one by one. */
+const FEW_RECEIPTS = 500
+
+export async function readNews(store: Store, userId: string, from: number, upTo: number): Promise<News> {
+  return store.read('sliding.news', function* () {
+    const few = from === 0 ? [] : yield* fewReceiptsBetween(from, upTo, FEW_RECEIPTS)
+    return {
+      data: yield* accountDataBetween(userId, from, upTo),
+      receipts: new Set(few?.map((row) => row.room_nid) ?? (yield* roomsWithReceipts(userId, from, upTo))),
+      ownReceipts: new Set(
+        few?.flatMap((row) => (row.user_id === userId ? row.room_nid : [])) ??
+          (yield* roomsWithOwnReceipts(userId, from, upTo)),
+      ),
+      ignored: yield* ignoredUsersOf(userId),
+      hidesInvites: yield* invitesBlocked(userId),
+    }
+  })
+}

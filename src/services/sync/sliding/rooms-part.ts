@@ -1,0 +1,119 @@
+import type { JsonObject } from '../../../core/json/value.js'
+import { StorageError } from '../../../storage/errors.js'
+import { ownRoomsByNids, type OwnRoom } from '../../../storage/tables/own-rooms.js'
+import type { RoomsContext } from '../../rooms/context.js'
+import { UP_TO_DATE, type RoomState } from './connection-state.js'
+import type { SlidingFrame, WantedRoom } from './frame.js'
+import type { News } from './news.js'
+import type { RoomResult, RoomResults } from './room-result.js'
+import type { NextState } from './next-state.js'
+import type { RoomList } from './user-rooms.js'
+
+/** Rooms in one answer; the others follow in the next, which then does not wait. */
+const MAX_ROOMS = 300
+
+export interface RoomsPart {
+  readonly json: Readonly<Record<string, JsonObject>>
+  /** What was built for this answer, by nid. */
+  readonly results: ReadonlyMap<number, RoomResult>
+  /** More rooms wait to be told. */
+  readonly more: boolean
+}
+
+/** Which of the rooms that the client looks at may have news. Costs a look at each; nothing is read for those that have none. */
+function withNews(
+  frame: SlidingFrame,
+  wanted: ReadonlyMap<number, WantedRoom>,
+  list: RoomList,
+  news: News,
+  next: NextState,
+): WantedRoom[] {
+  const { state, from } = frame
+  return [...wanted.values()].filter((item) => {
+    const { room, required, timelineLimit } = item
+    const told = state.rooms.get(room.nid)
+    return (
+      told === undefined ||
+      told.room !== UP_TO_DATE ||
+      room.activity > from ||
+      news.ownReceipts.has(room.nid) ||
+      told.isDm !== list.direct.has(room.roomId) ||
+      (room.membership === 'join' &&
+        (timelineLimit > told.timeline || next.stateText(told.config) !== required.id))
+    )
+  })
+}
+
+export async function roomsPart(
+  frame: SlidingFrame,
+  wanted: ReadonlyMap<number, WantedRoom>,
+  list: RoomList,
+  news: News,
+  next: NextState,
+  deps: { readonly context: RoomsContext; readonly results: RoomResults },
+): Promise<RoomsPart> {
+  const { context } = deps
+  const { userId } = frame.viewer
+  const all = withNews(frame, wanted, list, news, next)
+  const chosen = all.slice(0, MAX_ROOMS)
+  // What the list in memory says is for order alone: who may see what is read now.
+  const rows =
+    chosen.length === 0
+      ? []
+      : await context.store.read('sliding.rows', () =>
+          ownRoomsByNids(
+            userId,
+            chosen.map((item) => item.room.nid),
+          ),
+        )
+  const byNid = new Map(rows.map((row) => [row.room_nid, row]))
+  const json: [string, JsonObject][] = []
+  const results = new Map<number, RoomResult>()
+  const left: number[] = all.slice(MAX_ROOMS).map((item) => item.room.nid)
+
+  for (const item of chosen) {
+    const { nid, roomId } = item.room
+    const row = byNid.get(nid)
+    if (row === undefined || row.forgotten === 1) continue
+    const told = frame.state.rooms.get(nid)
+    try {
+      const result = await build(item, row, told)
+      if (result === undefined) {
+        left.push(nid)
+        continue
+      }
+      results.set(nid, result)
+      if (result.json !== undefined) json.push([roomId, result.json])
+      next.tell(nid, result, item.required.id)
+    } catch (error) {
+      // One damaged room must not keep the others from the user; a store that fails concerns them all.
+      if (error instanceof StorageError) throw error
+      context.logger.error({ err: error, roomId }, 'a room is left out of an answer to sliding sync')
+    }
+  }
+  const done = new Set(results.keys())
+  for (const room of list.order) {
+    if (room.activity <= frame.from) break
+    if (!done.has(room.nid)) next.fallBehind(room.nid)
+  }
+  for (const nid of left) next.fallBehind(nid)
+  for (const nid of news.ownReceipts) if (!done.has(nid)) next.fallBehind(nid)
+  return { json: Object.fromEntries(json), results, more: all.length > MAX_ROOMS }
+
+  function build(
+    item: WantedRoom,
+    row: OwnRoom,
+    told: RoomState | undefined,
+  ): Promise<RoomResult | undefined> {
+    return deps.results.build({
+      frame,
+      row,
+      wanted: item,
+      told,
+      toldState: told === undefined ? undefined : next.stateText(told.config),
+      isDm: list.direct.has(row.room_id),
+      countsChanged: news.ownReceipts.has(row.room_nid) || (told !== undefined && told.room !== UP_TO_DATE),
+      ignored: news.ignored,
+    })
+  }
+}
