@@ -51,10 +51,6 @@ import { createPresence } from '../services/presence/presence.js'
 import { createSettingsCarrier } from '../services/upgrades/carry-settings.js'
 import { createRoomUpgrades } from '../services/upgrades/upgrade-room.js'
 import { createSpaces } from '../services/spaces/spaces.js'
-import { createDeviceParts } from '../services/sync/device-part.js'
-import { createSlidingSync } from '../services/sync/sliding/sliding-sync.js'
-import { createSync } from '../services/sync/sync.js'
-import { createWaitingPolls } from '../services/sync/waiting-polls.js'
 import { createClientViews } from '../services/timeline/client-view.js'
 import { createEventStream } from '../services/timeline/event-stream.js'
 import { createInitialSync } from '../services/timeline/initial-sync.js'
@@ -80,6 +76,7 @@ import { buildPushers, stagingHooks, type PushParts } from './pushers.js'
 import { buildReplication } from './replication.js'
 import { buildRooms, type RoomsParts } from './rooms.js'
 import { buildServing } from './serving.js'
+import { buildSyncing } from './syncing.js'
 
 export interface BuildDeps {
   readonly config: Config
@@ -315,21 +312,6 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     backfill: replication.backfill.backfill,
   })
   const syncGate = createSemaphore({ permits: config.limits.concurrent_syncs })
-  const syncing = {
-    context,
-    views,
-    aggregations: relations.aggregations,
-    notifier,
-    typing,
-    deviceParts: createDeviceParts({ store, e2ee, toDevice }),
-    waitingPolls: createWaitingPolls(),
-    toDevice,
-    pushRules: rooms.pushRules,
-    lost,
-    gate: syncGate,
-    ...(nodeMetrics === undefined ? {} : { onComputed: nodeMetrics.onSync }),
-    maxTimeoutMs: config.limits.max_sync_timeout,
-  }
   const reports = createReports({
     store,
     clock,
@@ -397,8 +379,21 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     relations,
     search: createSearch({ context, views, aggregations: relations.aggregations, history }),
     eventByTime: createEventByTime({ context, fetch: replication.fetchByTime.fetch }),
-    sync: createSync({ ...syncing, presence }),
-    slidingSync: createSlidingSync(syncing),
+    ...buildSyncing({
+      config,
+      context,
+      views,
+      aggregations: relations.aggregations,
+      notifier,
+      typing,
+      presence,
+      e2ee,
+      toDevice,
+      pushRules: rooms.pushRules,
+      lost,
+      gate: syncGate,
+      nodeMetrics,
+    }),
     inbound: replication.inbound,
     ...buildServing({ context, transport, intake, outside: rooms.outside, memberships, checkInvitable }),
   }
