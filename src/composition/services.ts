@@ -305,12 +305,8 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   const { pushRules } = rooms
   const ruleEditor = createRuleEditor({ store, accountData, pushRules, notifier })
   const settings = createSettingsCarrier({ context, accountData, pushRules, ruleEditor, notifier, logger })
-  const history = createHistory({
-    context,
-    views,
-    aggregations: relations.aggregations,
-    backfill: replication.backfill.backfill,
-  })
+  const reading = { context, views, aggregations: relations.aggregations }
+  const history = createHistory({ ...reading, backfill: replication.backfill.backfill })
   const syncGate = createSemaphore({ permits: config.limits.concurrent_syncs })
   const reports = createReports({
     store,
@@ -377,13 +373,11 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
       maxTimeoutMs: config.limits.max_sync_timeout,
     }),
     relations,
-    search: createSearch({ context, views, aggregations: relations.aggregations, history }),
+    search: createSearch({ ...reading, history }),
     eventByTime: createEventByTime({ context, fetch: replication.fetchByTime.fetch }),
     ...buildSyncing({
+      ...reading,
       config,
-      context,
-      views,
-      aggregations: relations.aggregations,
       notifier,
       typing,
       presence,
