@@ -49,7 +49,10 @@ export interface World {
   readonly hostile: Peer
   /** Another server that the node has not heard of. */
   another(): Promise<Peer>
+  /** In a room that is made for it. */
   scene(peer: Peer, version?: string, body?: object): Promise<Scene>
+  /** In a room that is there, which the peer may join. */
+  sceneIn(peer: Peer, roomId: string): Promise<Scene>
   /** Fails unless the honest peer can still talk to alice in a room of their own, and memory and queues are within bounds. */
   othersGoOn(): Promise<void>
   dispose(): Promise<void>
@@ -68,8 +71,9 @@ export async function startWorld(config: NodeOptions['config'] = {}): Promise<Wo
   }
   const honest = await another()
   const hostile = await another()
-  const scene = (peer: Peer, version = '11', body: object = {}): Promise<Scene> =>
-    makeScene(alice, peer, version, body)
+  const sceneIn = (peer: Peer, roomId: string): Promise<Scene> => makeScene(alice, peer, roomId)
+  const scene = async (peer: Peer, version = '11', body: object = {}): Promise<Scene> =>
+    sceneIn(peer, await createRoom(alice, { preset: 'public_chat', room_version: version, ...body }))
   const quiet = await scene(honest)
 
   async function metrics(): Promise<Map<string, number>> {
@@ -88,6 +92,7 @@ export async function startWorld(config: NodeOptions['config'] = {}): Promise<Wo
     hostile,
     another,
     scene,
+    sceneIn,
     async othersGoOn() {
       await quiet.textsAfterMarker()
       const found = await metrics()
@@ -106,11 +111,10 @@ export async function startWorld(config: NodeOptions['config'] = {}): Promise<Wo
 let marker = 0
 let transaction = 0
 
-async function makeScene(alice: User, peer: Peer, version: string, body: object): Promise<Scene> {
-  const roomId = await createRoom(alice, { preset: 'public_chat', room_version: version, ...body })
+async function makeScene(alice: User, peer: Peer, roomId: string): Promise<Scene> {
   const eve = peer.user()
   const joined = await peer.join(roomId, eve)
-  const rules = roomVersion(version)!
+  const rules = roomVersion(joined.version)!
   const probe = joined.next({ type: 'm.room.message', content: {} })
   const scene: Scene = {
     roomId,
@@ -177,6 +181,12 @@ export async function stateOf(user: User, roomId: string): Promise<ReadonlyMap<s
     v3(`/rooms/${enc(roomId)}/state`),
   )
   return new Map(events.map(({ type, state_key: key, content }) => [`${type}/${key}`, content]))
+}
+
+/** The id of an event of the state of a room as its user sees it. */
+export async function stateId(user: User, roomId: string, type: string, key = ''): Promise<string> {
+  const path = v3(`/rooms/${enc(roomId)}/state/${type}/${enc(key)}`)
+  return (await user.ok('GET', path, undefined, { format: 'event' })).event_id
 }
 
 /** With the hash and the signature that a server would put on this, were it an event. */

@@ -23,8 +23,8 @@ export function checkAuth(event: RoomEvent, state: StateLookup, verifySignature:
   return checkFromInside(event, state, create)
 }
 
-/** Anything but `true` in `m.federate` closes the room: other servers read it so. */
-function isOpenTo(create: RoomEvent, sender: string): boolean {
+/** Whether a user may be in the room by its `m.federate`. Anything but `true` closes it to other servers: they read it so. */
+export function isOpenTo(create: RoomEvent, sender: string): boolean {
   if (!Object.hasOwn(create.content, 'm.federate') || create.content['m.federate'] === true) return true
   return serverNameOf(create.sender) === serverNameOf(sender)
 }

@@ -1,3 +1,4 @@
+import { isOpenTo } from '../../core/auth/check.js'
 import { MatrixError, badJson, forbidden, invalidParam } from '../../core/errors.js'
 import { clientEvent } from '../../core/event/client-view.js'
 import { isRoomAlias } from '../../core/ids/room-alias.js'
@@ -175,6 +176,13 @@ export function createMemberships(deps: MembershipDeps): Memberships {
     await deps.checkInvitable(userId, requester.userId)
   }
 
+  /** The other server is told the room's name with an invite, so it must not be asked where its users could not come in. */
+  async function refuseWhereClosed({ roomId, userId }: MemberInput): Promise<void> {
+    const create = await readStateEvent(context, await loadRoom(context, roomId), 'm.room.create', '')
+    if (create !== undefined && !isOpenTo(create.event, userId))
+      throw forbidden('This room is for users of this server alone')
+  }
+
   async function sendInvite(requester: Requester, input: MemberInput): Promise<StoredEvent> {
     checkTarget(input.userId)
     const server = serverNameOf(input.userId)!
@@ -194,6 +202,7 @@ export function createMemberships(deps: MembershipDeps): Memberships {
       .catch((error: unknown) => {
         throw error instanceof MatrixError && error.errcode === 'M_NOT_FOUND' ? notInRoom() : error
       })
+    await refuseWhereClosed(input)
     const signed = await remote.invite(prepared.event, server)
     const verdict = await context.writer.write(input.roomId, (room) =>
       applyEvent(room, signed, { live: true, origin: context.serverName, relay: true }, context.local),

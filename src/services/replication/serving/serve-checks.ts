@@ -38,6 +38,12 @@ export async function sharedRoom(context: Context, roomId: string, origin: strin
   return room
 }
 
+/** Whether the server has a user in the room. */
+export async function isInRoom(context: Context, roomId: string, server: string): Promise<boolean> {
+  const room = await context.loader.load(roomId)
+  return room !== undefined && (await context.rosters.of(room.nid)).servers.has(server)
+}
+
 /** Throws M_FORBIDDEN for a user who is not of the server that asks. */
 export function checkOwnUser(userId: string, origin: string): void {
   if (serverNameOf(userId) !== origin) throw forbidden('The user is not of your server')

@@ -7,7 +7,7 @@ import type { RoomSnapshot } from '../../rooms/working-room.js'
 import { serverMayRead } from '../../timeline/visibility.js'
 import { objectWithEventIds, objectWithEvents } from './answer-text.js'
 import { authChainOf } from './auth-chain.js'
-import { sharedRoom } from './serve-checks.js'
+import { isInRoom, sharedRoom } from './serve-checks.js'
 
 /**
  * What servers with a user in a room may read of it. Events that the room's history visibility hides from them are given
@@ -138,6 +138,7 @@ export function createFederationReads(context: RoomsContext): FederationReads {
       // Servers in the room may know every state event of it, also those whose place in history is not here.
       if (stored === undefined || stored.rejected !== undefined) throw unknown
       if (stored.outlier && stored.event.stateKey === undefined) throw unknown
+      if (!(await isInRoom(context, stored.event.roomId, origin))) throw unknown
       const room = await sharedRoom(context, stored.event.roomId, origin)
       return transaction(await shown(room, origin, [stored]))
     },
