@@ -121,6 +121,17 @@ section('Receipts', 'client-server-api/#receipts', (operation) => {
           'M_INVALID_PARAM',
         )
       })
+      error('refuses threads that are none', async (server) => {
+        const alice = await server.user('alice')
+        const roomId = await createRoom(alice)
+        const eventId = await sendText(alice, roomId, 'x')
+        for (const thread of ['', '$a\u0000b', '\u0000', 'thread', '$'.padEnd(300, 'x')])
+          await refusal(
+            alice.call('POST', path(roomId, eventId), { body: { thread_id: thread } }),
+            400,
+            'M_INVALID_PARAM',
+          )
+      })
       authorisation('is for members', async (server) => {
         const [alice, bob] = [await server.user('alice'), await server.user('bob')]
         const roomId = await createRoom(alice)

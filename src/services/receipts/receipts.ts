@@ -200,6 +200,8 @@ export function createReceipts(deps: ReceiptsDeps): Receipts {
         return
       }
       if (input.threadId === '') throw invalidParam('thread_id must not be empty')
+      if (input.threadId !== undefined && input.threadId !== 'main' && !isEventId(input.threadId))
+        throw invalidParam('thread_id is neither `main` nor an event id')
       const isPublic = input.type === 'm.read'
       const destinations = isPublic ? [...(await context.rosters.of(room.nid)).servers.keys()] : []
       const receipt = {

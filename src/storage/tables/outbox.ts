@@ -162,39 +162,22 @@ export function* saveDestination(row: DestinationRow): Tx<void> {
   )
 }
 
-/** How many EDUs wait for a destination. */
-export function* countEdus(destination: string): Tx<number> {
-  const row = yield* one<{ n: number }>(
-    'SELECT COUNT(*) AS n FROM outbox_edus WHERE destination = ?',
+/** How many EDUs wait for a destination, by type. */
+export function* countEdusByType(destination: string): Tx<ReadonlyMap<string, number>> {
+  const rows = yield* all<{ edu_type: string; n: number }>(
+    'SELECT edu_type, COUNT(*) AS n FROM outbox_edus WHERE destination = ? GROUP BY edu_type',
     destination,
   )
-  return row?.n ?? 0
+  return new Map(rows.map((row) => [row.edu_type, Number(row.n)]))
 }
 
-/** Deletes the oldest EDUs for a destination, of one type or of any, at most `count`; gives how many went of each type. */
-export function* dropOldestEdus(
-  destination: string,
-  count: number,
-  eduType?: string,
-): Tx<ReadonlyMap<string, number>> {
-  const rows =
-    eduType === undefined
-      ? yield* all<{ nid: number; edu_type: string }>(
-          'SELECT nid, edu_type FROM outbox_edus WHERE destination = ? ORDER BY nid LIMIT ?',
-          destination,
-          count,
-        )
-      : yield* all<{ nid: number; edu_type: string }>(
-          'SELECT nid, edu_type FROM outbox_edus WHERE destination = ? AND edu_type = ? ORDER BY nid LIMIT ?',
-          destination,
-          eduType,
-          count,
-        )
-  yield* run(
-    'DELETE FROM outbox_edus WHERE nid IN (??)',
-    rows.map((row) => row.nid),
+/** Deletes the oldest EDUs of one type for a destination, at most `count`; gives how many. */
+export function* dropOldestEdus(destination: string, count: number, eduType: string): Tx<number> {
+  return yield* run(
+    `DELETE FROM outbox_edus WHERE nid IN (
+       SELECT nid FROM outbox_edus WHERE destination = ? AND edu_type = ? ORDER BY nid LIMIT ?)`,
+    destination,
+    eduType,
+    count,
   )
-  const dropped = new Map<string, number>()
-  for (const row of rows) dropped.set(row.edu_type, (dropped.get(row.edu_type) ?? 0) + 1)
-  return dropped
 }

@@ -11,7 +11,7 @@ import type { Drain } from './drain.js'
 import type { EduDispatch } from './edu-dispatch.js'
 import type { PduIntake } from '../peers/pdu-intake.js'
 import { isResident } from '../../rooms/join-authoriser.js'
-import type { Retraction } from './retraction.js'
+import { RETRACTION_KEY_WAIT, type Retraction } from './retraction.js'
 import { isShutOut } from '../peers/room-access.js'
 import type { StagedItem, StagingQuota } from './staging-quota.js'
 import { MAX_EDUS, MAX_PDUS } from '../peers/transaction-limits.js'
@@ -74,6 +74,7 @@ export function createInbound(deps: InboundDeps): Inbound {
       return (await isShutOut(context, room, origin)) ? 'Your server is shut out of the room' : room
     }
     const found: Candidate[] = []
+    const keyDeadline = clock.monotonic() + RETRACTION_KEY_WAIT
     for (const json of pdus) {
       const roomId = isObject(json) ? ownValue(json, 'room_id') : undefined
       if (!isObject(json) || typeof roomId !== 'string' || roomId.length > 255) continue
@@ -84,7 +85,7 @@ export function createInbound(deps: InboundDeps): Inbound {
       }
       if (typeof verdict !== 'string') found.push({ room: verdict, json })
       else {
-        const taken = await deps.retraction?.take(origin, roomId, json)
+        const taken = await deps.retraction?.take(origin, roomId, json, keyDeadline - clock.monotonic())
         const id = taken ?? claimedId(json, await context.loader.load(roomId))
         if (id !== undefined) answer.set(id, taken === undefined ? { error: verdict } : {})
       }

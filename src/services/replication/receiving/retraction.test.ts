@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import type { Json, JsonObject } from '../../../core/json/value.js'
-import { createPduIntake } from '../peers/pdu-intake.js'
+import { createPduIntake, type PduIntake } from '../peers/pdu-intake.js'
 import { outsideEnd } from '../../sync/outside-end.js'
 import { createRetraction } from './retraction.js'
 import { as, createWorld, type HandshakeNode, type World } from '../testing/handshakes.js'
@@ -27,7 +27,7 @@ const take = (roomId: string, json: Json, origin = 'a.example'): Promise<string 
     context: b.context,
     outside: b.outside,
     intake: createPduIntake({ keys: b.keys, logger: b.context.logger }),
-  }).take(origin, roomId, json)
+  }).take(origin, roomId, json, 5_000)
 
 describe('a leave for a room that this server is not in', () => {
   it('takes back an invite, if it comes from the inviter and is signed', async () => {
@@ -67,5 +67,28 @@ describe('a leave for a room that this server is not in', () => {
     await a.memberships.kick(as(ANA), { roomId, userId: BO })
     expect(await take(roomId, await told(roomId))).toBeDefined()
     expect((await b.membership(roomId, BO))?.membership).toBe('leave')
+  })
+
+  it('waits for keys no longer than it is told, and not at all when no time is left', async () => {
+    const { room_id: roomId } = await a.creation.create(as(ANA), { preset: 'private_chat' })
+    await a.memberships.invite(as(ANA), { roomId, userId: BO })
+    await a.memberships.kick(as(ANA), { roomId, userId: BO })
+    const kick = await told(roomId)
+    const asked: object[] = []
+    const { take: withStub } = createRetraction({
+      context: b.context,
+      outside: b.outside,
+      intake: ((...[, , , options]: Parameters<PduIntake>) => {
+        asked.push(options)
+        return Promise.resolve([{ ok: false, reason: 'a key is not known' }])
+      }) as unknown as PduIntake,
+    })
+    for (const keyWaitMs of [3_000, 0, -1])
+      expect(await withStub('a.example', roomId, kick, keyWaitMs)).toBeUndefined()
+    expect(asked).toEqual([
+      { origin: 'a.example', keyWaitMs: 3_000 },
+      { origin: 'a.example', knownOnly: true },
+      { origin: 'a.example', knownOnly: true },
+    ])
   })
 })

@@ -8,12 +8,15 @@ import type { PduIntake } from '../peers/pdu-intake.js'
 
 /** Takes back invites and refuses knocks in rooms that this server is not in. */
 export interface Retraction {
-  /** The id of the event, if it was one that ends an invite or a knock of one of our users; else undefined. */
-  take(origin: string, roomId: string, json: Json): Promise<string | undefined>
+  /**
+   * The id of the event, if it was one that ends an invite or a knock of one of our users; else undefined. `keyWaitMs`: how long a
+   * key may be waited for; with 0 or less, only what is signed with known ones is taken.
+   */
+  take(origin: string, roomId: string, json: Json, keyWaitMs: number): Promise<string | undefined>
 }
 
-/** How long a key is waited for, in milliseconds: a transaction waits with it. */
-const KEY_WAIT = 5_000
+/** How long all retractions of a transaction together wait for keys, in milliseconds: the transaction waits with them. */
+export const RETRACTION_KEY_WAIT = 5_000
 
 /**
  * Without the room's state nobody can say who may kick. An invite is taken back by the user who made it, a knock is refused
@@ -35,7 +38,7 @@ export function createRetraction(deps: {
   }
 
   return {
-    async take(origin, roomId, json) {
+    async take(origin, roomId, json, keyWaitMs) {
       if (!isObject(json) || ownValue(json, 'type') !== 'm.room.member') return undefined
       const userId = ownValue(json, 'state_key')
       const sender = ownValue(json, 'sender')
@@ -45,7 +48,8 @@ export function createRetraction(deps: {
       if (room === undefined) return undefined
       const row = await context.store.read('rooms.outside', () => membershipOf(room.nid, userId))
       if (row === undefined || !mayEnd(row, sender, origin)) return undefined
-      const [result] = await deps.intake([json], room.rules, roomId, { origin, keyWaitMs: KEY_WAIT })
+      const keys = keyWaitMs > 0 ? { keyWaitMs } : { knownOnly: true }
+      const [result] = await deps.intake([json], room.rules, roomId, { origin, ...keys })
       if (result?.ok !== true) return undefined
       const membership = ownValue(result.event.content, 'membership')
       if (membership !== 'leave' && membership !== 'ban') return undefined

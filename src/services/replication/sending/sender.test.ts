@@ -196,11 +196,12 @@ describe('a sender', () => {
     expect(asked).toBe(8)
   })
 
-  it('bounds what waits for a dead server: receipts go first, and the log tells', async () => {
+  it('bounds the receipts that wait for a dead server, never messages to devices or changes of keys, and the log tells', async () => {
     const lines: string[] = []
-    await put('b.example', 20, 'm.direct_to_device')
-    await put('b.example', 20, 'm.receipt')
-    await put('b.example', 20, 'm.device_list_update', 100)
+    await put('b.example', 40, 'm.direct_to_device')
+    await put('b.example', 40, 'm.receipt')
+    await put('b.example', 40, 'm.device_list_update', 100)
+    await put('b.example', 40, 'm.signing_key_update', 200)
     let asked = 0
     const one = sender(
       () => {
@@ -212,13 +213,17 @@ describe('a sender', () => {
     )
     await one.resume()
     await until(() => one.stats().failing === 1 && asked === 1)
-    await until(async () => (await waiting('b.example')).length === 30)
+    await until(async () => (await waiting('b.example')).length === 150)
     const left = await waiting('b.example')
-    expect(left.filter((row) => row.edu_type === 'm.receipt')).toEqual([])
-    expect(left.filter((row) => row.edu_type === 'm.device_list_update')).toHaveLength(20)
-    expect(lines.find((line) => line.includes('oldest EDUs were dropped'))).toContain(
-      '"m.direct_to_device":10',
-    )
+    const of = (type: string): string[] =>
+      left.filter((row) => row.edu_type === type).map((row) => row.content)
+    // The newest of them.
+    expect(of('m.receipt')).toEqual(Array.from({ length: 30 }, (_, i) => JSON.stringify({ n: 10 + i })))
+    for (const type of ['m.direct_to_device', 'm.device_list_update', 'm.signing_key_update'])
+      expect([type, of(type).length]).toEqual([type, 40])
+    await until(() => lines.some((line) => line.includes('oldest EDUs were dropped')))
+    expect(lines.find((line) => line.includes('oldest EDUs were dropped'))).toContain('"m.receipt":10')
+    expect(lines.find((line) => line.includes('never dropped'))).toContain('"waiting":120')
   })
 
   it('reaches living servers while a hundred dead ones hang', async () => {

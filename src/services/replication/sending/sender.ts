@@ -47,7 +47,7 @@ export interface SenderOptions {
   readonly maxRetriesParallel?: number
   /** For one transaction, in milliseconds. Default 60,000. */
   readonly timeoutMs?: number
-  /** EDUs kept for a server that does not answer. Default 10,000. */
+  /** EDUs of each type kept for a server that does not answer; messages to devices and changes of keys are kept all. Default 10,000. */
   readonly maxWaitingEdus?: number
   /** For how long a server must have been away before the latest events of a crowded room do, in milliseconds. Default an hour. */
   readonly catchUpAfterMs?: number
@@ -272,11 +272,12 @@ export function createSender(deps: SenderDeps): Sender {
       }
     }
     const longAway = clock.now() - health.failingSince! >= (options.catchUpAfterMs ?? 3_600_000)
-    const { dropped, skipped } = await store.write('sender.failed', function* () {
+    const maxWaiting = options.maxWaitingEdus ?? 10_000
+    const { bounds, skipped } = await store.write('sender.failed', function* () {
       if (givenUp) yield* remove(state.name, batch)
       yield* saveDestination(rowOf(state.name, health))
       return {
-        dropped: yield* boundOutbox(state.name, options.maxWaitingEdus ?? 10_000),
+        bounds: yield* boundOutbox(state.name, maxWaiting),
         skipped: longAway
           ? yield* skipToLatest(state.name, { perRoom: options.catchUpPerRoom ?? 500 })
           : undefined,
@@ -288,9 +289,15 @@ export function createSender(deps: SenderDeps): Sender {
         'a server has been away for long; of rooms with much traffic it is sent the latest events, and asks for the others',
       )
     }
-    if (dropped.size > 0) {
+    if (bounds.kept > maxWaiting) {
       logger.warn(
-        { destination: state.name, dropped: Object.fromEntries(dropped) },
+        { destination: state.name, waiting: bounds.kept },
+        'much waits for a server that does not answer; messages to devices and changes of keys are never dropped, and take room on the disk',
+      )
+    }
+    if (bounds.dropped.size > 0) {
+      logger.warn(
+        { destination: state.name, dropped: Object.fromEntries(bounds.dropped) },
         'too much waits for a server that does not answer; the oldest EDUs were dropped',
       )
     }
