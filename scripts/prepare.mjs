@@ -79,7 +79,7 @@ export function installDependencies() {
 const works = (code) => run(process.execPath, ['-e', code], { stdio: 'ignore' })
 
 /** As in src/storage/sqlite-driver.ts, which says why there are two. */
-export const SQLITE_DRIVER = Number(process.versions.napi) >= 10 ? 'better-sqlite3-napi' : 'better-sqlite3'
+export const SQLITE_DRIVER = Number(process.versions.napi) >= 10 ? 'better-sqlite3' : 'better-sqlite3-node20'
 
 const NATIVE = [
   [SQLITE_DRIVER, `new (require('${SQLITE_DRIVER}'))(':memory:').prepare('SELECT 1').get()`],
