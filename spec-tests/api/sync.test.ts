@@ -130,6 +130,7 @@ section('Receipts', 'client-server-api/#receipts', (operation) => {
             alice.call('POST', path(roomId, eventId), { body: { thread_id: thread } }),
             400,
             'M_INVALID_PARAM',
+            'M_BAD_JSON',
           )
       })
       authorisation('is for members', async (server) => {
