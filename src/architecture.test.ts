@@ -48,6 +48,7 @@ const SERVICES = [
   'sync',
   'pushers',
   'server-notices',
+  'appservices',
   'directory',
   'spaces',
   'replication',

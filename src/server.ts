@@ -84,6 +84,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     await built?.drain.close()
     await built?.sender.close()
     await built?.push.close()
+    await built?.appservices.close()
     await built?.mailer?.close()
     await built?.services.accounts.lastSeen.flush()
     await built?.mediaParts.close()
@@ -131,6 +132,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     }
     built.mailer?.wake()
     await built.push.start()
+    built.appservices.start()
     const clockWatch = createClockWatch({ clock: systemClock, logger })
     const watchClock = { name: 'clock.watch', every: 10_000, run: () => Promise.resolve(clockWatch.look()) }
     jobs = startJobs([...periodicJobs(services), watchClock], { clock: systemClock, logger })

@@ -1,5 +1,6 @@
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
+import { readAppservices } from '../config/appservices.js'
 import type { Fault } from '../config/fault.js'
 import type { ReadableConfig } from '../config/schema.js'
 import { readKeyFile } from './key-file.js'
@@ -74,7 +75,10 @@ export function filesAtFault(config: ReadableConfig): Fault[] {
   for (const [server, files] of Object.entries(config.federation?.server_ca_files ?? {}))
     certificates(['federation', 'server_ca_files', server], files)
   certificates(['mail', 'ca_files'], config.mail?.ca_files)
-  for (const [index, file] of (config.appservices ?? []).entries())
-    if (file !== undefined) read(['appservices', index], file)
+  const registrations = (config.appservices ?? []).map((file, index) => ({
+    file: file ?? '',
+    text: file === undefined ? undefined : read(['appservices', index], file),
+  }))
+  faults.push(...readAppservices(registrations, config.server_name ?? 'localhost').faults)
   return faults
 }

@@ -1,5 +1,6 @@
 import type { NodeMetrics } from '../services/node-metrics.js'
 import type { Sender } from '../services/replication/sending/sender.js'
+import { waitingForAppservices } from '../storage/tables/appservices.js'
 import { waitingEdus, waitingPdus } from '../storage/tables/outbox.js'
 import { stagedCount } from '../storage/tables/staging.js'
 import type { Store, Tx } from '../storage/tx.js'
@@ -21,6 +22,11 @@ export function watchQueues(deps: {
   rows('outbox_pdus', 'Events that wait for other servers, once for each of these.', waitingPdus)
   rows('outbox_edus', 'Short-lived messages that wait on disk for other servers.', waitingEdus)
   rows('staged_pdus', 'Events of other servers that are on disk and not yet applied.', stagedCount)
+  rows(
+    'appservice_events',
+    'Events that wait for application services, once for each.',
+    waitingForAppservices,
+  )
   nodeMetrics.watch(
     'destinations_active',
     'Other servers for which something waits.',

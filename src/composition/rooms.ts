@@ -1,5 +1,6 @@
 import type { VerifySignature } from '../core/auth/state-lookup.js'
 import type { Signer as EventSigner } from '../core/event/sign.js'
+import type { JsonObject } from '../core/json/value.js'
 import { serverNameOf } from '../core/ids/server-name-of.js'
 import { roomVersion } from '../core/room-version/versions.js'
 import type { Clock } from '../platform/clock.js'
@@ -50,6 +51,8 @@ export interface RoomsPartsDeps {
   readonly stage?: {
     events(room: WorkingRoom): Tx<void>
     invite(roomNid: number, userId: string, pos: number): Tx<void>
+    /** Any membership outside, as clients see it. */
+    outside?(userId: string, pos: number, event: JsonObject): Tx<void>
   }
   /** After new events are on disk. */
   onEvents?(room: WorkingRoom): void
@@ -148,7 +151,12 @@ export function buildRooms(deps: RoomsPartsDeps): RoomsParts {
       notifier.notify([userId])
       deps.onOutside?.(userId)
     },
-    ...(deps.stage === undefined ? {} : { stageInvite: deps.stage.invite }),
+    ...(deps.stage === undefined
+      ? {}
+      : {
+          stageInvite: deps.stage.invite,
+          ...(deps.stage.outside === undefined ? {} : { stageEvent: deps.stage.outside }),
+        }),
   })
   return { context, outside, pushRules, unread }
 }

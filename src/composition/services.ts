@@ -1,4 +1,3 @@
-import type { JsonObject } from '../core/json/value.js'
 import type { Signer as EventSigner } from '../core/event/sign.js'
 import type { Config } from '../config/schema.js'
 import type { Clock } from '../platform/clock.js'
@@ -12,9 +11,6 @@ import { createAccountData } from '../services/account-data/account-data.js'
 import { createAccounts } from '../services/accounts/accounts.js'
 import { createDevices } from '../services/devices/devices.js'
 import { createTokenCache } from '../services/devices/token-cache.js'
-import { createMutualRooms } from '../services/directory/mutual-rooms.js'
-import { createPublicRooms } from '../services/directory/public-rooms.js'
-import { createUserDirectory } from '../services/directory/user-directory.js'
 import { createE2ee, type E2ee } from '../services/e2ee/e2ee.js'
 import type { OwnKeys } from '../services/federation/own-keys.js'
 import { createTransport, type Transport } from '../services/federation/transport.js'
@@ -23,7 +19,6 @@ import type { Mailer } from '../services/mail/mailer.js'
 import type { NodeMetrics } from '../services/node-metrics.js'
 import { createOperator } from '../services/operator/operator.js'
 import { createOpenId } from '../services/openid/openid.js'
-import { createProfile } from '../services/profile/profile.js'
 import { PUSH_DATA } from '../services/push/push-rules.js'
 import { createRuleEditor } from '../services/push/rule-editor.js'
 import { createPushWatch } from '../services/pushers/watch.js'
@@ -32,14 +27,12 @@ import type { Drain } from '../services/replication/receiving/drain.js'
 import { createSender, type Sender } from '../services/replication/sending/sender.js'
 import { isolatedMemberships } from '../services/replication/handshakes/isolated.js'
 import { createPduIntake } from '../services/replication/peers/pdu-intake.js'
-import { fetchRemoteProfile, fetchRemotePublicRooms } from '../services/replication/peers/queries.js'
 import { createRemoteMemberships } from '../services/replication/handshakes/membership-handshakes.js'
 import { createReports } from '../services/reports/reports.js'
 import { createAliases } from '../services/rooms/aliases.js'
 import { createRoomCreation } from '../services/rooms/create-room.js'
 import { createGuests } from '../services/rooms/guests.js'
 import { createMemberships } from '../services/rooms/membership.js'
-import { createProfileRooms } from '../services/rooms/profile-rooms.js'
 import { createSending } from '../services/rooms/send.js'
 import { createServerNotices } from '../services/server-notices/server-notices.js'
 import { createRelations } from '../services/relations/relations.js'
@@ -65,13 +58,15 @@ import { deleteTransactionsOf } from '../storage/tables/client-transactions.js'
 import { isCrossSigningKey } from '../storage/tables/cross-signing.js'
 import { deletePushersOfDevices } from '../storage/tables/pushers.js'
 import { deleteSlidingConnectionsOf } from '../storage/tables/sliding-sync.js'
-import { userById } from '../storage/tables/users.js'
 import type { Store } from '../storage/tx.js'
 import { VERSION } from '../version.js'
 import { accountsOptions, noticesOptions, transportOptions } from './options.js'
+import { buildAppservices, type AppserviceParts } from './appservices.js'
+import { buildDirectory } from './directory.js'
 import { buildInfo } from './info.js'
 import { buildMail } from './mail.js'
 import { buildMedia } from './media.js'
+import { buildProfile } from './profile.js'
 import { buildPushers, stagingHooks, type PushParts } from './pushers.js'
 import { buildReplication } from './replication.js'
 import { buildRooms, type RoomsParts } from './rooms.js'
@@ -103,6 +98,7 @@ export interface Built {
   /** Processes and connections that are for media. */
   readonly mediaParts: { close(): Promise<void> }
   readonly push: PushParts
+  readonly appservices: AppserviceParts
 }
 
 /** Builds every service, in order: each is given what stands before it, and what comes later only as a function. */
@@ -110,7 +106,8 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   const { config, store, clock, random, logger, ownKeys, nodeMetrics } = deps
   const serverName = config.server_name
   const lost = await loadLostPositions(deps)
-  const notifier = createNotifier()
+  const appservices = await buildAppservices({ ...deps, serverName })
+  const notifier = appservices.listening(createNotifier())
   const base = { store, clock, random, logger, notifier, serverName }
   const { signer } = ownKeys
   const eventSigner: EventSigner = {
@@ -141,7 +138,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   const { media, previews, ...mediaParts } = await buildMedia({ ...base, config, transport })
   const { mailer, threepids } = buildMail({ ...base, config })
   const tokenCache = createTokenCache(clock, { onForget: (userId) => notifier.notify([userId]) })
-  const toDevice = createToDevice({ ...base, wakeSender })
+  const toDevice = createToDevice({ ...base, wakeSender, stage: appservices.watch.stageToDevice })
   // Devices come before the keys that go with them, and keys need the confirmation that accounts give.
   const e2ee: E2ee = createE2ee({
     ...base,
@@ -180,7 +177,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   await pushWatch.load()
   const rooms = buildRooms({
     ...base,
-    ...stagingHooks(pushWatch, () => push.planner.wake()),
+    ...appservices.staging(stagingHooks(pushWatch, () => push.planner.wake())),
     signer: eventSigner,
     defaultRoomVersion: config.rooms.default_room_version,
     wakeSender,
@@ -205,16 +202,10 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     },
   })
   const { context } = rooms
-  const profileRooms = createProfileRooms(context)
-  const profile = createProfile({
-    store,
-    logger,
-    serverName,
-    fetchRemoteProfile: (userId, field) => fetchRemoteProfile(transport.client, userId, field),
-    onProfileChanged: (userId, field) => profileRooms.propagate(userId, field, () => memberProfile(userId)),
-  })
-  const memberProfile = async (userId: string): Promise<JsonObject> => ({
-    ...(await store.read('profile.member', () => profile.memberFields(userId))),
+  const { profile, profileRooms, memberProfile } = buildProfile({
+    context,
+    transport,
+    ...appservices.queries,
   })
   const accountData = createAccountData({
     store,
@@ -242,7 +233,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   const checkInvitable = async (userId: string, inviter = ''): Promise<void> => {
     if (!serverNotices.isSender(inviter)) await refuseBlockedInvite(store, userId)
   }
-  const aliases = createAliases(context, remote)
+  const aliases = createAliases(context, remote, appservices.aliasRules)
   const memberships = createMemberships({
     context,
     aliases,
@@ -251,7 +242,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     memberProfile,
     checkInvitable,
     checkRejection: (userId, roomId) => serverNotices.checkRejection(userId, roomId),
-    userExists: async (userId) => (await store.read('users.exists', () => userById(userId))) !== undefined,
+    userExists: async (userId) => (await appservices.userRow(userId)) !== undefined,
   })
   const guests = createGuests({
     context,
@@ -263,6 +254,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     tokenCache,
     threepids,
     isCrossSigningKey,
+    appservices: appservices.hooks,
     onDeactivated: (userId) => profileRooms.leaveAll(userId, memberships),
     options: accountsOptions(config),
   })
@@ -279,6 +271,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   const { sendEphemeral } = sender
   const typingNotices = createTypingNotices({ context, typing, notifier, sendEphemeral })
   const views = createClientViews({ events: context.events, clock })
+  appservices.connect({ context, views, positions, typing, presence })
   const push = buildPushers({ ...base, ...rooms, config, transport, mailer, watch: pushWatch, views })
   const receipts = createReceipts({
     context,
@@ -315,7 +308,8 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     visibleEvent: (requester, roomId, eventId) => services.history.event(requester, roomId, eventId),
   })
   const sending = createSending(context, aliases)
-  const roomCreation = createRoomCreation({ context, memberships, memberProfile })
+  const { check: checkAlias } = appservices.aliasRules
+  const roomCreation = createRoomCreation({ context, memberships, memberProfile, checkAlias })
   const serverNotices = createServerNotices(
     { ...base, context, roomCreation, memberships, sending, accountData },
     noticesOptions(config),
@@ -329,8 +323,8 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     threepids,
     openId: createOpenId(base),
     reports,
-    mutualRooms: createMutualRooms({ store }),
     accounts,
+    appservices: { queries: appservices.queries, ping: appservices.ping },
     operator: createOperator({
       store,
       accounts,
@@ -358,11 +352,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     receipts,
     typingNotices,
     presence,
-    publicRooms: createPublicRooms({
-      context,
-      fetchRemote: (server, query) => fetchRemotePublicRooms(transport.client, server, query),
-    }),
-    userDirectory: createUserDirectory({ store }),
+    ...buildDirectory({ context, transport, acts: appservices.acts }),
     spaces: createSpaces({ context, client: transport.client, aliases }),
     history,
     initialSync: createInitialSync({ context, views, history, gate: syncGate }),
@@ -389,7 +379,18 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
       nodeMetrics,
     }),
     inbound: replication.inbound,
-    ...buildServing({ context, transport, intake, outside: rooms.outside, memberships, checkInvitable }),
+    ...buildServing({ ...rooms, ...appservices, transport, intake, memberships, checkInvitable }),
   }
-  return { services, rooms, transport, sender, drain: replication.drain, notifier, mailer, mediaParts, push }
+  return {
+    services,
+    rooms,
+    transport,
+    sender,
+    drain: replication.drain,
+    notifier,
+    mailer,
+    mediaParts,
+    push,
+    appservices,
+  }
 }

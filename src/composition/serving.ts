@@ -10,7 +10,6 @@ import type { RoomsContext } from '../services/rooms/context.js'
 import type { Memberships } from '../services/rooms/membership.js'
 import type { OutsideMemberships } from '../services/rooms/outside-memberships.js'
 import type { Services } from '../services/services.js'
-import { userById } from '../storage/tables/users.js'
 
 /** What other servers may ask. */
 export type Serving = Pick<
@@ -32,9 +31,9 @@ export function buildServing(deps: {
   readonly memberships: Memberships
   /** Throws M_INVITE_BLOCKED. */
   checkInvitable(userId: string): Promise<void>
+  userRow(userId: string): Promise<{ readonly deactivated: number } | undefined>
 }): Serving {
   const { context, transport } = deps
-  const { store } = context
   return {
     membershipServing: createMembershipServing({ context, keys: transport.keys }),
     thirdPartyInvites: createThirdPartyInvites({
@@ -49,8 +48,7 @@ export function buildServing(deps: {
       intake: deps.intake,
       outside: deps.outside,
       checkInvitable: deps.checkInvitable,
-      isActiveUser: async (userId) =>
-        (await store.read('users.active', () => userById(userId)))?.deactivated === 0,
+      isActiveUser: async (userId) => (await deps.userRow(userId))?.deactivated === 0,
     }),
     federationReads: createFederationReads(context),
     eventByTimeServing: createEventByTimeServing(context),

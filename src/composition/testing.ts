@@ -111,8 +111,14 @@ export async function testServices(settings: Readonly<Record<string, object>> = 
         signal: new AbortController().signal,
       }),
     async close() {
-      for (const { mediaParts, transport, sender, drain, push } of all) {
-        await Promise.all([mediaParts.close(), sender.close(), drain.close(), push.close()])
+      for (const { mediaParts, transport, sender, drain, push, appservices } of all) {
+        await Promise.all([
+          mediaParts.close(),
+          sender.close(),
+          drain.close(),
+          push.close(),
+          appservices.close(),
+        ])
         await transport.close()
       }
       await store.close()

@@ -128,9 +128,6 @@ export function warnings(config: Config): string[] {
   if (config.registration.allow_weak_shared_secret) {
     out.push('the shared secret may be guessed (registration.allow_weak_shared_secret is true)')
   }
-  if (config.appservices.length > 0) {
-    out.push('application services are not there yet (appservices does nothing)')
-  }
   return out
 }
 

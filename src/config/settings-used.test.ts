@@ -5,7 +5,7 @@ import { asNode, type Node } from './fields.js'
 import { ConfigSchema } from './schema.js'
 
 /** Settings that do nothing yet, each with what it waits for. This list only shrinks. */
-const NOT_YET = new Map<string, string>([['appservices', 'application services']])
+const NOT_YET = new Map<string, string>()
 
 /** Settings that only loosen a rule of the configuration itself. */
 const OF_THE_RULES = new Set(['registration.allow_weak_shared_secret'])

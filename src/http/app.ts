@@ -162,7 +162,7 @@ function pipeline(route: Route, deps: HttpDeps): Middleware {
       requester = await requesterFor(route, deps, ctx.req, params, ip)
       if (requester !== undefined) ctx.state['user'] = requester.userId
     }
-    if (route.rateLimit !== undefined && requester?.appserviceId === undefined && route.auth !== 'server') {
+    if (route.rateLimit !== undefined && requester?.isUnlimited !== true && route.auth !== 'server') {
       deps.rateLimiter.take(route.rateLimit, requester?.userId ?? ip)
     }
     const checkedQuery = query === undefined ? {} : query(params)

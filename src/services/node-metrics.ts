@@ -17,6 +17,8 @@ export interface NodeMetrics {
     readonly pdus: number
     readonly edus: number
   }) => void
+  /** One attempt to send a transaction to an application service. */
+  readonly onAppserviceAttempt: (appserviceId: string, ok: boolean) => void
   /** Reads, commits and syncs of the store: its `observe` option. */
   readonly onStore: StoreObserver
   /** A number that is read when the metrics are asked for, such as the length of a queue. */
@@ -49,6 +51,11 @@ export function createNodeMetrics(metrics: Metrics): NodeMetrics {
     'Events (pdu) and short-lived messages (edu) that other servers have taken; each destination counts.',
     ['kind'],
   )
+  const appserviceAttempts = metrics.counter(
+    'appservice_transactions_total',
+    'Transactions offered to application services, by whether they took them.',
+    ['appservice', 'outcome'],
+  )
   const groups = metrics.histogram(
     'store_group_bodies',
     'Transaction bodies made durable by one commit.',
@@ -71,6 +78,8 @@ export function createNodeMetrics(metrics: Metrics): NodeMetrics {
       delivered({ kind: 'pdu' }, pdus)
       delivered({ kind: 'edu' }, edus)
     },
+    onAppserviceAttempt: (appservice, ok) =>
+      appserviceAttempts({ appservice, outcome: ok ? 'taken' : 'failed' }),
     onStore(event) {
       store({ kind: event.kind }, event.ms / 1000)
       if (event.kind === 'group') groups({}, event.bodies)

@@ -9,6 +9,8 @@ export interface Requester {
   readonly isSuspended: boolean
   /** The application service whose `as_token` this is. */
   readonly appserviceId: string | undefined
+  /** No budget of requests holds for it: an application service's own user, or all of its users where its registration says so. */
+  readonly isUnlimited?: boolean
 }
 
 /** This server itself, where it acts for a user: without a device, with nobody's rights but the user's. */

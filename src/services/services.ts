@@ -1,5 +1,7 @@
 import type { AccountData } from './account-data/account-data.js'
 import type { Accounts } from './accounts/accounts.js'
+import type { PingAppservice } from './appservices/ping.js'
+import type { AppserviceQueries } from './appservices/queries.js'
 import type { OpenId } from './openid/openid.js'
 import type { Reports } from './reports/reports.js'
 import type { MutualRooms } from './directory/mutual-rooms.js'
@@ -56,6 +58,7 @@ export interface Services {
   readonly serverInfo: ServerInfo
   readonly devices: Devices
   readonly accounts: Accounts
+  readonly appservices: { readonly queries: AppserviceQueries; readonly ping: PingAppservice }
   readonly threepids: Threepids
   readonly openId: OpenId
   readonly reports: Reports

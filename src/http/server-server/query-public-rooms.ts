@@ -12,6 +12,8 @@ export const queryPublicRooms = route({
   body: Type.Object({
     limit: Type.Optional(Type.Integer({ minimum: 0 })),
     since: Type.Optional(Type.String({ maxLength: 1_024 })),
+    include_all_networks: Type.Optional(Type.Boolean()),
+    third_party_instance_id: Type.Optional(Type.String({ maxLength: 1_024 })),
     filter: Type.Optional(
       Type.Object({
         generic_search_term: Type.Optional(Type.String({ maxLength: 1_024 })),
@@ -27,5 +29,7 @@ export const queryPublicRooms = route({
       since: body.since,
       term: body.filter?.generic_search_term,
       roomTypes: body.filter?.room_types,
+      network: body.third_party_instance_id,
+      allNetworks: body.include_all_networks,
     }),
 })

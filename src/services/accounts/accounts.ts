@@ -49,7 +49,7 @@ export interface AccountsDeps {
   readonly tokenCache: TokenCache
   /** Default: no address can be proved. */
   readonly threepids?: Threepids
-  readonly appservices?: AppserviceHooks
+  readonly appservices?: AppserviceHooks | undefined
   readonly onCreated?: readonly UserCreatedHook[]
   onDeactivated?(userId: string): Promise<void>
   readonly isCrossSigningKey?: (userId: string, keyId: string) => Tx<boolean>

@@ -108,8 +108,10 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
   ): Promise<Requester> {
     const userId = masquerade.userId ?? appservice.senderUserId
     if (!isUserId(userId)) throw invalidParam('user_id is not a user id')
-    if (userId !== appservice.senderUserId && !appservice.ownsUser(userId))
+    if (userId !== appservice.senderUserId && !appservice.ownsUser(userId)) {
+      appservices?.refused?.(appservice.id, userId)
       throw new MatrixError('M_FORBIDDEN', 'The application service may not act as this user')
+    }
     const deviceId = masquerade.deviceId
     const { user, device } = await store.read('sessions.masquerade', function* () {
       return {
@@ -131,6 +133,9 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
       isAdmin: user?.is_admin === 1,
       isSuspended: user?.suspended === 1,
       appserviceId: appservice.id,
+      ...(userId === appservice.senderUserId || appservice.isRateLimited === false
+        ? { isUnlimited: true }
+        : {}),
     }
   }
 

@@ -1,10 +1,18 @@
 import { setImmediate } from 'node:timers/promises'
 import { MatrixError, forbidden, invalidParam, notFound } from '../../core/errors.js'
 import { powerLevelsOf } from '../../core/auth/power-levels.js'
+import { fitsId, isLegalText } from '../../core/ids/common.js'
 import type { Json, JsonObject } from '../../core/json/value.js'
 import { createLru } from '../../platform/lru.js'
+import {
+  countAppserviceRooms,
+  roomsOfAllNetworks,
+  roomsOfNetwork,
+  setAppserviceRoom,
+} from '../../storage/tables/appservices.js'
 import { membershipOf } from '../../storage/tables/memberships.js'
 import { publishedRooms, roomById, setPublished } from '../../storage/tables/rooms.js'
+import type { Tx } from '../../storage/tx.js'
 import type { Requester } from '../requester.js'
 import { notInRoom, readState, type RoomsContext } from '../rooms/context.js'
 import { mapKey } from '../rooms/state-store.js'
@@ -31,12 +39,24 @@ export interface PublicRooms {
   visibility(roomId: string): Promise<{ visibility: 'public' | 'private' }>
   /** For those who may change the room's canonical alias. Throws M_FORBIDDEN, M_NOT_FOUND. */
   setVisibility(requester: Requester, roomId: string, visibility: 'public' | 'private'): Promise<void>
+  /**
+   * For application services: the list of a network that it bridges. One of its users must be in a room that it adds. Throws M_FORBIDDEN,
+   * M_INVALID_PARAM, M_LIMIT_EXCEEDED.
+   */
+  setNetworkVisibility(
+    requester: Requester,
+    networkId: string,
+    roomId: string,
+    visibility: 'public' | 'private',
+  ): Promise<void>
 }
 
 const MAX_PAGE = 100
 /** Rooms whose entry is kept until their state or the number of their members changes. */
 const MAX_CACHED = 5_000
 const ROOMS_AT_ONCE = 50
+/** Rooms in all lists of one application service. */
+const MAX_NETWORK_ROOMS = 50_000
 const STATE = [
   'm.room.create',
   'm.room.name',
@@ -80,9 +100,20 @@ export async function publicRoomEntry(context: RoomsContext, room: RoomSnapshot)
   return entry
 }
 
+/** The rooms of the list that is asked for: this server's own, that of one network, or all. */
+function listed({ network, allNetworks }: PublicRoomsQuery): Tx<readonly { readonly room_id: string }[]> {
+  if (network !== undefined && network !== '') {
+    const bar = network.indexOf('|')
+    return roomsOfNetwork(network.slice(0, Math.max(bar, 0)), network.slice(bar + 1))
+  }
+  return allNetworks === true ? roomsOfAllNetworks() : publishedRooms()
+}
+
 export function createPublicRooms(deps: {
   readonly context: RoomsContext
   fetchRemote(server: string, query: PublicRoomsQuery): Promise<JsonObject>
+  /** Whether the application service acts for the user. */
+  acts(appserviceId: string, userId: string): boolean
 }): PublicRooms {
   const { context } = deps
   const entries = createLru<
@@ -116,12 +147,8 @@ export function createPublicRooms(deps: {
 
   return {
     async list(query) {
-      if (query.network !== undefined && query.network !== '') {
-        if (query.allNetworks === true)
-          throw invalidParam('third_party_instance_id and include_all_networks exclude each other')
-        // TODO: lists that bridges keep, with application services; until then no network has any rooms.
-        return { chunk: [], total_room_count_estimate: 0 }
-      }
+      if (query.allNetworks === true && query.network !== undefined && query.network !== '')
+        throw invalidParam('third_party_instance_id and include_all_networks exclude each other')
       if (query.server !== undefined && query.server !== '' && query.server !== context.serverName) {
         if (query.isAnonymous === true)
           throw new MatrixError('M_MISSING_TOKEN', 'Log in to see the list of another server')
@@ -133,7 +160,7 @@ export function createPublicRooms(deps: {
           ? 0
           : Number(/^p(\d{1,9})$/.exec(query.since)?.[1] ?? NaN)
       if (Number.isNaN(offset)) throw invalidParam('since is not a token of this list')
-      const rows = await context.store.read('directory.published', publishedRooms)
+      const rows = await context.store.read('directory.published', () => listed(query))
       const found: JsonObject[] = []
       for (const [i, row] of rows.entries()) {
         // Anybody may ask for a list of thousands: others get their turn between them.
@@ -175,6 +202,23 @@ export function createPublicRooms(deps: {
         }
       }
       await context.store.write('directory.publish', () => setPublished(room.nid, visibility === 'public'))
+    },
+
+    async setNetworkVisibility({ appserviceId }, networkId, roomId, visibility) {
+      if (appserviceId === undefined) throw forbidden('Only an application service may do this')
+      if (networkId === '' || !fitsId(networkId) || !isLegalText(networkId))
+        throw invalidParam('The network id is empty or too long')
+      const room = await context.loader.load(roomId)
+      const { local } = room === undefined ? { local: new Set<string>() } : await context.rosters.of(room.nid)
+      if (room === undefined || ![...local].some((userId) => deps.acts(appserviceId, userId)))
+        throw notInRoom()
+      const row = { appserviceId, networkId, roomNid: room.nid }
+      await context.store.write('directory.network', function* () {
+        const isListed = visibility === 'public'
+        if (isListed && (yield* countAppserviceRooms(appserviceId)) >= MAX_NETWORK_ROOMS)
+          throw new MatrixError('M_LIMIT_EXCEEDED', 'The application service publishes too many rooms')
+        yield* setAppserviceRoom(row, isListed)
+      })
     },
   }
 }

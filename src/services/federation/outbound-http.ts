@@ -22,7 +22,7 @@ export interface OutboundHttp {
 export interface OutboundRequest extends Limits {
   /** Absolute; its fragment is dropped, and credentials in it are refused. */
   readonly url: string
-  readonly method?: 'GET' | 'POST'
+  readonly method?: 'GET' | 'POST' | 'PUT'
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | Uint8Array
   /** How many redirects are followed (GET only). Default none: a 3xx is then the answer. */

@@ -28,6 +28,8 @@ export interface Presence {
   beginSync(requester: Requester, presence: PresenceName): () => void
   /** `m.presence` events of those in the viewer's rooms who changed after a position; with 0, of all who are there. */
   eventsFor(viewer: string, after: number): Promise<readonly JsonObject[]>
+  /** `m.presence` events of those who changed after a position, whoever they are: for application services. At most `max`, the latest. */
+  changedAfter(after: number, max: number): readonly { readonly userId: string; readonly event: JsonObject }[]
   /** A local user did something. */
   onActivity(userId: string): void
   onLocalJoin(roomId: string, userId: string): Promise<void>
@@ -147,6 +149,14 @@ export function createPresence(deps: PresenceDeps): Presence {
       return wanted
         .filter((id) => known.has(id))
         .map((id) => ({ type: 'm.presence', sender: id, content: contentOf(states.of(id)) }))
+    },
+
+    changedAfter(after, max) {
+      if (!options.enabled) return []
+      return states.changedSince(after, max).map((userId) => ({
+        userId,
+        event: { type: 'm.presence', sender: userId, content: contentOf(states.of(userId)) },
+      }))
     },
 
     onActivity(userId) {

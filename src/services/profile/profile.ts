@@ -23,6 +23,8 @@ export interface ProfileDeps {
   fetchRemoteProfile(userId: string, field: string | undefined): Promise<JsonObject>
   /** After a change is on disk; copies it into the user's rooms. Not awaited: a user may be in thousands. */
   onProfileChanged(userId: string, field: string): Promise<void>
+  /** Asks application services for a user of this server who is not there; true where one has made them. */
+  makeUser?(userId: string): Promise<boolean>
   readonly options?: ProfileOptions
 }
 
@@ -57,11 +59,14 @@ export function createProfile(deps: ProfileDeps): Profile {
   }
 
   async function local(userId: string): Promise<JsonObject> {
-    const fields = await store.read('profile.get', function* () {
-      const user = yield* userById(userId)
-      if (user === undefined || user.deactivated === 1) throw notFound('The user does not exist')
-      return yield* rows.profileOf(userId)
-    })
+    const read = (): Promise<readonly { readonly field: string; readonly value: string }[] | undefined> =>
+      store.read('profile.get', function* () {
+        const user = yield* userById(userId)
+        if (user?.deactivated === 1) throw notFound('The user does not exist')
+        return user === undefined ? undefined : yield* rows.profileOf(userId)
+      })
+    const fields = (await read()) ?? ((await deps.makeUser?.(userId)) === true ? await read() : undefined)
+    if (fields === undefined) throw notFound('The user does not exist')
     return Object.fromEntries(fields.map(({ field, value }) => [field, JSON.parse(value) as Json]))
   }
 

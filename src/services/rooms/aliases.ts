@@ -2,7 +2,13 @@ import { MatrixError, forbidden, invalidParam, notFound } from '../../core/error
 import { parseRoomAlias } from '../../core/ids/room-alias.js'
 import { isObject } from '../../core/json/value.js'
 import { powerLevelsOf } from '../../core/auth/power-levels.js'
-import { aliasByName, aliasesOf, deleteAlias, insertAlias } from '../../storage/tables/aliases.js'
+import {
+  aliasByName,
+  aliasesOf,
+  deleteAlias,
+  insertAlias,
+  type AliasRow,
+} from '../../storage/tables/aliases.js'
 import { membershipOf } from '../../storage/tables/memberships.js'
 import type { Requester } from '../requester.js'
 import { loadRoom, notInRoom, readState, type RoomsContext } from './context.js'
@@ -40,9 +46,26 @@ export interface Aliases {
   list(requester: Requester, roomId: string): Promise<{ readonly aliases: readonly string[] }>
 }
 
+/** What application services have to say of aliases of this server. */
+export interface AliasRules {
+  /** Throws M_EXCLUSIVE where the requester may not have such an alias. */
+  check(requester: Requester, alias: string): void
+  /** Whether the requester is an application service in whose namespace the alias lies. */
+  controls(requester: Requester, alias: string): boolean
+  /** Asks for an alias that is not there; true where one was made. */
+  make(alias: string): Promise<boolean>
+}
+
+const NO_RULES: AliasRules = {
+  check: () => undefined,
+  controls: () => false,
+  make: () => Promise.resolve(false),
+}
+
 export function createAliases(
   context: RoomsContext,
   remote: Pick<RemoteMemberships, 'resolveAlias'>,
+  rules: AliasRules = NO_RULES,
 ): Aliases {
   const parse = (alias: string): { domain: string } => {
     const parsed = parseRoomAlias(alias)
@@ -66,8 +89,15 @@ export function createAliases(
   }
 
   /** An alias is its creator's, those who may set the room's canonical alias, and the administrator's. */
-  async function mayRemove(requester: Requester, creator: string, roomId: string): Promise<boolean> {
-    if (requester.isAdmin || creator === requester.userId || requester.appserviceId !== undefined) return true
+  async function mayRemove(
+    requester: Requester,
+    alias: string,
+    creator: string,
+    roomId: string,
+  ): Promise<boolean> {
+    if (requester.isAdmin || rules.controls(requester, alias)) return true
+    rules.check(requester, alias)
+    if (creator === requester.userId) return true
     const room = await context.loader.load(roomId)
     if (room === undefined || !(await isJoined(roomId, requester.userId))) return false
     const state = await readState(context, room, [CREATE, POWER_LEVELS])
@@ -77,10 +107,10 @@ export function createAliases(
 
   async function resolveLocal(alias: string): Promise<{ room_id: string; servers: string[] }> {
     const { domain } = parse(alias)
-    const row =
-      domain === context.serverName
-        ? await context.store.read('aliases.resolve', () => aliasByName(alias))
-        : undefined
+    const read = (): Promise<AliasRow | undefined> =>
+      context.store.read('aliases.resolve', () => aliasByName(alias))
+    let row = domain === context.serverName ? await read() : undefined
+    if (row === undefined && domain === context.serverName && (await rules.make(alias))) row = await read()
     if (row === undefined) throw notFound(`Room alias ${alias} not found`)
     return { room_id: row.room_id, servers: await serversOf(row.room_id) }
   }
@@ -95,8 +125,9 @@ export function createAliases(
     async set(requester, alias, roomId) {
       const { domain } = parse(alias)
       if (domain !== context.serverName) throw invalidParam('The alias is another server’s')
+      rules.check(requester, alias)
       if (
-        requester.appserviceId === undefined &&
+        !rules.controls(requester, alias) &&
         !requester.isAdmin &&
         !(await isJoined(roomId, requester.userId))
       ) {
@@ -113,7 +144,7 @@ export function createAliases(
       if (domain !== context.serverName) throw invalidParam('The alias is another server’s')
       const row = await context.store.read('aliases.find', () => aliasByName(alias))
       if (row === undefined) throw notFound(`Room alias ${alias} not found`)
-      if (!(await mayRemove(requester, row.creator, row.room_id))) {
+      if (!(await mayRemove(requester, alias, row.creator, row.room_id))) {
         throw forbidden('The alias is somebody else’s')
       }
       await context.store.write('aliases.remove', () => deleteAlias(alias))

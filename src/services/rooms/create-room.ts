@@ -170,6 +170,8 @@ function draftsFor(
 }
 
 export interface CreateRoomDeps {
+  /** Throws M_EXCLUSIVE where the requester may not have the alias. */
+  checkAlias?(requester: Requester, alias: string): void
   readonly context: RoomsContext
   readonly memberships: Memberships
   /** The `displayname` and `avatar_url` that a member event carries. */
@@ -217,6 +219,7 @@ export function createRoomCreation(deps: CreateRoomDeps): RoomCreation {
     const preset = input.preset ?? (input.visibility === 'public' ? 'public_chat' : 'private_chat')
     const alias =
       input.room_alias_name === undefined ? undefined : newAlias(input.room_alias_name, context.serverName)
+    if (alias !== undefined) deps.checkAlias?.(requester, alias)
     const given = input.creation_content ?? {}
     if (given['m.federate'] === false) {
       const stranger = invites.find((userId) => serverNameOf(userId) !== context.serverName)

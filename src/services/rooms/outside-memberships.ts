@@ -27,6 +27,8 @@ export interface OutsideMemberships {
     readonly membership: 'invite' | 'knock'
     readonly sender: string
     readonly strippedState: readonly JsonObject[]
+    /** The membership itself as clients see it; undefined where nobody is to be told of it. */
+    readonly event?: JsonObject
   }): Promise<number>
   /** Pre: the event is as clients see it, without the room's id; undefined where none is known. */
   leave(roomId: string, userId: string, event: JsonObject | undefined): Promise<void>
@@ -57,6 +59,8 @@ export function createOutsideMemberships(deps: {
   wake(userId: string): void
   /** What else an invite writes, in its own transaction. */
   stageInvite?(roomNid: number, userId: string, pos: number): Tx<void>
+  /** What else any change writes; the event as clients see it. */
+  stageEvent?(userId: string, pos: number, event: JsonObject): Tx<void>
 }): OutsideMemberships {
   return {
     async put(row) {
@@ -77,6 +81,8 @@ export function createOutsideMemberships(deps: {
         const pos = yield* allocatePosition()
         if (row.membership === 'invite' && deps.stageInvite !== undefined)
           yield* deps.stageInvite(room.nid, row.userId, pos)
+        if (row.event !== undefined && deps.stageEvent !== undefined)
+          yield* deps.stageEvent(row.userId, pos, row.event)
         yield* upsertMemberships([
           {
             room_nid: room.nid,
@@ -102,13 +108,16 @@ export function createOutsideMemberships(deps: {
         const room = yield* roomById(roomId)
         const row = room === undefined ? undefined : yield* membershipOf(room.nid, userId)
         if (row === undefined) return
+        const pos = yield* allocatePosition()
+        if (event !== undefined && deps.stageEvent !== undefined)
+          yield* deps.stageEvent(userId, pos, { ...event, room_id: roomId })
         yield* upsertMemberships([
           {
             ...row,
             membership: 'leave',
             event_nid: null,
             sender: userId,
-            pos: yield* allocatePosition(),
+            pos,
             // The room is gone from the user's sight: what it looked like is needed no more.
             stripped_state: event === undefined ? null : JSON.stringify([event]),
           },

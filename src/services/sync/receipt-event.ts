@@ -2,13 +2,17 @@ import type { JsonObject } from '../../core/json/value.js'
 import type { ReceiptRow } from '../../storage/tables/receipts.js'
 
 /**
- * Receipts of one room as one `m.receipt` event; private ones of others are left out. Undefined for none.
+ * Receipts of one room as one `m.receipt` event; private ones are left out but for those of the viewer, or of whom the function names. Undefined for none.
  * SPEC: https://spec.matrix.org/v1.19/client-server-api/#mreceipt
  */
-export function receiptEvent(rows: readonly ReceiptRow[], viewer: string): JsonObject | undefined {
+export function receiptEvent(
+  rows: readonly ReceiptRow[],
+  viewer: string | ((userId: string) => boolean),
+): JsonObject | undefined {
+  const isOwn = typeof viewer === 'string' ? (userId: string): boolean => userId === viewer : viewer
   const byEvent = new Map<string, Map<string, Map<string, JsonObject>>>()
   for (const row of rows) {
-    if (row.receipt_type === 'm.read.private' && row.user_id !== viewer) continue
+    if (row.receipt_type === 'm.read.private' && !isOwn(row.user_id)) continue
     const byType = byEvent.get(row.event_id) ?? new Map<string, Map<string, JsonObject>>()
     byEvent.set(row.event_id, byType)
     const byUser = byType.get(row.receipt_type) ?? new Map<string, JsonObject>()

@@ -26,6 +26,10 @@ export interface ToDeviceDeps {
   readonly serverName: string
   /** After a durable write: something waits for these servers. */
   readonly wakeSender: (destinations: readonly string[]) => void
+  /** What else is written with messages that wait for these devices: for application services. */
+  stage?(
+    rows: readonly { readonly user_id: string; readonly device_id: string; readonly pos: number }[],
+  ): Tx<void>
   readonly options?: Partial<ToDeviceOptions>
 }
 
@@ -136,6 +140,14 @@ export function createToDevice(deps: ToDeviceDeps): ToDevice {
         content: message.content,
       })),
     )
+    if (deps.stage !== undefined)
+      yield* deps.stage(
+        [...addressed.values()].map(({ userId, deviceId }) => ({
+          user_id: userId,
+          device_id: deviceId,
+          pos,
+        })),
+      )
     return { users: woken, dropped: yield* boundQueues(woken, options) }
   }
 

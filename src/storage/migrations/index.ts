@@ -17,6 +17,7 @@ import { urlPreviews } from './0016-url-previews.js'
 import { transactionKeys } from './0017-transaction-keys.js'
 import { lostPositions } from './0018-lost-positions.js'
 import { slidingSync } from './0019-sliding-sync.js'
+import { appservices } from './0020-appservices.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -41,4 +42,5 @@ export const migrations: readonly Migration[] = [
   transactionKeys,
   lostPositions,
   slidingSync,
+  appservices,
 ]

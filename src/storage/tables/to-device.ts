@@ -166,3 +166,32 @@ export function* deleteReceivedToDevice(before: number, limit: number): Tx<numbe
     limit,
   )
 }
+
+/** Post: nothing up to and with its position waits for each of these devices. Pre: each device stands there once. */
+export function* deleteToDeviceOfMany(
+  rows: readonly { readonly user_id: string; readonly device_id: string; readonly pos: number }[],
+): Tx<void> {
+  const devices = rows.map((row) => [row.user_id, row.device_id, row.pos])
+  yield* many(
+    `UPDATE to_device_queues SET
+       messages = messages - (SELECT COUNT(*) FROM to_device_messages m WHERE m.user_id = ? AND m.device_id = ? AND m.pos <= ?),
+       bytes = bytes - (SELECT CAST(COALESCE(SUM(OCTET_LENGTH(m.content)), 0) AS BIGINT) FROM to_device_messages m
+         WHERE m.user_id = ? AND m.device_id = ? AND m.pos <= ?)
+     WHERE user_id = ? AND device_id = ?`,
+    rows.map(({ user_id, device_id, pos }) => [
+      user_id,
+      device_id,
+      pos,
+      user_id,
+      device_id,
+      pos,
+      user_id,
+      device_id,
+    ]),
+  )
+  yield* many('DELETE FROM to_device_messages WHERE user_id = ? AND device_id = ? AND pos <= ?', devices)
+  yield* many(
+    'DELETE FROM to_device_queues WHERE user_id = ? AND device_id = ? AND messages <= 0',
+    rows.map((row) => [row.user_id, row.device_id]),
+  )
+}

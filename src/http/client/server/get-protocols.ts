@@ -2,7 +2,6 @@ import { route, v3 } from '../../route.js'
 
 /**
  * SPEC: https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3thirdpartyprotocols
- * TODO: ask the application services that declare protocols; until those are served there are none.
  */
 export const getProtocols = route({
   id: 'getProtocols',
@@ -10,5 +9,5 @@ export const getProtocols = route({
   paths: v3('/thirdparty/protocols'),
   auth: 'user',
   rateLimit: 'read',
-  handler: () => Promise.resolve({}),
+  handler: (_, { appservices }) => appservices.queries.protocols(),
 })

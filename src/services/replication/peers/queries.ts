@@ -104,14 +104,20 @@ export async function fetchRemotePublicRooms(
     limit: Math.min(query.limit ?? MAX_ROOMS, MAX_ROOMS),
     ...(query.since === undefined ? {} : { since: query.since }),
   }
-  const plain = Object.keys(filter).length === 0
+  const networks = {
+    ...(query.network === undefined || query.network === ''
+      ? {}
+      : { third_party_instance_id: query.network }),
+    ...(query.allNetworks === true ? { include_all_networks: true } : {}),
+  }
+  const plain = Object.keys(filter).length + Object.keys(networks).length === 0
   const answer = await ask(
     client,
     {
       destination: server,
       method: plain ? 'GET' : 'POST',
       path: '/_matrix/federation/v1/publicRooms',
-      ...(plain ? { query: paging } : { body: { ...paging, filter } }),
+      ...(plain ? { query: paging } : { body: { ...paging, ...networks, filter } }),
       maxBytes: 2 * 1024 * 1024,
     },
     'The list of rooms',

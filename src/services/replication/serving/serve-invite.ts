@@ -1,4 +1,5 @@
 import { forbidden, invalidParam, MatrixError, notFound } from '../../../core/errors.js'
+import { clientEvent } from '../../../core/event/client-view.js'
 import { eventSigningInput, signaturesOf, signEvent } from '../../../core/event/sign.js'
 import type { RoomEvent } from '../../../core/event/types.js'
 import { serverNameOf } from '../../../core/ids/server-name-of.js'
@@ -105,6 +106,7 @@ export function createInviteServing(deps: InviteServingDeps): InviteServing {
       membership: 'invite',
       sender: event.sender,
       strippedState: [...state, ownMembership(event)],
+      event: clientEvent(event, { unsigned: { invite_room_state: state } }),
     })
     return { event: signEvent(event, context.local.signer).pdu }
   }

@@ -207,7 +207,11 @@ async function addNode(world: World, name: string): Promise<HandshakeNode> {
       aliases,
       serverKeys: keys,
       nodeInfo: { about: { version: '0' } } as never,
-      publicRooms: createPublicRooms({ context, fetchRemote: () => Promise.reject(new Error('not used')) }),
+      publicRooms: createPublicRooms({
+        context,
+        acts: () => false,
+        fetchRemote: () => Promise.reject(new Error('not used')),
+      }),
     },
     { authenticateServer: ({ authorization }) => Promise.resolve(String(authorization)) },
   )
