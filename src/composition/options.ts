@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Config } from '../config/schema.js'
+import type { Signer as EventSigner } from '../core/event/sign.js'
 import type { Budget, RateLimits } from '../http/rate-limit.js'
 import type { RateLimit } from '../http/route.js'
 import { publicKey } from '../platform/ed25519.js'
@@ -13,6 +14,18 @@ import type { ServerInfoOptions } from '../services/server-info/server-info.js'
 import { VERSION } from '../version.js'
 
 /** What parts of the server are told of the configuration, in their own words. */
+
+/** Signs events with the key of the moment: a rotation changes it. */
+export const eventSignerOf = (
+  signer: Pick<EventSigner, 'keyId' | 'sign'>,
+  serverName: string,
+): EventSigner => ({
+  serverName,
+  get keyId() {
+    return signer.keyId
+  },
+  sign: signer.sign,
+})
 
 export function nodeInfoOptions(config: Config): NodeInfoOptions {
   const { federation, registration } = config

@@ -1,4 +1,3 @@
-import type { Signer as EventSigner } from '../core/event/sign.js'
 import type { Config } from '../config/schema.js'
 import type { Clock } from '../platform/clock.js'
 import type { Logger } from '../platform/logger.js'
@@ -60,7 +59,7 @@ import { deletePushersOfDevices } from '../storage/tables/pushers.js'
 import { deleteSlidingConnectionsOf } from '../storage/tables/sliding-sync.js'
 import type { Store } from '../storage/tx.js'
 import { VERSION } from '../version.js'
-import { accountsOptions, noticesOptions, transportOptions } from './options.js'
+import { accountsOptions, eventSignerOf, noticesOptions, transportOptions } from './options.js'
 import { buildAppservices, type AppserviceParts } from './appservices.js'
 import { buildDirectory } from './directory.js'
 import { buildInfo } from './info.js'
@@ -110,14 +109,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   const notifier = appservices.listening(createNotifier())
   const base = { store, clock, random, logger, notifier, serverName }
   const { signer } = ownKeys
-  const eventSigner: EventSigner = {
-    serverName,
-    // Another one after a rotation.
-    get keyId() {
-      return signer.keyId
-    },
-    sign: signer.sign,
-  }
+  const eventSigner = eventSignerOf(signer, serverName)
   const transport = createTransport({
     ...base,
     signer,
