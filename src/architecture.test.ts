@@ -32,6 +32,7 @@ const SERVICES = [
   'filters',
   'profile',
   'federation',
+  'identity',
   'to-device',
   'e2ee',
   'media',

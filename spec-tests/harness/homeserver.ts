@@ -19,6 +19,9 @@ export interface Homeserver {
   dispose(): Promise<void>
 }
 
+/** What a node of ours is started with; or what starts the others that it works with, and then says that. */
+export type WantedNode = NodeOptions | (() => Promise<NodeOptions & { dispose(): Promise<void> }>)
+
 const SECRET = 'the secret of the tests'
 let counter = 0
 
@@ -77,11 +80,13 @@ function described(
 
 /**
  * The homeserver that SPEC_TESTS_HOMESERVER and SPEC_TESTS_REGISTRATION_SECRET name, or a node of ours.
- * @param options for a node of ours only
+ * @param wanted for a node of ours only
  */
-export async function homeserver(options: NodeOptions = {}): Promise<Homeserver> {
+export async function homeserver(wanted: WantedNode = {}): Promise<Homeserver> {
   const url = process.env['SPEC_TESTS_HOMESERVER']
   if (url !== undefined) return given(url, process.env['SPEC_TESTS_REGISTRATION_SECRET'])
+  const prepared = typeof wanted === 'function' ? await wanted() : undefined
+  const options: NodeOptions = prepared ?? (wanted as NodeOptions)
   const node = await startNode({
     ...options,
     config: {
@@ -89,5 +94,8 @@ export async function homeserver(options: NodeOptions = {}): Promise<Homeserver>
       registration: { shared_secret: SECRET, ...(options.config?.['registration'] as object | undefined) },
     },
   })
-  return described(node.url, node.serverName, SECRET, true, () => node.dispose())
+  return described(node.url, node.serverName, SECRET, true, async () => {
+    await node.dispose()
+    await prepared?.dispose()
+  })
 }

@@ -1,6 +1,7 @@
 /** Members that a route needs to come to what is tested, beyond values of the right types. */
 export const BODIES: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   upgradeRoom: { new_version: '12' },
+  inviteUser: { user_id: 'x' },
   setProfileField: { displayname: 'x' },
   setPushRule: { actions: ['notify'], conditions: [] },
   setPushRuleActions: { actions: ['notify'] },

@@ -40,7 +40,12 @@ beforeAll(async () => {
     wakeSender: () => undefined,
   })
   const memberships = { checkInvitees: () => Promise.resolve() } as unknown as Memberships
-  creation = createRoomCreation({ context, memberships, memberProfile: () => Promise.resolve({}) })
+  creation = createRoomCreation({
+    context,
+    memberships,
+    addressInvites: {} as never,
+    memberProfile: () => Promise.resolve({}),
+  })
 })
 afterAll(() => store.close())
 

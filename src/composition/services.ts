@@ -8,7 +8,6 @@ import { createSemaphore } from '../platform/semaphore.js'
 import { checkInvitable as refuseBlockedInvite } from '../services/account-data/invite-permission.js'
 import { createAccountData } from '../services/account-data/account-data.js'
 import { createAccounts } from '../services/accounts/accounts.js'
-import { createDevices } from '../services/devices/devices.js'
 import { createTokenCache } from '../services/devices/token-cache.js'
 import { createE2ee, type E2ee } from '../services/e2ee/e2ee.js'
 import type { OwnKeys } from '../services/federation/own-keys.js'
@@ -28,6 +27,7 @@ import { isolatedMemberships } from '../services/replication/handshakes/isolated
 import { createPduIntake } from '../services/replication/peers/pdu-intake.js'
 import { createRemoteMemberships } from '../services/replication/handshakes/membership-handshakes.js'
 import { createReports } from '../services/reports/reports.js'
+import { createAddressInvites } from '../services/rooms/address-invites.js'
 import { createAliases } from '../services/rooms/aliases.js'
 import { createRoomCreation } from '../services/rooms/create-room.js'
 import { createGuests } from '../services/rooms/guests.js'
@@ -53,15 +53,14 @@ import { parseSyncToken } from '../services/timeline/tokens.js'
 import { createToDevice } from '../services/to-device/to-device.js'
 import { createTypingNotices } from '../services/typing/typing-notices.js'
 import { createTyping } from '../services/typing/typing.js'
-import { deleteTransactionsOf } from '../storage/tables/client-transactions.js'
 import { isCrossSigningKey } from '../storage/tables/cross-signing.js'
-import { deletePushersOfDevices } from '../storage/tables/pushers.js'
-import { deleteSlidingConnectionsOf } from '../storage/tables/sliding-sync.js'
 import type { Store } from '../storage/tx.js'
 import { VERSION } from '../version.js'
 import { accountsOptions, eventSignerOf, noticesOptions, transportOptions } from './options.js'
 import { buildAppservices, type AppserviceParts } from './appservices.js'
+import { buildDevices } from './devices.js'
 import { buildDirectory } from './directory.js'
+import { buildIdentity } from './identity.js'
 import { buildInfo } from './info.js'
 import { buildMail } from './mail.js'
 import { buildMedia } from './media.js'
@@ -143,27 +142,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     },
     options: { displayNamesOverFederation: config.federation.share_device_names },
   })
-  const devices = createDevices({
-    store,
-    clock,
-    random,
-    tokenCache,
-    onDeleted: [
-      e2ee.onDevicesDeleted,
-      toDevice.onDevicesDeleted,
-      deleteTransactionsOf,
-      deletePushersOfDevices,
-      deleteSlidingConnectionsOf,
-    ],
-    onRenamed: [e2ee.onDevicesChanged],
-    afterChange: (userId) => {
-      notifier.notify([userId])
-      void e2ee.afterDevicesChanged(userId).catch((error: unknown) => {
-        logger.warn({ err: error, userId }, 'cannot tell of changed devices')
-      })
-    },
-    options: { maxPerUser: config.sessions.max_devices_per_user },
-  })
+  const devices = buildDevices({ ...base, config, tokenCache, e2ee, toDevice })
 
   const pushWatch = createPushWatch({ store })
   await pushWatch.load()
@@ -234,6 +213,8 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     memberProfile,
     checkInvitable,
     checkRejection: (userId, roomId) => serverNotices.checkRejection(userId, roomId),
+    acceptAddressInvite: (userId, roomId, signed) =>
+      services.thirdPartyInvites.accept(userId, roomId, signed),
     userExists: async (userId) => (await appservices.userRow(userId)) !== undefined,
   })
   const guests = createGuests({
@@ -247,7 +228,10 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     threepids,
     isCrossSigningKey,
     appservices: appservices.hooks,
-    onDeactivated: (userId) => profileRooms.leaveAll(userId, memberships),
+    async onDeactivated(userId) {
+      await bindings.unbindAll(userId)
+      await profileRooms.leaveAll(userId, memberships)
+    },
     options: accountsOptions(config),
   })
 
@@ -300,8 +284,16 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     visibleEvent: (requester, roomId, eventId) => services.history.event(requester, roomId, eventId),
   })
   const sending = createSending(context, aliases)
+  const { identity, bindings } = buildIdentity({ ...base, config, transport, signer })
+  const addressInvites = createAddressInvites({ context, identity, memberships, sending })
   const { check: checkAlias } = appservices.aliasRules
-  const roomCreation = createRoomCreation({ context, memberships, memberProfile, checkAlias })
+  const roomCreation = createRoomCreation({
+    context,
+    memberships,
+    addressInvites,
+    memberProfile,
+    checkAlias,
+  })
   const serverNotices = createServerNotices(
     { ...base, context, roomCreation, memberships, sending, accountData },
     noticesOptions(config),
@@ -335,6 +327,8 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     serverNotices,
     roomUpgrades: createRoomUpgrades({ context, memberships, memberProfile }),
     memberships,
+    addressInvites,
+    bindings,
     guests,
     aliases,
     pushRules: rooms.pushRules,

@@ -2,6 +2,7 @@ import { Type } from 'typebox'
 import type { ConfigOf } from './fields.js'
 import { accounts } from './sections/accounts.js'
 import { federation } from './sections/federation.js'
+import { identity } from './sections/identity.js'
 import { mail } from './sections/mail.js'
 import { notifications } from './sections/notifications.js'
 import { previews } from './sections/previews.js'
@@ -13,6 +14,7 @@ export const ConfigSchema = Type.Object({
   ...server,
   ...accounts,
   ...mail,
+  ...identity,
   ...rooms,
   ...previews,
   ...notifications,

@@ -6,6 +6,7 @@ import type { OpenId } from './openid/openid.js'
 import type { Reports } from './reports/reports.js'
 import type { MutualRooms } from './directory/mutual-rooms.js'
 import type { Threepids } from './threepids/threepids.js'
+import type { Bindings } from './identity/bindings.js'
 import type { Devices } from './devices/devices.js'
 import type { Operator } from './operator/operator.js'
 import type { Filters } from './filters/filters.js'
@@ -15,6 +16,7 @@ import type { Media } from './media/media.js'
 import type { E2ee } from './e2ee/e2ee.js'
 import type { ToDevice } from './to-device/to-device.js'
 import type { Aliases } from './rooms/aliases.js'
+import type { AddressInvites } from './rooms/address-invites.js'
 import type { RoomCreation } from './rooms/create-room.js'
 import type { Guests } from './rooms/guests.js'
 import type { Memberships } from './rooms/membership.js'
@@ -61,6 +63,7 @@ export interface Services {
   readonly appservices: { readonly queries: AppserviceQueries; readonly ping: PingAppservice }
   readonly threepids: Threepids
   readonly openId: OpenId
+  readonly bindings: Bindings
   readonly reports: Reports
   readonly mutualRooms: MutualRooms
   readonly operator: Operator
@@ -73,6 +76,7 @@ export interface Services {
   readonly roomCreation: RoomCreation
   readonly roomUpgrades: RoomUpgrades
   readonly memberships: Memberships
+  readonly addressInvites: AddressInvites
   readonly guests: Guests
   readonly aliases: Aliases
   readonly pushRules: PushRules

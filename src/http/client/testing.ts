@@ -10,6 +10,8 @@ import {
   type AccountsFixture,
 } from '../../services/accounts/testing.js'
 import { createFilters } from '../../services/filters/filters.js'
+import { createBindings } from '../../services/identity/bindings.js'
+import { createIdentityServers } from '../../services/identity/identity-servers.js'
 import { createProfile, type ProfileOptions } from '../../services/profile/profile.js'
 import { createServerInfo, type ServerInfoOptions } from '../../services/server-info/server-info.js'
 import type { Services } from '../../services/services.js'
@@ -48,6 +50,16 @@ export async function startAccountsServer(options: AccountsServerOptions = {}): 
     devices,
     accounts,
     threepids,
+    bindings: createBindings({
+      store,
+      logger: silentLogger,
+      identity: createIdentityServers({
+        http: { request: () => Promise.reject(new Error('not used')) },
+        logger: silentLogger,
+        signRequest: () => undefined,
+        trusted: [],
+      }),
+    }),
     profile: createProfile({
       store,
       logger: silentLogger,

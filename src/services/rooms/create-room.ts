@@ -11,6 +11,7 @@ import type { Requester } from '../requester.js'
 import type { RoomsContext } from './context.js'
 import { addAccepted, addLocalEvent, judgeLocalEvent, prepareLocalEvent, type Draft } from './local-event.js'
 import type { Memberships } from './membership.js'
+import type { AddressInvite, AddressInvites } from './address-invites.js'
 import { newAlias } from './aliases.js'
 import { aliasesIn } from './canonical-alias.js'
 import { refuseSuspended } from './send.js'
@@ -24,7 +25,12 @@ export interface CreateRoomInput {
   readonly name?: string
   readonly topic?: string
   readonly invite?: readonly string[]
-  readonly invite_3pid?: readonly JsonObject[]
+  readonly invite_3pid?: readonly {
+    readonly id_server: string
+    readonly id_access_token: string
+    readonly medium: string
+    readonly address: string
+  }[]
   readonly room_version?: string
   readonly creation_content?: JsonObject
   readonly initial_state?: readonly { type: string; state_key?: string; content: JsonObject }[]
@@ -49,6 +55,7 @@ const PRESETS: Readonly<Record<Preset, PresetState>> = {
 const MAX_INVITES = 500
 /** All of a new room's events are judged and written in one go. */
 const MAX_INITIAL_STATE = 500
+const MAX_ADDRESSES = 100
 const INVITES_AT_ONCE = 10
 
 /** Who besides the creator gets the creator's power. */
@@ -174,6 +181,7 @@ export interface CreateRoomDeps {
   checkAlias?(requester: Requester, alias: string): void
   readonly context: RoomsContext
   readonly memberships: Memberships
+  readonly addressInvites: AddressInvites
   /** The `displayname` and `avatar_url` that a member event carries. */
   memberProfile(userId: string): Promise<JsonObject>
 }
@@ -213,9 +221,15 @@ export function createRoomCreation(deps: CreateRoomDeps): RoomCreation {
     if ((input.initial_state?.length ?? 0) > MAX_INITIAL_STATE)
       throw invalidParam(`At most ${MAX_INITIAL_STATE} events can be in initial_state`)
     await deps.memberships.checkInvitees(requester, invites)
-    if ((input.invite_3pid ?? []).length > 0) {
-      throw new MatrixError('M_THREEPID_DENIED', 'This server does not invite by address')
-    }
+    const addresses = (input.invite_3pid ?? []).map(({ id_server, id_access_token, medium, address }) => ({
+      idServer: id_server,
+      accessToken: id_access_token,
+      medium,
+      address,
+    }))
+    if (addresses.length > MAX_ADDRESSES)
+      throw invalidParam(`At most ${MAX_ADDRESSES} addresses can be invited at once`)
+    for (const address of addresses) deps.addressInvites.check(address)
     const preset = input.preset ?? (input.visibility === 'public' ? 'public_chat' : 'private_chat')
     const alias =
       input.room_alias_name === undefined ? undefined : newAlias(input.room_alias_name, context.serverName)
@@ -283,7 +297,7 @@ export function createRoomCreation(deps: CreateRoomDeps): RoomCreation {
     if (input.visibility === 'public') {
       await context.store.write('rooms.publish', () => setPublished(nid, true))
     }
-    await sendInvites(requester, roomId, invites, input.is_direct === true)
+    await sendInvites(requester, roomId, invites, addresses, input.is_direct === true)
     return { room_id: roomId }
   }
 
@@ -295,22 +309,33 @@ export function createRoomCreation(deps: CreateRoomDeps): RoomCreation {
     requester: Requester,
     roomId: string,
     userIds: readonly string[],
+    addresses: readonly AddressInvite[],
     isDirect: boolean,
   ): Promise<void> {
     const content = isDirect ? { is_direct: true } : {}
-    const invite = async (userId: string): Promise<void> => {
+    const tried = async (userId: string | undefined, sent: Promise<void>): Promise<void> => {
       try {
-        await deps.memberships.invite(requester, { roomId, userId, content })
+        await sent
       } catch (error) {
         if (!(error instanceof MatrixError)) throw error
         context.logger.warn({ err: error, roomId, userId }, 'an invite to a new room was refused')
       }
     }
+    const invite = (userId: string): Promise<void> =>
+      tried(userId, deps.memberships.invite(requester, { roomId, userId, content }))
     const isLocal = (userId: string): boolean => serverNameOf(userId) === context.serverName
     await Promise.all(userIds.filter(isLocal).map(invite))
     const remote = userIds.filter((userId) => !isLocal(userId))
     for (let i = 0; i < remote.length; i += INVITES_AT_ONCE) {
       await Promise.all(remote.slice(i, i + INVITES_AT_ONCE).map(invite))
+    }
+    for (let i = 0; i < addresses.length; i += INVITES_AT_ONCE) {
+      const some = addresses.slice(i, i + INVITES_AT_ONCE)
+      await Promise.all(
+        some.map((address) =>
+          tried(undefined, deps.addressInvites.invite(requester, { roomId, ...address, content })),
+        ),
+      )
     }
   }
 

@@ -37,6 +37,8 @@ export interface Memberships {
       readonly via: readonly string[]
       readonly reason?: string | undefined
       readonly content?: JsonObject
+      /** An identity server's word that the user has an address that was invited, with who had invited it in `sender`. */
+      readonly thirdPartySigned?: JsonObject
     },
   ): Promise<{ room_id: string }>
   knock(
@@ -75,6 +77,8 @@ export interface MembershipDeps {
   checkInvitable(userId: string, inviter: string): Promise<void>
   /** Throws where an invite to a room must not be rejected. */
   checkRejection?(userId: string, roomId: string): Promise<void>
+  /** Makes the invite of an address one of the user. Throws M_FORBIDDEN, M_INVALID_PARAM. */
+  acceptAddressInvite?(userId: string, roomId: string, signed: JsonObject): Promise<void>
   /** Whether a local account of this name exists. */
   userExists(userId: string): Promise<boolean>
 }
@@ -218,6 +222,8 @@ export function createMemberships(deps: MembershipDeps): Memberships {
       refuseSuspended(requester)
       const { userId } = requester
       const { roomId, via } = await resolve(target.room, target.via)
+      if (target.thirdPartySigned !== undefined)
+        await deps.acceptAddressInvite?.(userId, roomId, target.thirdPartySigned)
       const room = await context.loader.load(roomId)
       const row = room === undefined ? undefined : await rowOf(room, userId)
       const profile = await deps.memberProfile(userId)

@@ -18,6 +18,7 @@ import { transactionKeys } from './0017-transaction-keys.js'
 import { lostPositions } from './0018-lost-positions.js'
 import { slidingSync } from './0019-sliding-sync.js'
 import { appservices } from './0020-appservices.js'
+import { threepidBindings } from './0021-threepid-bindings.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -43,4 +44,5 @@ export const migrations: readonly Migration[] = [
   lostPositions,
   slidingSync,
   appservices,
+  threepidBindings,
 ]

@@ -1,9 +1,9 @@
-import { MatrixError } from '../../../core/errors.js'
+import { refuseSuspended } from '../../../services/rooms/send.js'
 import { route, v3 } from '../../route.js'
 import { IdentityCredentials } from './threepid-body.js'
 
 /**
- * NOTSPEC: this server trusts no identity server, so that no address of its users is published by one.
+ * Who is suspended publishes nothing.
  * SPEC: https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3account3pidbind
  */
 export const bind3Pid = route({
@@ -14,8 +14,10 @@ export const bind3Pid = route({
   rateLimit: 'write',
   maxBody: 64 * 1024,
   body: IdentityCredentials,
-  handler: () =>
-    Promise.reject(
-      new MatrixError('M_SERVER_NOT_TRUSTED', 'This server works with no identity server', {}, 403),
-    ),
+  async handler({ requester, body }, { bindings }) {
+    refuseSuspended(requester)
+    const access = { idServer: body.id_server, accessToken: body.id_access_token }
+    await bindings.bind(requester.userId, access, { sid: body.sid, clientSecret: body.client_secret })
+    return {}
+  },
 })

@@ -15,7 +15,7 @@ export const deactivateAccount = route({
   rateLimit: 'login',
   maxBody: 64 * 1024,
   body: Type.Object({ erase: Type.Optional(Type.Boolean()), auth: AuthData }),
-  async handler({ requester, body, request }, { accounts }) {
+  async handler({ requester, body, request }, { accounts, bindings }) {
     const { userId, appserviceId } = requester
     const erase = body.erase ?? false
     if (appserviceId === undefined) {
@@ -27,8 +27,8 @@ export const deactivateAccount = route({
         ip: request.ip,
       })
     }
+    const result = await bindings.unbindAll(userId)
     await accounts.credentials.deactivate(userId, erase)
-    // No third-party identifiers are bound, so that none is left.
-    return { id_server_unbind_result: 'success' }
+    return { id_server_unbind_result: result }
   },
 })

@@ -11,12 +11,12 @@ export const delete3pidFromAccount = route({
   rateLimit: 'write',
   maxBody: 64 * 1024,
   body: NamedThreepid,
-  async handler({ requester, body }, { threepids }) {
+  async handler({ requester, body }, { threepids, bindings }) {
     // Whoever is suspended can still be reached. SPEC: client-server-api/#account-suspension
     if (requester.isSuspended)
       throw new MatrixError('M_USER_SUSPENDED', 'You cannot remove an address while suspended')
     await threepids.remove(requester.userId, body.medium, body.address)
-    // It was never bound through this server, which cannot unbind it.
-    return { id_server_unbind_result: 'no-support' }
+    const { medium, address, id_server: idServer } = body
+    return { id_server_unbind_result: await bindings.unbind(requester.userId, medium, address, idServer) }
   },
 })

@@ -2,7 +2,7 @@ import { route, v3 } from '../../route.js'
 import { NamedThreepid } from './threepid-body.js'
 
 /**
- * Nothing is bound through this server, so that nothing can be unbound.
+ * The address stays with the account.
  * SPEC: https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3account3pidunbind
  */
 export const unbind3pidFromAccount = route({
@@ -13,5 +13,12 @@ export const unbind3pidFromAccount = route({
   rateLimit: 'write',
   maxBody: 64 * 1024,
   body: NamedThreepid,
-  handler: () => Promise.resolve({ id_server_unbind_result: 'no-support' }),
+  handler: async ({ requester, body }, { bindings }) => ({
+    id_server_unbind_result: await bindings.unbind(
+      requester.userId,
+      body.medium,
+      body.address,
+      body.id_server,
+    ),
+  }),
 })

@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import type { CreateRoomInput } from '../../../services/rooms/create-room.js'
+import { AddressInviteBody } from './address-invite-body.js'
 import { route, v3 } from '../../route.js'
 
 /** SPEC: https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3createroom */
@@ -15,7 +16,7 @@ export const createRoom = route({
     name: Type.Optional(Type.String()),
     topic: Type.Optional(Type.String()),
     invite: Type.Optional(Type.Array(Type.String())),
-    invite_3pid: Type.Optional(Type.Array(Type.Object({}))),
+    invite_3pid: Type.Optional(Type.Array(AddressInviteBody, { maxItems: 100 })),
     room_version: Type.Optional(Type.String()),
     creation_content: Type.Optional(Type.Object({})),
     initial_state: Type.Optional(

@@ -1,5 +1,5 @@
 import { route, v3 } from '../../route.js'
-import { JoinBody, JoinQuery, joinTarget } from './join-target.js'
+import { JoinQuery, joinTarget, SignedJoinBody } from './join-target.js'
 
 /** SPEC: https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidjoin */
 export const joinRoomById = route({
@@ -9,7 +9,7 @@ export const joinRoomById = route({
   auth: 'guest',
   rateLimit: 'join',
   query: JoinQuery,
-  body: JoinBody,
+  body: SignedJoinBody,
   handler: ({ requester, params, query, body }, { memberships }) =>
     memberships.join(requester, joinTarget(params['roomId']!, query, body)),
 })

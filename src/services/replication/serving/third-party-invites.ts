@@ -3,7 +3,7 @@ import { isRoomId } from '../../../core/ids/room-id.js'
 import { serverNameOf } from '../../../core/ids/server-name-of.js'
 import { isUserId } from '../../../core/ids/user-id.js'
 import { isObject, ownValue, type Json, type JsonObject } from '../../../core/json/value.js'
-import { encodePath, type FederationClient } from '../../federation/client.js'
+import { encodePath, FederationError, type FederationClient } from '../../federation/client.js'
 import { requesterOf } from '../../requester.js'
 import { readStateEvent, type RoomsContext } from '../../rooms/context.js'
 import type { Memberships } from '../../rooms/membership.js'
@@ -20,6 +20,11 @@ export interface ThirdPartyInvites {
    * M_NOT_FOUND.
    */
   exchange(origin: string, roomId: string, event: JsonObject): Promise<void>
+  /**
+   * A local user shows that an address is theirs, before they join. Nothing is done for who is invited or joined already. Throws
+   * M_FORBIDDEN, M_INVALID_PARAM.
+   */
+  accept(userId: string, roomId: string, signed: JsonObject): Promise<void>
   /**
    * An identity server tells that an address is bound to a user of this server. Anybody may say so: what is not proved by its signature
    * comes to nothing, and the answer says nothing.
@@ -122,6 +127,23 @@ export function createThirdPartyInvites(deps: {
         throw invalidParam('This is no third-party invite')
       await residentRoom(context, roomId, origin)
       await invite(roomId, sender, userId, signed)
+    },
+
+    async accept(userId, roomId, { sender, ...signed }) {
+      if (typeof sender !== 'string' || !isUserId(sender) || ownValue(signed, 'mxid') !== userId)
+        throw invalidParam('The third-party invite is not signed for you')
+      const room = await context.loader.load(roomId)
+      const known =
+        room === undefined ? undefined : await readStateEvent(context, room, 'm.room.member', userId)
+      const membership = known?.event.content['membership']
+      if (membership === 'invite' || membership === 'join') return
+      if (serverNameOf(sender) === context.serverName) return invite(roomId, sender, userId, signed)
+      try {
+        await askFor(roomId, sender, userId, signed)
+      } catch (error) {
+        if (!(error instanceof FederationError)) throw error
+        throw forbidden('The server of whoever invited this address does not confirm the invite')
+      }
     },
 
     async onBind({ mxid, invites }) {

@@ -224,7 +224,12 @@ async function addNode(world: World, name: string): Promise<HandshakeNode> {
     client,
     memberships,
     aliases,
-    creation: createRoomCreation({ context, memberships, memberProfile: () => Promise.resolve({}) }),
+    creation: createRoomCreation({
+      context,
+      memberships,
+      addressInvites: {} as never,
+      memberProfile: () => Promise.resolve({}),
+    }),
     sending: createSending(context, aliases),
     server,
     async membership(roomId, userId) {

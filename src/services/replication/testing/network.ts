@@ -235,6 +235,7 @@ export async function addNode(network: Network, name: string, options: NodeOptio
   const creation = createRoomCreation({
     context,
     memberships: { checkInvitees: () => Promise.resolve(), invite: () => Promise.resolve() } as never,
+    addressInvites: {} as never,
     memberProfile: () => Promise.resolve({}),
   })
   const add = async (roomId: string, draft: Draft): Promise<string> => {

@@ -205,7 +205,12 @@ async function startProcess(deps: ProcessDeps): Promise<Process> {
   return {
     context,
     memberships,
-    creation: createRoomCreation({ context, memberships, memberProfile: () => Promise.resolve({}) }),
+    creation: createRoomCreation({
+      context,
+      memberships,
+      addressInvites: {} as never,
+      memberProfile: () => Promise.resolve({}),
+    }),
     sending: createSending(context, aliases),
     toDevice,
     replication,
