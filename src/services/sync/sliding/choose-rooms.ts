@@ -111,7 +111,7 @@ async function eligibleRooms(
     if (isOver(room)) {
       const told = state.rooms.get(room.nid)
       const isUntold = told !== undefined && told.membership !== room.membership
-      const wasPutOut = room.sender !== userId && (await filter.wasIn(userId, room))
+      const wasPutOut = !room.forgotten && room.sender !== userId && (await filter.wasIn(userId, room))
       if (isUntold || wasPutOut) rooms.push(room)
     } else if (room.membership !== 'invite' || !isHidden(room, news)) rooms.push(room)
   }
@@ -128,5 +128,5 @@ async function mayBeShown(
   filter: RoomFilter,
 ): Promise<boolean> {
   if (room.membership === 'invite') return !isHidden(room, news)
-  return !isOver(room) || (await filter.wasIn(userId, room))
+  return !isOver(room) || (!room.forgotten && (await filter.wasIn(userId, room)))
 }

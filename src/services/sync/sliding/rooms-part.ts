@@ -74,8 +74,13 @@ export async function roomsPart(
   for (const item of chosen) {
     const { nid, roomId } = item.room
     const row = byNid.get(nid)
-    if (row === undefined || row.forgotten === 1) continue
     const told = frame.state.rooms.get(nid)
+    // Of a room that they have forgotten other devices still hear that they left.
+    if (
+      row === undefined ||
+      (row.forgotten === 1 && (told === undefined || told.membership === row.membership))
+    )
+      continue
     try {
       const result = await build(item, row, told)
       if (result === undefined) {

@@ -27,6 +27,8 @@ export interface ListedRoom {
   readonly memberPos: number
   /** By which the list is ordered: the last activity that concerns the user. */
   readonly activity: number
+  /** The user has left it and wants to see no more of it; a client that thinks them in is still told that they left. */
+  readonly forgotten: boolean
   /** The room's state as of now; null where this server knows none. */
   readonly root: string | null
   readonly strippedState: string | null
@@ -80,7 +82,7 @@ export function createUserRooms(deps: { readonly store: Store }): UserRooms {
     const { rows, direct } = await store.read('sliding.rooms', function* () {
       return { rows: yield* everyOwnRoom(userId), direct: yield* accountDataOfRooms(userId, [''], upTo) }
     })
-    const rooms = new Map(rows.filter((row) => row.forgotten === 0).map((row) => [row.room_nid, listed(row)]))
+    const rooms = new Map(rows.map((row) => [row.room_nid, listed(row)]))
     return {
       at: upTo,
       rooms,
@@ -100,30 +102,22 @@ export function createUserRooms(deps: { readonly store: Store }): UserRooms {
       }
     })
     const direct = data.findLast((row) => row.room_id === '' && row.type === 'm.direct')
-    const gone = forgotten.filter((nid) => list.rooms.has(nid))
+    const gone = forgotten.flatMap((nid) => {
+      const room = list.rooms.get(nid)
+      return room === undefined || room.forgotten ? [] : { ...room, forgotten: true }
+    })
     const isSame = rows.length === 0 && direct === undefined && gone.length === 0
     if (isSame) return { ...list, at: Math.max(list.at, upTo) }
     const rooms = new Map(list.rooms)
     const byId = new Map(list.byId)
     const touched = new Set<number>()
-    for (const nid of gone) {
-      byId.delete(rooms.get(nid)!.roomId)
-      rooms.delete(nid)
-      touched.add(nid)
-    }
     const fresh: ListedRoom[] = []
-    for (const row of rows) {
-      touched.add(row.room_nid)
-      if (row.forgotten === 1) {
-        rooms.delete(row.room_nid)
-        byId.delete(row.room_id)
-        continue
-      }
-      const room = listed(row)
-      rooms.set(row.room_nid, room)
-      byId.set(row.room_id, room)
-      fresh.push(room)
+    for (const room of [...gone, ...rows.map(listed)]) {
+      touched.add(room.nid)
+      rooms.set(room.nid, room)
+      byId.set(room.roomId, room)
     }
+    for (const nid of touched) fresh.push(rooms.get(nid)!)
     const rest = list.order.filter((room) => !touched.has(room.nid))
     return {
       at: Math.max(list.at, upTo),
@@ -153,6 +147,7 @@ const listed = (row: OwnRoom): ListedRoom => ({
   memberPos: row.pos,
   // What happens in a room after the user was in it is no activity of theirs.
   activity: row.membership === 'join' ? Math.max(row.last_pos, row.pos) : row.pos,
+  forgotten: row.forgotten === 1,
   root: row.state_root,
   strippedState: row.stripped_state,
   facts: undefined,
@@ -160,7 +155,7 @@ const listed = (row: OwnRoom): ListedRoom => ({
 })
 
 const isPutOut = (room: ListedRoom, userId: string): boolean =>
-  room.sender !== userId && (room.membership === 'leave' || room.membership === 'ban')
+  !room.forgotten && room.sender !== userId && (room.membership === 'leave' || room.membership === 'ban')
 
 const later = (a: ListedRoom, b: ListedRoom): number => b.activity - a.activity || b.nid - a.nid
 
