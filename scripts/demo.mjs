@@ -14,6 +14,7 @@ import { openAuthority } from './demo/certificates.mjs'
 import { isTaken, prepareMinistry } from './demo/ministry.mjs'
 import { PEOPLE, populate } from './demo/populate.mjs'
 import { supervise } from './demo/supervise.mjs'
+import { whenNpmEnds } from './npm-watch.mjs'
 import { giveUp, prepare, ROOT } from './prepare.mjs'
 
 const USAGE = 'Usage: npm run demo -- [--data DIR] [--base-port N] [--ca FILE]'
@@ -121,6 +122,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     void stop(0)
   })
 }
+whenNpmEnds(() => void stop(0))
 
 try {
   const ministries = new Map()

@@ -8,6 +8,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { whenNpmEnds } from './npm-watch.mjs'
 import { giveUp, prepare, ROOT } from './prepare.mjs'
 
 const USAGE = 'Usage: npm start -- [--data DIR] [--port N]'
@@ -87,6 +88,7 @@ function serve(config) {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => node.kill(signal === 'SIGHUP' ? 'SIGTERM' : signal))
   }
+  whenNpmEnds(() => node.kill('SIGTERM'))
   node.once('error', (error) => giveUp(`The node could not be started: ${error.message}`))
   node.once('exit', (code) => {
     process.exitCode = code ?? 1

@@ -138,6 +138,15 @@ describe('the proof of an address', () => {
     expect(await addresses(ALICE)).toEqual([])
   })
 
+  it('has a link that works once, whoever is quicker', async () => {
+    const { sid } = await request('add')
+    const { token } = linkIn(await mailNumber(0))
+    const pressed = await Promise.all([threepids.confirm(sid, token), threepids.confirm(sid, token)])
+    expect(pressed.filter((link) => link !== undefined)).toHaveLength(1)
+    expect(await threepids.opened(sid, token)).toBeUndefined()
+    expect(await threepids.confirm(sid, token)).toBeUndefined()
+  })
+
   it('serves what it was asked for, and once', async () => {
     const sid = await prove('register')
     await expect(threepids.add(ALICE, { sid, clientSecret: SECRET })).rejects.toMatchObject({

@@ -84,10 +84,10 @@ export function* renewThreepidSession(
   )
 }
 
-/** Post: the session is validated until `expires`; false when it was so before. The token stays, for a second click. */
+/** Post: the session is validated until `expires`, and its link opens no more; false when it was validated before. */
 export function* setThreepidValidated(sessionId: string, now: number, expires: number): Tx<boolean> {
   const changes = yield* run(
-    `UPDATE threepid_sessions SET validated_ts = ?, expires_ts = ? WHERE session_id = ? AND validated_ts IS NULL`,
+    `UPDATE threepid_sessions SET validated_ts = ?, expires_ts = ?, token_hash = NULL WHERE session_id = ? AND validated_ts IS NULL`,
     now,
     expires,
     sessionId,

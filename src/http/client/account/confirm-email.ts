@@ -70,5 +70,7 @@ const deadLinkPage = (): Reply =>
   htmlPage({
     status: 400,
     title: 'Not possible',
-    content: '<p>This link is not valid, or no longer. Please ask for a new message in your client.</p>',
+    content:
+      '<p>This link is not valid, or no longer, or it was used. If you have confirmed your address just now, go on in your client; ' +
+      'else ask there for a new message.</p>',
   })
