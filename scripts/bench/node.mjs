@@ -1,22 +1,11 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { createWriteStream, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '../free-port.mjs'
 
 const START_MS = 30_000
 const STOP_MS = 15_000
-
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address()
-      server.close(() => resolve(port))
-    })
-  })
-}
 
 /**
  * Starts a node of its own, with everything in a folder of its own: rate limits off, passwords cheap, all else as a

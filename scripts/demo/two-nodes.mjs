@@ -1,22 +1,11 @@
 /** Two nodes for one run: free ports, a temporary folder, gone afterwards. For the scripts that bring clients of their own. */
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '../free-port.mjs'
 import { openAuthority } from './certificates.mjs'
 import { prepareMinistry } from './ministry.mjs'
 import { supervise } from './supervise.mjs'
-
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address()
-      server.close(() => resolve(port))
-    })
-  })
-}
 
 /** `finances` and `interieur`, running. `dispose()` ends them and removes what they wrote, unless `keep`. */
 export async function startTwoNodes({ say = (line) => console.error(line), keep = false } = {}) {

@@ -26,7 +26,7 @@ beforeAll(async () => {
   alice = await register(node.url, 'alice')
   bob = await register(other.url, 'bob')
   eve = await register(node.url, 'eve')
-}, 60_000)
+})
 afterAll(async () => {
   await node?.dispose()
   await other?.dispose()

@@ -168,11 +168,14 @@ export async function logIn(user: User): Promise<User> {
   return session(user.base, user.password, answer, user.uncheckedBecause)
 }
 
+/** A test that fails waits this long; one that passes never does. Generous, since the machine may be busy with other things. */
+const HANG_MS = 30_000
+
 /** Polls until the condition gives something, at most `ms`. */
 export async function eventually<T>(
   what: string,
   condition: () => Promise<T | undefined | false>,
-  ms = 10_000,
+  ms = HANG_MS,
 ): Promise<T> {
   const end = Date.now() + ms
   for (;;) {
@@ -211,7 +214,7 @@ export async function startSync(user: User, query: CallOptions['query'] = {}): P
       syncing.since = answer.next_batch
       return answer
     },
-    async until(what, condition, ms = 10_000) {
+    async until(what, condition, ms = HANG_MS) {
       const end = Date.now() + ms
       for (;;) {
         const found = condition(await syncing.next(Math.min(1_000, ms)))

@@ -8,11 +8,13 @@ import { generateSigningKey, writeKeyFile } from '../../src/platform/ed25519.js'
 import { systemRandom } from '../../src/platform/random.js'
 import { startChild, type Child } from '../../src/platform/testing-child.js'
 import { testDatabase } from './database.js'
-import { freePort } from './ports.js'
+import { freePort } from '../../scripts/free-port.mjs'
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
 /** A node that does not end in this time is killed; the test that waits for it fails by its own bound. */
 const STOP_MS = 60_000
+/** Only a node that never starts takes so long. */
+const START_MS = 60_000
 const YEAR = 365 * 24 * 3_600_000
 
 /** A node of ours, as a process of its own with everything in a folder of its own. */
@@ -115,7 +117,7 @@ export async function startNode(options: NodeOptions = {}): Promise<Node> {
     child = own
     own.process.stdout.pipe(log, { end: false })
     own.process.stderr.pipe(log)
-    const deadline = Date.now() + 30_000
+    const deadline = Date.now() + START_MS
     for (;;) {
       if (own.process.exitCode !== null)
         throw new Error(`the node ended with ${own.process.exitCode}: see ${join(folder, 'log.txt')}`)

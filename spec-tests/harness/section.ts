@@ -255,7 +255,7 @@ function toJest({ title, node, operations }: Section): void {
     let server: Homeserver | undefined
     beforeAll(async () => {
       server = await homeserver(node)
-    }, 60_000)
+    })
     afterAll(() => server?.dispose())
     const noAdministrators = GIVEN && process.env['SPEC_TESTS_REGISTRATION_SECRET'] === undefined
     for (const { id, method, path, cases } of operations) {

@@ -9,11 +9,13 @@ import { longestBlock, metric, waitedForCore } from './metrics.js'
 
 /** CI joins a room of 10,000 members whose state rests on 40,000 further events: `CHANCERY_BIG_JOIN=10000x4`. */
 const [MEMBERS = 1_000, CHANGES = 1] = (process.env['CHANCERY_BIG_JOIN'] ?? '1000x1').split('x').map(Number)
-/** The promises, of a machine that has two cores for this file alone; among other tests they are looser. */
+/** The promises, of a machine that has two cores for this file alone; among other tests they are looser, and of the processor's time. */
 const ALONE = process.env['CHANCERY_BIG_JOIN'] !== undefined
-const MAX_MS = ALONE ? 15_000 : 30_000
+const MAX_MS = ALONE ? 15_000 : 120_000
 const MAX_BLOCK = ALONE ? 100 : 200
 const MAX_GROWTH = 300
+/** Others are served meanwhile, with a disk sync each. */
+const MAX_SEND = ALONE ? 1_000 : 10_000
 const SERVERS = 5
 /** A machine that others use stops a process for longer than a promise: a join is tried on a fresh room until one keeps them. */
 const TRIES = ALONE ? 3 : 2
@@ -38,11 +40,11 @@ beforeAll(async () => {
   user = await register(node.url, 'joiner')
   other = await register(node.url, 'other')
   quiet = await createRoom(other, {})
-}, 60_000)
+})
 afterAll(async () => {
   await node?.dispose()
   await Promise.all((foreign ?? []).map((server) => server.close()))
-}, 60_000)
+})
 
 /** Makes a room and has the first of the servers hand it over, the answer as a stream of pieces. */
 function offerRoom(name: string): void {
@@ -132,13 +134,13 @@ describe(`joining a room of ${MEMBERS} members and ${(MEMBERS + 4) * (CHANGES + 
       last = await measuredJoin()
       const words = Object.entries(last).map(([name, value]) => `${name} ${Math.round(value as number)}`)
       process.stderr.write(`join of ${MEMBERS}x${CHANGES}: ${words.join(', ')}\n`)
-      if (last.ms < MAX_MS && last.block < MAX_BLOCK && last.growth < MAX_GROWTH) break
+      const { ms, block, growth, slowest } = last
+      if (ms < MAX_MS && block < MAX_BLOCK && growth < MAX_GROWTH && slowest < MAX_SEND) break
     }
     expect(last!.ms).toBeLessThan(MAX_MS)
     expect(last!.block).toBeLessThan(MAX_BLOCK)
     expect(last!.growth).toBeLessThan(MAX_GROWTH)
-    // Others are served meanwhile, with a disk sync each.
-    expect(last!.slowest).toBeLessThan(1_000)
+    expect(last!.slowest).toBeLessThan(MAX_SEND)
   }, 300_000)
 
   it('is whole: every member is there', async () => {
@@ -149,5 +151,5 @@ describe(`joining a room of ${MEMBERS} members and ${(MEMBERS + 4) * (CHANGES + 
       v3(`/rooms/${enc(room.roomId)}/state/m.room.member/${enc(room.state.at(-1)!.stateKey!)}`),
     )
     expect(name.displayname).toBe(`Member ${MEMBERS - 1}, name ${CHANGES}`)
-  }, 60_000)
+  })
 })

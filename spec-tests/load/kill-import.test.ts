@@ -24,11 +24,11 @@ beforeAll(async () => {
   foreign = await Promise.all([1, 2].map(() => startForeignServer(authority)))
   node = await startNode({ authority })
   user = await register(node.url, 'joiner')
-}, 60_000)
+})
 afterAll(async () => {
   await node?.dispose()
   await Promise.all((foreign ?? []).map((server) => server.close()))
-}, 60_000)
+})
 
 function offer(members: number): ForeignRoom {
   const room = foreignRoom(foreign, members, 1, `kill${serial++}`)

@@ -40,12 +40,12 @@ beforeAll(async () => {
     return members.joined[remote.userId] !== undefined
   })
   await other.stop()
-}, 60_000)
+})
 afterAll(async () => {
   await Promise.allSettled(senders.map((sender) => sender.stop()))
   await node?.dispose()
   await other?.dispose()
-}, 60_000)
+})
 
 describe(`a node that is killed ${KILLS} times under load`, () => {
   it(
@@ -54,10 +54,15 @@ describe(`a node that is killed ${KILLS} times under load`, () => {
       const toShared = startSender(users[0]!, shared, 'shared', 20)
       const toRooms = users.map((user, index) => startSender(user, rooms[index % ROOMS]!, `sender ${index}`))
       senders = [...toRooms, toShared]
-      let before = 0
+      const answeredNow = (): number => senders.reduce((sum, sender) => sum + sender.answered.length, 0)
       for (let kill = 1; kill <= KILLS; kill++) {
+        // The test is one only where the load is real.
+        const [all, other] = [answeredNow(), toShared.answered.length]
+        await eventually('it answers', () =>
+          Promise.resolve(answeredNow() > all + 10 && toShared.answered.length > other),
+        )
         // A moment that is another one each time, from in the middle of the first groups to well under way.
-        await pause(100 + ((kill * 137) % 400))
+        await pause((kill * 137) % 400)
         await node.kill()
         if (onSqlite) {
           const answered = new Map<string, boolean>()
@@ -68,9 +73,6 @@ describe(`a node that is killed ${KILLS} times under load`, () => {
           expect(events).toBeGreaterThanOrEqual(answered.size)
         }
         await node.start()
-        const now = senders.reduce((sum, sender) => sum + sender.answered.length, 0)
-        if (kill > 1) expect(now).toBeGreaterThan(before)
-        before = now
         for (const [index, roomId] of rooms.entries()) {
           const state = await users[index]!.ok('GET', v3(`/rooms/${enc(roomId)}/state`))
           expect(state.length).toBeGreaterThan(5)
@@ -78,9 +80,6 @@ describe(`a node that is killed ${KILLS} times under load`, () => {
       }
       await pause(200)
       for (const sender of senders) await sender.stop()
-      // The test is one only where the load was real.
-      expect(senders.reduce((sum, sender) => sum + sender.answered.length, 0)).toBeGreaterThan(KILLS * 10)
-      expect(toShared.answered.length).toBeGreaterThan(KILLS)
     },
     60_000 + KILLS * 10_000,
   )
@@ -97,7 +96,7 @@ describe(`a node that is killed ${KILLS} times under load`, () => {
         }
       }
     }
-  }, 120_000)
+  })
 
   it('sends on what waited, once the other server is back', async () => {
     await other.start()
@@ -113,5 +112,5 @@ describe(`a node that is killed ${KILLS} times under load`, () => {
     const there = new Set((await allMessages(remote, shared)).map((message) => message.eventId))
     const lost = senders.at(-1)!.answered.filter((kept) => !there.has(kept.eventId))
     expect(lost).toEqual([])
-  }, 120_000)
+  })
 })

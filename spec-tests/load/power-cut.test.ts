@@ -145,14 +145,14 @@ withShim('a node whose power is cut', () => {
     await remote.ok('POST', v3(`/join/${enc(shared)}`), {}, { via: node.serverName })
     await follow()
     await node.stop()
-  }, 60_000)
+  })
   afterAll(async () => {
     await Promise.allSettled(senders.map((sender) => sender.stop()))
     await stopFollowing?.().catch(() => undefined)
     await node?.dispose()
     await other?.dispose()
     rmSync(folder, { recursive: true, force: true })
-  }, 60_000)
+  })
 
   it(
     `${CUTS} times under load keeps every event that it has answered for, whole (seed ${seed})`,
@@ -161,7 +161,12 @@ withShim('a node whose power is cut', () => {
       senders = [...users.map((user, i) => startSender(user, rooms[i % ROOMS]!, `sender ${i}`)), toShared]
       for (let cut = 0; cut < CUTS; cut++) {
         const log = await startRecorded()
-        await pause(150 + random() * 500)
+        // The test is one only where the load is real.
+        const [all, other] = [answeredBy(senders).size, toShared.answered.length]
+        await eventually('it answers', () =>
+          Promise.resolve(answeredBy(senders).size > all + 10 && toShared.answered.length > other),
+        )
+        await pause(random() * 500)
         // What is answered from now on may be lost or not; what was answered before may not be.
         const answered = answeredBy(senders)
         await cutPower(log, LUCK[cut % LUCK.length]!)
@@ -172,8 +177,6 @@ withShim('a node whose power is cut', () => {
       await node.start()
       await pause(200)
       for (const sender of senders) await sender.stop()
-      expect(senders.reduce((sum, sender) => sum + sender.answered.length, 0)).toBeGreaterThan(CUTS * 10)
-      expect(toShared.answered.length).toBeGreaterThan(CUTS)
     },
     60_000 + CUTS * 10_000,
   )
@@ -188,7 +191,7 @@ withShim('a node whose power is cut', () => {
         .filter((kept) => kept.roomId === roomId && idOf.get(kept.body) !== kept.eventId)
       expect(wrong).toEqual([])
     }
-  }, 120_000)
+  })
 
   it('goes on sending to other servers what waited, each event once, and nothing that it has lost itself', async () => {
     const there = (await allMessages(users[0]!, shared)).map(({ eventId }) => eventId)
@@ -197,7 +200,7 @@ withShim('a node whose power is cut', () => {
     stopFollowing = undefined
     expect([...arrivals.values()].filter((times) => times !== 1)).toEqual([])
     expect([...arrivals.keys()].toSorted()).toEqual(there.toSorted())
-  }, 120_000)
+  })
 
   it('is seen to lose what it has answered for where nothing is synced, as with synchronous=OFF', async () => {
     await node.stop()
@@ -210,5 +213,5 @@ withShim('a node whose power is cut', () => {
     expect(() => inspectDisk(node.folder, answered)).toThrow()
     await node.start()
     await sender.stop()
-  }, 60_000)
+  })
 })

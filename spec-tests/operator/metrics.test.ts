@@ -17,7 +17,7 @@ beforeAll(async () => {
   benoit = await register(interieur.url, 'benoit')
   roomId = await createRoom(alice, { invite: [benoit.userId] })
   await benoit.ok('POST', v3(`/join/${enc(roomId)}`), {}, { via: finances.serverName })
-}, 60_000)
+})
 afterAll(async () => {
   await finances?.dispose()
   await interieur?.dispose()
@@ -94,5 +94,5 @@ describe('the metrics of a node', () => {
       async () => (sum(await scrape(finances), 'outbox_pdus') === 0 ? true : undefined),
       20_000,
     )
-  }, 60_000)
+  })
 })

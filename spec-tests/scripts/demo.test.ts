@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -8,8 +8,6 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { call, createRoom, eventually, register, sendText, v3 } from '../harness/client.js'
 import { startNode, testAuthority } from '../harness/node.js'
-
-jest.setTimeout(120_000)
 
 const SCRIPT = fileURLToPath(new URL('../../scripts/demo.mjs', import.meta.url))
 const MINISTRIES = ['finances', 'interieur', 'sante'] as const
@@ -179,7 +177,7 @@ describe('npm run demo', () => {
       if (pidOf('sante') === before) return false
       const answer = await call(url(2), 'GET', '/_matrix/client/versions').catch(() => undefined)
       return answer?.status === 200
-    }, 30_000) // prettier-ignore
+    }) // prettier-ignore
     expect(demo.output()).toMatch(/^sante ended \(SIGKILL\); starting it again in /m)
     const alice = await logIn(0, 'alice')
     const profile = await call(url(0), 'GET', v3(`/profile/${enc(`@emilie:${serverName(2)}`)}`), {

@@ -1,10 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import sharp from 'sharp'
 import { register, type User } from '../harness/client.js'
 import { startNode, testAuthority, type Node } from '../harness/node.js'
 import { startDriver, type Driver, type Loose, type Person } from './js-sdk.js'
-
-jest.setTimeout(120_000)
 
 let finances: Node
 let interieur: Node

@@ -1,9 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { register, type User } from '../harness/client.js'
 import { startNode, type Node } from '../harness/node.js'
 import { startDriver, type Driver, type Loose, type Person } from './js-sdk.js'
-
-jest.setTimeout(120_000)
 
 let node: Node
 let driver: Driver

@@ -13,7 +13,7 @@ beforeAll(async () => {
   const config = { presence: { enabled: true, federation: true } }
   ;[one, two] = await Promise.all([startNode({ authority, config }), startNode({ authority, config })])
   ;[alice, bob] = await Promise.all([register(one.url, 'alice'), register(two.url, 'bob')])
-}, 60_000)
+})
 afterAll(() => Promise.all([one.dispose(), two.dispose()]))
 
 const idsIn = (answer: { rooms: { room_id: string }[] }): string[] => answer.rooms.map((room) => room.room_id)

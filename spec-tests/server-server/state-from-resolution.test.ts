@@ -14,7 +14,7 @@ beforeAll(async () => {
   foreign = await startForeignServer(authority)
   node = await startNode({ authority })
   user = await register(node.url, 'reader')
-}, 60_000)
+})
 afterAll(async () => {
   await node?.dispose()
   await foreign?.close()
@@ -79,5 +79,5 @@ describe.each([
     // Told once.
     const later = await sync.next()
     expect(later.rooms.join?.[room.roomId]).toBeUndefined()
-  }, 60_000)
+  })
 })

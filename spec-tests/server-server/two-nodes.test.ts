@@ -13,7 +13,7 @@ beforeAll(async () => {
   interieur = await startNode({ authority })
   alice = await register(finances.url, 'alice')
   benoit = await register(interieur.url, 'benoit')
-}, 60_000)
+})
 afterAll(async () => {
   await finances?.dispose()
   await interieur?.dispose()
@@ -99,7 +99,7 @@ describe('two nodes', () => {
       limit: 120,
     })
     expect(page.chunk.map((event: Event) => event.event_id)).toEqual(sent.toReversed())
-  }, 60_000)
+  })
 
   it('go on with what waits after the sender was killed', async () => {
     const roomId = await sharedRoom()
@@ -111,7 +111,7 @@ describe('two nodes', () => {
     await finances.start()
     await sees(benoit, roomId, sent.at(-1)!, 20_000)
     for (const id of sent) await sees(benoit, roomId, id)
-  }, 60_000)
+  })
 
   it('show typing and receipts to each other', async () => {
     const roomId = await sharedRoom()
@@ -197,7 +197,7 @@ describe('two nodes', () => {
       headers: { authorization: `Bearer ${benoit.token}` },
     })
     expect(Buffer.from(await download.arrayBuffer()).equals(picture)).toBe(true)
-  }, 40_000)
+  })
 
   it('exchange device keys, one-time keys and messages to devices', async () => {
     const roomId = await sharedRoom()
@@ -243,5 +243,5 @@ describe('two nodes', () => {
     })
     await sync.until('changed devices', (answer) => answer.device_lists.changed.includes(benoit.userId))
     expect(roomId).toBeDefined()
-  }, 30_000)
+  })
 })

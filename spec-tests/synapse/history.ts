@@ -77,6 +77,6 @@ export function historyScenarios(pair: () => Pair): void {
       )
       await deviceKeys(there, here, (keys) => keys.keys[`curve25519:${here.deviceId}`] === 'after')
       await agree(roles, roomId, guest.first, false)
-    }, 120_000)
+    })
   })
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { createServerCertificate, type Certificate } from '../../src/platform/certificate.js'
 import { generateSigningKey, writeKeyFile } from '../../src/platform/ed25519.js'
 import { systemRandom } from '../../src/platform/random.js'
-import { freePort } from '../harness/ports.js'
+import { freePort } from '../../scripts/free-port.mjs'
 import { synapseConfig, synapseLogConfig } from './synapse-config.js'
 
 const YEAR = 365 * 24 * 3_600_000

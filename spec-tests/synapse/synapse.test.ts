@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, it, jest } from '@jest/globals'
+import { afterAll, beforeAll, describe, it } from '@jest/globals'
 import { deviceScenarios } from './devices.js'
 import { directoryScenarios } from './directory.js'
 import { ephemeralScenarios } from './ephemeral.js'
@@ -6,8 +6,6 @@ import { historyScenarios } from './history.js'
 import { membershipScenarios } from './membership.js'
 import { startPair, type Pair } from './pair.js'
 import { partitionScenarios } from './partition.js'
-
-jest.setTimeout(60_000)
 
 const PYTHON = process.env['CHANCERY_SYNAPSE_PYTHON']
 const VERSIONS = process.env['CHANCERY_SYNAPSE_VERSIONS']?.split(',') ?? ['6', '9', '10', '11', '12']
@@ -19,7 +17,7 @@ else
     let pair: Pair
     beforeAll(async () => {
       pair = await startPair(PYTHON)
-    }, 120_000)
+    })
     afterAll(async () => {
       await pair?.dispose()
     })

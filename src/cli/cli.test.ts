@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { loadConfig } from '../config/load.js'
 import { createAuthority } from '../platform/certificate.js'
 import { createSigner, parseKeyFile } from '../platform/ed25519.js'
@@ -15,8 +15,6 @@ import { COMMANDS } from './run.js'
 import { workplace, type Workplace } from './testing.js'
 
 // Some commands run as processes that compile their sources first.
-jest.setTimeout(90_000)
-
 let place: Workplace
 beforeEach(() => {
   place = workplace()

@@ -1,15 +1,15 @@
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { signaturesOf, signingInput } from '../core/event/sign.js'
 import type { JsonObject } from '../core/json/value.js'
 import { publicKey, verifySignature } from '../platform/ed25519.js'
+import { until } from '../platform/testing-until.js'
 import { openSqlite } from '../storage/sqlite-store.js'
-import { usersToCleanUp, userById, type UserRow } from '../storage/tables/users.js'
+import { SqliteDatabase } from '../storage/sqlite-driver.js'
+import { userById, type UserRow } from '../storage/tables/users.js'
 import { startNodeIn, type Answer, type NodeUnderTest } from './testing-node-client.js'
 import { workplace, type Finished, type Workplace } from './testing.js'
-
-jest.setTimeout(60_000)
 
 const CONFIG = `server_name: ministry.example
 listeners: [{ address: 127.0.0.1, port: 0 }]
@@ -117,9 +117,7 @@ describe('the command line beside a running node', () => {
       const path = `v3/rooms/${encodeURIComponent(room['room_id'])}/state/m.room.member/@anne:ministry.example`
       return (await call('GET', path, bob)).body['membership'] as string
     }
-    for (let tries = 0; tries < 100 && (await membership()) !== 'leave'; tries++)
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    expect(await membership()).toBe('leave')
+    await until(async () => (await membership()) === 'leave')
     expect((await make('anne')).err).toContain('taken')
   })
 
@@ -229,16 +227,13 @@ describe('the command line without a node', () => {
     expect((await place.run(['deactivate', 'anne', '--yes', '--erase'])).out).toContain('in the database')
     expect(await row('anne')).toMatchObject({ deactivated: 1, erased: 1, password_hash: null })
     await startNode()
-    const pending = async (): Promise<number> => {
-      await node!.close()
-      node = undefined
-      const store = await openSqlite({ path: join(place.folder, 'homeserver.db') })
-      const rows = await store.read('test', () => usersToCleanUp(10))
-      await store.close()
-      return rows.length
+    const database = new SqliteDatabase(join(place.folder, 'homeserver.db'), { readonly: true })
+    try {
+      const pending = database.prepare('SELECT COUNT(*) AS n FROM users WHERE cleanup_pending = 1')
+      await until(() => (pending.get() as { n: number }).n === 0)
+    } finally {
+      database.close()
     }
-    await new Promise((resolve) => setTimeout(resolve, 500))
-    expect(await pending()).toBe(0)
   })
 
   it('refuses what makes no sense, in a sentence, and changes nothing', async () => {

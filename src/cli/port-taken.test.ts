@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { workplace, type Workplace } from './testing.js'
 
 let place: Workplace
@@ -11,8 +11,6 @@ beforeEach(() => {
 afterEach(() => place.remove())
 
 // A process compiles the sources that it loads; on a busy machine that takes seconds.
-jest.setTimeout(90_000)
-
 describe('chancery serve on a port that another program has', () => {
   it('says so in one sentence, and ends with 1', async () => {
     const taker = createServer()

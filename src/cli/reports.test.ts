@@ -1,12 +1,10 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { startMailServer, type TestMailServer } from '../services/mail/testing-smtp.js'
 import { reportLines } from './reports.js'
 import { startNodeIn, type Answer, type NodeUnderTest } from './testing-node-client.js'
 import { workplace, type Workplace } from './testing.js'
-
-jest.setTimeout(60_000)
 
 const PASSWORD = 'a first password'
 

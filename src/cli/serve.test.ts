@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import type { Child } from '../platform/testing-child.js'
 import { startCli, workplace, type Workplace } from './testing.js'
 
@@ -27,8 +27,6 @@ async function serve(): Promise<{ child: Child; url: string }> {
 }
 
 // A process compiles the sources that it loads; on a busy machine that takes seconds.
-jest.setTimeout(90_000)
-
 describe('chancery serve', () => {
   it('serves its page, its health and its metrics until SIGTERM, then exits with 0', async () => {
     const { child, url } = await serve()

@@ -31,7 +31,7 @@ async function start(onFault: (error: Error) => void) {
 }
 
 try {
-  process.exitCode = await runUntilStopped(start, createLogger(), 1_500)
+  process.exitCode = await runUntilStopped(start, createLogger(), behaviour === 'hangs' ? 500 : 60_000)
 } catch {
   process.exitCode = 1
 }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { until } from '../platform/testing-until.js'
 import type { Requester } from '../services/requester.js'
 import { run } from '../storage/tx.js'
 import { insertUser } from '../storage/tables/users.js'
@@ -48,10 +49,6 @@ const setAccess = (roomId: string, access: string): Promise<{ event_id: string }
 
 const joinedRooms = (user: Requester): Promise<readonly string[]> =>
   node.services.memberships.joinedRooms(user.userId)
-
-async function until(done: () => Promise<boolean>): Promise<void> {
-  while (!(await done())) await new Promise((resolve) => setTimeout(resolve, 5))
-}
 
 describe('guests', () => {
   it('join rooms that let them in, and send there', async () => {

@@ -118,110 +118,106 @@ async function refusable(request: Promise<unknown>): Promise<void> {
 }
 
 describe('clients that follow a room while the database answers in any order', () => {
-  it.each(SEEDS)(
-    'know at the end what the server knows (seed %i)',
-    async (seed) => {
-      const number = numbersFrom(seed)
-      const below = (limit: number): number => Math.floor(number() * limit)
-      let { services } = node
-      let { context } = node.built.rooms
-      const users = await Promise.all(Array.from({ length: USERS }, (_, i) => node.user(`user${i}`)))
-      const [founder] = users as [Requester]
-      const { room_id: roomId } = await services.roomCreation.create(founder, { preset: 'public_chat' })
-      const followers = users.flatMap((user) => [follow(roomId, user, false), follow(roomId, user, true)])
-      // Most answers come at once, some much later than what was asked after them.
-      const wait = (): Promise<void> =>
-        new Promise((resolve) => setTimeout(resolve, below(6) > 0 ? below(2) : below(40)))
+  it.each(SEEDS)('know at the end what the server knows (seed %i)', async (seed) => {
+    const number = numbersFrom(seed)
+    const below = (limit: number): number => Math.floor(number() * limit)
+    let { services } = node
+    let { context } = node.built.rooms
+    const users = await Promise.all(Array.from({ length: USERS }, (_, i) => node.user(`user${i}`)))
+    const [founder] = users as [Requester]
+    const { room_id: roomId } = await services.roomCreation.create(founder, { preset: 'public_chat' })
+    const followers = users.flatMap((user) => [follow(roomId, user, false), follow(roomId, user, true)])
+    // Most answers come at once, some much later than what was asked after them.
+    const wait = (): Promise<void> =>
+      new Promise((resolve) => setTimeout(resolve, below(6) > 0 ? below(2) : below(40)))
 
-      let txn = 0
-      const sent: string[] = []
-      async function act(user: Requester): Promise<void> {
-        const what = below(10)
-        if (what < 3) {
-          const message = { roomId, type: 'm.room.message', content: { msgtype: 'm.text', body: `${txn}` }, txnId: `t${txn++}` } // prettier-ignore
-          return refusable(services.sending.message(user, message).then(({ event_id: id }) => sent.push(id)))
-        }
-        if (what < 5) {
-          const change = {
-            roomId,
-            type: 'org.example.state',
-            stateKey: `${below(KEYS)}`,
-            content: { n: txn++ },
-          }
-          return refusable(services.sending.state(founder, change))
-        }
-        if (what < 6) {
-          const typing = { roomId, userId: user.userId, timeoutMs: 1_000 }
-          return refusable(services.typingNotices.set(user, typing))
-        }
-        if (what < 7) {
-          const eventId = sent[below(sent.length)]
-          if (eventId === undefined) return
-          return refusable(services.receipts.set(user, { roomId, type: 'm.read', eventId }))
-        }
-        if (what < 9 || user === founder)
-          return refusable(services.memberships.join(user, { room: roomId, via: [] }))
-        return refusable(services.memberships.leave(user, { roomId }))
+    let txn = 0
+    const sent: string[] = []
+    async function act(user: Requester): Promise<void> {
+      const what = below(10)
+      if (what < 3) {
+        const message = { roomId, type: 'm.room.message', content: { msgtype: 'm.text', body: `${txn}` }, txnId: `t${txn++}` } // prettier-ignore
+        return refusable(services.sending.message(user, message).then(({ event_id: id }) => sent.push(id)))
       }
-      let followed = 0
-      for (let phase = 0; phase < PHASES; phase++) {
-        const built = await node.restarted()
-        services = built.services
-        context = built.rooms.context
-        node.store.delay(wait)
-        let acting = true
-        const acts = users.map(async (user) => {
-          for (let step = 0; step < STEPS; step++) await act(user)
-        })
-        const syncs = followers.map(async (follower) => {
-          while (acting) {
-            if (below(6) === 0) follower.reset()
-            await follower.sync(services)
-          }
-        })
-        await Promise.all(acts).finally(() => (acting = false))
-        await Promise.all(syncs)
-        node.store.delay(undefined)
-        for (const follower of followers) await follower.sync(services)
-
-        const messages = { roomId, dir: 'b' as const, limit: 1_000 }
-        const { chunk } = (await services.history.messages(founder, messages)) as unknown as {
-          chunk: readonly ClientEvent[]
+      if (what < 5) {
+        const change = {
+          roomId,
+          type: 'org.example.state',
+          stateKey: `${below(KEYS)}`,
+          content: { n: txn++ },
         }
-        const timeline = chunk.map((event) => event.event_id).toReversed()
-        expect(sent.every((id) => timeline.includes(id))).toBe(true)
-        const current = (await services.history.state(founder, roomId)) as unknown as readonly ClientEvent[]
-        const state = new Map(current.map((event) => [keyOf(event), event.event_id]))
-        const members = new Set(
-          current.filter(({ content }) => content['membership'] === 'join').map((event) => event.state_key),
-        )
-        const { nid } = (await context.loader.load(roomId))!
-        expect((await context.rosters.of(nid)).local).toEqual(members)
-        const joined = followers.filter((follower) => members.has(follower.requester.userId))
-        followed += joined.length
-        for (const follower of followers) {
-          expect(follower.joined).toBe(members.has(follower.requester.userId))
-        }
-        for (const follower of joined) {
-          const { userId } = follower.requester
-          expect({ userId, seen: follower.seen }).toEqual({
-            userId,
-            seen: timeline.slice(-follower.seen.length),
-          })
-          expect({ userId, state: follower.state }).toEqual({ userId, state })
-        }
-
-        for (const { requester } of joined)
-          await services.receipts.set(requester, { roomId, type: 'm.read', eventId: timeline.at(-1)! })
-        for (const follower of joined) {
+        return refusable(services.sending.state(founder, change))
+      }
+      if (what < 6) {
+        const typing = { roomId, userId: user.userId, timeoutMs: 1_000 }
+        return refusable(services.typingNotices.set(user, typing))
+      }
+      if (what < 7) {
+        const eventId = sent[below(sent.length)]
+        if (eventId === undefined) return
+        return refusable(services.receipts.set(user, { roomId, type: 'm.read', eventId }))
+      }
+      if (what < 9 || user === founder)
+        return refusable(services.memberships.join(user, { room: roomId, via: [] }))
+      return refusable(services.memberships.leave(user, { roomId }))
+    }
+    let followed = 0
+    for (let phase = 0; phase < PHASES; phase++) {
+      const built = await node.restarted()
+      services = built.services
+      context = built.rooms.context
+      node.store.delay(wait)
+      let acting = true
+      const acts = users.map(async (user) => {
+        for (let step = 0; step < STEPS; step++) await act(user)
+      })
+      const syncs = followers.map(async (follower) => {
+        while (acting) {
+          if (below(6) === 0) follower.reset()
           await follower.sync(services)
-          const { userId } = follower.requester
-          expect({ userId, unread: follower.unread }).toEqual({ userId, unread: 0 })
         }
+      })
+      await Promise.all(acts).finally(() => (acting = false))
+      await Promise.all(syncs)
+      node.store.delay(undefined)
+      for (const follower of followers) await follower.sync(services)
+
+      const messages = { roomId, dir: 'b' as const, limit: 1_000 }
+      const { chunk } = (await services.history.messages(founder, messages)) as unknown as {
+        chunk: readonly ClientEvent[]
       }
-      // The founder alone would be two for each phase.
-      expect(followed).toBeGreaterThan(3 * PHASES)
-    },
-    60_000,
-  )
+      const timeline = chunk.map((event) => event.event_id).toReversed()
+      expect(sent.every((id) => timeline.includes(id))).toBe(true)
+      const current = (await services.history.state(founder, roomId)) as unknown as readonly ClientEvent[]
+      const state = new Map(current.map((event) => [keyOf(event), event.event_id]))
+      const members = new Set(
+        current.filter(({ content }) => content['membership'] === 'join').map((event) => event.state_key),
+      )
+      const { nid } = (await context.loader.load(roomId))!
+      expect((await context.rosters.of(nid)).local).toEqual(members)
+      const joined = followers.filter((follower) => members.has(follower.requester.userId))
+      followed += joined.length
+      for (const follower of followers) {
+        expect(follower.joined).toBe(members.has(follower.requester.userId))
+      }
+      for (const follower of joined) {
+        const { userId } = follower.requester
+        expect({ userId, seen: follower.seen }).toEqual({
+          userId,
+          seen: timeline.slice(-follower.seen.length),
+        })
+        expect({ userId, state: follower.state }).toEqual({ userId, state })
+      }
+
+      for (const { requester } of joined)
+        await services.receipts.set(requester, { roomId, type: 'm.read', eventId: timeline.at(-1)! })
+      for (const follower of joined) {
+        await follower.sync(services)
+        const { userId } = follower.requester
+        expect({ userId, unread: follower.unread }).toEqual({ userId, unread: 0 })
+      }
+    }
+    // The founder alone would be two for each phase.
+    expect(followed).toBeGreaterThan(3 * PHASES)
+  })
 })

@@ -37,10 +37,12 @@ it('a message to 1,000 members, 500 of them with pushers, is acknowledged before
       content: { msgtype: 'm.text', body },
       txnId: body,
     })
+  /** The processor's time until it is acknowledged, in milliseconds. */
   const timed = async (body: string): Promise<number> => {
-    const began = performance.now()
+    const began = process.cpuUsage()
     await say(body)
-    return performance.now() - began
+    const { user, system } = process.cpuUsage(began)
+    return (user + system) / 1000
   }
   await say('warm')
   const without = Math.min(await timed('a'), await timed('b'), await timed('c'))
@@ -67,11 +69,11 @@ it('a message to 1,000 members, 500 of them with pushers, is acknowledged before
   await gateway.until(PUSHERS)
   const { user, system } = process.cpuUsage(cpu)
   console.log(
-    `sent in ${without.toFixed(1)} ms without pushers, ${withPushers.toFixed(1)} ms with ${PUSHERS}; ` +
+    `sent in ${without.toFixed(1)} ms of CPU without pushers, ${withPushers.toFixed(1)} ms with ${PUSHERS}; ` +
       `all told after ${Math.round(performance.now() - began)} ms, ${Math.round((user + system) / 1000)} ms of CPU`,
   )
   const keys = gateway.got.map((item) => item.body.notification.devices[0].pushkey as string)
   expect(new Set(keys).size).toBe(PUSHERS)
   // One row more in the event's transaction, however many are told.
   expect(withPushers).toBeLessThan(without * 5 + 100)
-}, 120_000)
+})

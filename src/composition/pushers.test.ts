@@ -66,7 +66,7 @@ const queued = () =>
   )
 /** Nothing is under way. */
 async function quiet(): Promise<void> {
-  const deadline = Date.now() + 10_000
+  const deadline = Date.now() + 30_000
   for (let calm = 0; calm < 3;) {
     await delay(20)
     calm = (await staged()).length > 0 || (await queued()).length > 0 ? 0 : calm + 1
@@ -211,7 +211,7 @@ describe('a gateway that fails', () => {
 
   it('by being slow holds up nobody else', async () => {
     const { alice, roomId } = await pair()
-    await gateway.answer({ delayMs: 2_000 })
+    await gateway.answer({ delayMs: 600_000 })
     const slow = gateway
     const carol = await node.user(`carol${users}`)
     await node.services.memberships.invite(alice, { roomId, userId: carol.userId })
@@ -222,7 +222,8 @@ describe('a gateway that fails', () => {
       const began = Date.now()
       await say(alice, roomId, 'one')
       await fast.until(1)
-      expect(Date.now() - began).toBeLessThan(1_500)
+      // After 10 s the slow one is given up.
+      expect(Date.now() - began).toBeLessThan(9_000)
       await slow.until(1)
     } finally {
       await fast.stop()

@@ -1,5 +1,8 @@
 import { connect, type Socket } from 'node:net'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { afterEach, describe, expect, it } from '@jest/globals'
+import { until } from '../platform/testing-until.js'
 import { route } from './route.js'
 import { startTestServer, type TestServer } from './testing.js'
 
@@ -29,6 +32,12 @@ const routes = [
   }),
 ]
 const GUARD = { windowMs: 300, minBytes: 1_000 }
+
+/** What nobody holds any more is else counted until the runtime finds time for it. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc')
+  ;(runInNewContext('gc') as () => void)()
+}
 
 let server: TestServer
 const sockets: Socket[] = []
@@ -119,14 +128,15 @@ describe('a client that is too slow', () => {
       socket.pause()
       socket.write('GET /large HTTP/1.1\r\nHost: a\r\n\r\n')
     }
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    await until(async () => (await server.connections()) >= slow.length)
     expect((await server.request('POST', '/echo', { body: { ok: true } })).status).toBe(200)
-    const cut = async (): Promise<number> => server.connections()
-    for (let i = 0; i < 60 && (await cut()) > 1; i++) await new Promise((resolve) => setTimeout(resolve, 100))
-    expect(await cut()).toBeLessThanOrEqual(1)
-    const held = process.memoryUsage().external + process.memoryUsage().arrayBuffers - before
-    expect(held).toBeLessThan(10 * LARGE.text.length)
-  }, 30_000)
+    await until(async () => (await server.connections()) <= 1)
+    await until(() => {
+      collectGarbage()
+      const held = process.memoryUsage().external + process.memoryUsage().arrayBuffers - before
+      return held < 10 * LARGE.text.length
+    })
+  })
 
   it('is not one that takes a large answer at its own pace, or waits for us', async () => {
     server = await startTestServer(routes, {}, {}, GUARD)
@@ -142,5 +152,5 @@ describe('a client that is too slow', () => {
     socket.write('GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
     await ended
     expect(length).toBeGreaterThan(LARGE.text.length)
-  }, 30_000)
+  })
 })

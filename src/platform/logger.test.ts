@@ -2,6 +2,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { until } from './testing-until.js'
 import { createLogger, silentLogger, type LogLevel } from './logger.js'
 
 function recorder(level: LogLevel = 'trace') {
@@ -113,8 +114,7 @@ describe('lines to a file', () => {
     logger.info({}, 'one')
     logger.child({ a: 1 }).info({}, 'two')
     expect(messages()).toEqual([])
-    for (let waited = 0; messages().length < 2 && waited < 5_000; waited += 20)
-      await new Promise((resolve) => setTimeout(resolve, 20))
+    await until(() => messages().length >= 2)
     expect(messages()).toEqual(['one', 'two'])
   })
 

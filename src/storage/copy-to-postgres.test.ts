@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { copyToPostgres, tablesOf, type CopyReport } from './copy-to-postgres.js'
 import { migrations } from './migrations/index.js'
 import { openPostgres } from './postgres-store.js'
@@ -9,8 +9,6 @@ import { SqliteDatabase } from './sqlite-driver.js'
 import { openSqlite } from './sqlite-store.js'
 import { createTestDatabase, testPostgres } from './testing-postgres.js'
 import { all, many, one, run, type Value } from './tx.js'
-
-jest.setTimeout(60_000)
 
 const found = await testPostgres()
 if (found.kind === 'absent') console.warn(`PostgreSQL was skipped: ${found.reason}`)

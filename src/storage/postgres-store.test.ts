@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import pg from 'pg'
+import { until } from '../platform/testing-until.js'
 import type { Migration } from './migrate.js'
 import { positions } from './migrations/0001-positions.js'
 import { openPostgres, type PostgresOptions } from './postgres-store.js'
@@ -52,6 +53,16 @@ whenRunning('several processes on one PostgreSQL', () => {
       yield* one('SELECT CAST(pg_sleep(0.1) AS TEXT) AS slept')
       yield* run('UPDATE things SET amount = amount + 1 WHERE name = ?', second)
     }
+
+  /** One of the store's connections waits like this: asleep, or for somebody else's lock. */
+  const isWaiting = (event: 'Timeout' | 'Lock'): Promise<void> =>
+    until(async () => {
+      const rows = await administer(
+        `SELECT pid FROM pg_stat_activity WHERE application_name = 'chancery' AND datname = current_database()
+         AND wait_event_type = '${event}' AND state <> 'idle'`,
+      )
+      return rows.length > 0
+    })
 
   const breakConnections = (): Promise<unknown> =>
     administer(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -139,7 +150,7 @@ whenRunning('several processes on one PostgreSQL', () => {
         "SET deadlock_timeout = '30s'; BEGIN; UPDATE things SET amount = 5 WHERE name = 'y'",
       )
       const written = store.write('w', both('x', 'y'))
-      await new Promise((resolve) => setTimeout(resolve, 200))
+      await isWaiting('Lock')
       await administrator.query("UPDATE things SET amount = 5 WHERE name = 'x'; COMMIT")
       await written
     } finally {
@@ -167,10 +178,10 @@ whenRunning('several processes on one PostgreSQL', () => {
     const written = store.write('w', function* () {
       runs++
       yield* run('INSERT INTO things (name, amount) VALUES (?, ?)', 'a', 0)
-      if (runs === 1) yield* one("SELECT CAST(pg_sleep(5) AS TEXT) AS slept")
+      if (runs === 1) yield* one("SELECT CAST(pg_sleep(60) AS TEXT) AS slept")
       return runs
     }) // prettier-ignore
-    await new Promise((resolve) => setTimeout(resolve, 200))
+    await isWaiting('Timeout')
     await breakConnections()
     expect(await written).toBe(2)
     expect(await store.read('r', () => one('SELECT count(*) AS n FROM things'))).toEqual({ n: 1 })
@@ -202,9 +213,9 @@ whenRunning('several processes on one PostgreSQL', () => {
     const [a, b] = [await open({ tuning: { lockMs: 200 } }), await open()]
     const insert = (name: string): (() => Tx<number>) => () => run('INSERT INTO things (name, amount) VALUES (?, ?)', name, 0) // prettier-ignore
     const holder = b.write('hold', function* () {
-      yield* one('SELECT CAST(pg_sleep(1) AS TEXT) AS slept')
+      yield* one('SELECT CAST(pg_sleep(3) AS TEXT) AS slept')
     })
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    await isWaiting('Timeout')
     const early = await Promise.allSettled([a.write('w', insert('a')), a.write('w', insert('b'))])
     expect(early).toMatchObject(early.map(() => ({ status: 'rejected', reason: { code: 'busy' } })))
     await holder

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
+import { until } from '../../platform/testing-until.js'
 import type { OutgoingMail } from '../../platform/smtp.js'
 import { PASSWORD } from '../../services/accounts/testing.js'
 import type { TestResponse } from '../testing.js'
@@ -38,7 +39,7 @@ const ask = (path: string, wish: object = {}): Promise<TestResponse> =>
 
 /** The path of the link in mail `index`. */
 async function link(index = sent.length): Promise<string> {
-  while (sent.length <= index) await new Promise((resolve) => setTimeout(resolve, 1))
+  await until(() => sent.length > index)
   const url = new URL(/https:\S+/.exec(sent[index]!.text)![0])
   expect(url.origin).toBe('https://matrix.finances.example')
   return url.pathname + url.search

@@ -1,6 +1,7 @@
 import { createServer, request as httpRequest, type IncomingHttpHeaders, type Server } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from '@jest/globals'
+import { until } from '../../platform/testing-until.js'
 import { MatrixError } from '../../core/errors.js'
 import { manualClock } from '../../platform/clock.js'
 import { silentLogger } from '../../platform/logger.js'
@@ -204,9 +205,9 @@ describe('POST /_matrix/media/v3/upload', () => {
     socket.write(
       'POST /_matrix/media/v3/upload HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer alice\r\nContent-Length: 5000\r\n\r\nhalf',
     )
-    while ((await files()).tmp.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+    await until(async () => (await files()).tmp.length > 0)
     socket.destroy()
-    while ((await files()).tmp.length > 0) await new Promise((resolve) => setTimeout(resolve, 5))
+    await until(async () => (await files()).tmp.length === 0)
     expect((await files()).blobs).toEqual([])
   })
 })

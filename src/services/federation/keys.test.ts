@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
+import { longestTurn } from '../../platform/testing-turns.js'
 import { canonicalJson } from '../../core/json/canonical.js'
 import { MatrixError } from '../../core/errors.js'
 import { buildEvent, type EventFields } from '../../core/event/build.js'
@@ -387,22 +388,11 @@ describe('the signatures of events', () => {
   it('are verified by the hundred without holding up the event loop', async () => {
     const { keys, clock } = await world()
     const event = build(clock)
-    const longestTurn = async (): Promise<number> => {
-      let longest = 0
-      let last = performance.now()
-      const timer = setInterval(() => {
-        longest = Math.max(longest, performance.now() - last)
-        last = performance.now()
-      }, 1)
+    const longest = await longestTurn(async () => {
       const verdicts = await keys.verifyEventSignatures(Array.from({ length: 2_000 }, () => event))
-      clearInterval(timer)
       expect(verdicts.every((verdict) => verdict.ok)).toBe(true)
-      return longest
-    }
-    // A machine with better things to do is slow now and then, but not each time.
-    let best = Infinity
-    for (let attempt = 0; attempt < 5 && best >= 100; attempt++) best = Math.min(best, await longestTurn())
-    expect(best).toBeLessThan(100)
+    })
+    expect(longest).toBeLessThan(100)
   })
 })
 
@@ -595,11 +585,10 @@ describe('this server as a notary', () => {
     const { notary, peer } = await world()
     let release: () => void = () => undefined
     peer.hang = new Promise((resolve) => (release = resolve))
-    const started = Date.now()
+    // It hangs until the end of this test.
     expect(
       await notary.queryMany({ server_keys: { 'dead.example': {}, 'a/b': {}, ['__proto__']: {} } }),
     ).toEqual({ server_keys: [] })
-    expect(Date.now() - started).toBeLessThan(2_000)
     release()
   })
 

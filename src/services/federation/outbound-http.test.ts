@@ -78,11 +78,10 @@ describe('outbound HTTP', () => {
       (_, response) =>
         void setTimeout(() => response.writeHead(302, { location: `/${Math.random()}` }).end(), 200),
     )
-    const started = Date.now()
+    // A limit for each of the redirects would let all fifty of them happen, and another error come.
     await expect(
       client().request({ ...limits, url: slow.url, allowHttp: true, maxRedirects: 50, timeoutMs: 500 }),
     ).rejects.toMatchObject({ kind: 'timeout' })
-    expect(Date.now() - started).toBeLessThan(1_500)
   })
 
   it.each([

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { untilPasses } from '../../platform/testing-until.js'
 import { manualClock, type ManualClock } from '../../platform/clock.js'
 import { silentLogger } from '../../platform/logger.js'
 import { systemRandom } from '../../platform/random.js'
@@ -65,13 +66,8 @@ const queued = async (): Promise<{ n: number; attempts: number | null }> =>
   ))!
 
 /** Until the queue looks like that. */
-async function until(wanted: { n: number; attempts: number | null }): Promise<void> {
-  for (;;) {
-    const now = await queued()
-    if (now.n === wanted.n && now.attempts === wanted.attempts) return
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-}
+const untilQueued = (wanted: { n: number; attempts: number | null }): Promise<unknown> =>
+  untilPasses(async () => expect(await queued()).toEqual(wanted))
 
 describe('mail', () => {
   it('is given to the mail server, over TLS, and leaves the queue', async () => {
@@ -89,7 +85,7 @@ describe('mail', () => {
     expect(mail.raw).toMatch(/^From: Finances <matrix@finances\.example>\r$/m)
     expect(mail.raw).toMatch(/^Auto-Submitted: auto-generated\r$/m)
     expect(mail.raw).toMatch(/^Message-ID: <\w{24}@finances\.example-8448>\r$/m)
-    await until({ n: 0, attempts: null })
+    await untilQueued({ n: 0, attempts: null })
   })
 
   it('goes over TLS from the first byte where that is configured', async () => {
@@ -103,7 +99,7 @@ describe('mail', () => {
     server = await startMailServer({ hosts: ['mail.evil.example'] })
     mailerFor({})
     await send()
-    await until({ n: 1, attempts: 1 })
+    await untilQueued({ n: 1, attempts: 1 })
     expect(server.mails).toEqual([])
   })
 
@@ -111,7 +107,7 @@ describe('mail', () => {
     server = await startMailServer()
     mailerFor({ ca: [] })
     await send()
-    await until({ n: 1, attempts: 1 })
+    await untilQueued({ n: 1, attempts: 1 })
     expect(server.mails).toEqual([])
   })
 
@@ -119,18 +115,18 @@ describe('mail', () => {
     server = await startMailServer({ tls: 'off' })
     mailerFor({})
     await send()
-    await until({ n: 1, attempts: 1 })
+    await untilQueued({ n: 1, attempts: 1 })
     expect(server.mails).toEqual([])
   })
 
   it('is tried again, ever more rarely, while no server can be reached', async () => {
     mailerFor({})
     await send()
-    await until({ n: 1, attempts: 1 })
+    await untilQueued({ n: 1, attempts: 1 })
     mailer!.wake()
     clock.advance(16_000)
     mailer!.wake()
-    await until({ n: 1, attempts: 2 })
+    await untilQueued({ n: 1, attempts: 2 })
     const due = await store.read('test', () => one<{ due_ts: number }>('SELECT due_ts FROM mail_queue'))
     expect(due!.due_ts - clock.now()).toBeGreaterThan(20_000)
   })
@@ -138,14 +134,14 @@ describe('mail', () => {
   it('that was queued before a restart is sent after it', async () => {
     mailerFor({})
     await send()
-    await until({ n: 1, attempts: 1 })
+    await untilQueued({ n: 1, attempts: 1 })
     await mailer!.close()
     server = await startMailServer()
     mailerFor({})
     clock.advance(16_000)
     mailer!.wake()
     expect((await server.mail(0)).to).toEqual(['anne@home.example'])
-    await until({ n: 0, attempts: null })
+    await untilQueued({ n: 0, attempts: null })
   })
 
   it('that the server cannot take now is tried again with the same Message-ID', async () => {
@@ -153,11 +149,11 @@ describe('mail', () => {
     server.refusals.push({ code: 451, at: 'DATA' })
     mailerFor({})
     await send()
-    await until({ n: 1, attempts: 1 })
+    await untilQueued({ n: 1, attempts: 1 })
     clock.advance(16_000)
     mailer!.wake()
     await server.mail(0)
-    await until({ n: 0, attempts: null })
+    await untilQueued({ n: 0, attempts: null })
   })
 
   it('that the server refuses for good is given up, and the others go on', async () => {
@@ -165,7 +161,7 @@ describe('mail', () => {
     server.refusals.push({ code: 550, at: 'RCPT' })
     mailerFor({})
     await send()
-    await until({ n: 0, attempts: null })
+    await untilQueued({ n: 0, attempts: null })
     await send({ to: 'bob@home.example' })
     expect((await server.mail(0)).to).toEqual(['bob@home.example'])
   })
@@ -174,14 +170,14 @@ describe('mail', () => {
     server = await startMailServer({ login: { user: 'chancery', password: 'secret' } })
     mailerFor({ user: 'chancery', password: 'wrong' })
     await send()
-    await until({ n: 1, attempts: 1 })
+    await untilQueued({ n: 1, attempts: 1 })
   })
 
   it('that is too late is given up', async () => {
     server = await startMailServer()
     mailerFor({})
     await send({ expiresTs: clock.now() })
-    await until({ n: 0, attempts: null })
+    await untilQueued({ n: 0, attempts: null })
     expect(server.mails).toEqual([])
   })
 
@@ -200,7 +196,7 @@ describe('mail', () => {
     })
     mailer!.wake()
     mailer!.wake()
-    await until({ n: 0, attempts: null })
+    await untilQueued({ n: 0, attempts: null })
     const all = server.mails.flatMap((mail) => mail.to)
     expect(all).toHaveLength(50)
     expect(new Set(all).size).toBe(50)

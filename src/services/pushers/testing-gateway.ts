@@ -53,7 +53,7 @@ export async function startGateway(port = 0): Promise<TestGateway> {
     port: bound,
     got,
     async until(count) {
-      const deadline = performance.now() + 15_000
+      const deadline = performance.now() + 30_000
       while (got.length < count) {
         if (performance.now() > deadline) throw new Error(`only ${got.length} of ${count} notifications came`)
         await new Promise<void>((resolve) => {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import type { JsonObject } from '../../core/json/value.js'
-import { addNode, bodiesOf, createNetwork, until, type Network, type TestNode } from './testing/network.js'
+import { until } from '../../platform/testing-until.js'
+import { addNode, bodiesOf, createNetwork, type Network, type TestNode } from './testing/network.js'
 
 const ALICE = '@alice:a.example'
 const BOB = '@bob:b.example'

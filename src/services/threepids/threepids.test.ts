@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { until } from '../../platform/testing-until.js'
 import { manualClock, type ManualClock } from '../../platform/clock.js'
 import { silentLogger } from '../../platform/logger.js'
 import { systemRandom } from '../../platform/random.js'
@@ -60,7 +61,7 @@ const request = (purpose: Purpose, wish: Partial<EmailRequest> = {}): Promise<{ 
   })
 
 async function mailNumber(index: number): Promise<OutgoingMail> {
-  while (sent.length <= index) await new Promise((resolve) => setTimeout(resolve, 1))
+  await until(() => sent.length > index)
   return sent[index]!
 }
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { untilPasses } from '../../platform/testing-until.js'
 import { testServices, type TestServices } from '../../composition/testing.js'
 import type { JsonObject } from '../../core/json/value.js'
 import type { Requester } from '../requester.js'
@@ -226,7 +227,7 @@ describe('an upgrade', () => {
     await test.services.memberships.join(bob, { room: trap, via: [] })
     await test.services.memberships.join(bob, { room: made, via: [] })
     for (const who of [alice, bob]) {
-      await settled(async () => {
+      await untilPasses(async () => {
         const rules = await pushRules.of(who.userId)
         expect(await accountData.get(who.userId, '', 'm.direct')).toEqual({
           [carol.userId]: ['!x:y', old, ...(who === alice ? [trap, made] : [made])],
@@ -241,17 +242,6 @@ describe('an upgrade', () => {
     }
     expect(await accountData.tags(bob.userId, trap)).toEqual({})
   })
-
-  async function settled(check: () => Promise<void>): Promise<void> {
-    for (let tries = 0; ; tries++) {
-      try {
-        return await check()
-      } catch (error) {
-        if (tries >= 100) throw error
-        await new Promise((resolve) => setTimeout(resolve, 20))
-      }
-    }
-  }
 })
 
 describe('an upgrade that is refused', () => {

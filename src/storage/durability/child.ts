@@ -11,8 +11,9 @@ export interface ChildTask {
   readonly writers: number
   readonly bytes: number
   readonly logBytes: number
-  /** After so many milliseconds it ends by itself. */
+  /** It ends by itself after so many milliseconds, and at least so many writes. */
   readonly forMs: number
+  readonly atLeast: number
   /** `skip` commits without syncing the log, `none` never syncs anything: both must be caught. */
   readonly sync: 'full' | 'skip' | 'none'
 }
@@ -29,11 +30,13 @@ const store = await openSqlite({
 writeSync(acknowledged, 'ready\n')
 writeSync(1, 'ready\n')
 const until = performance.now() + task.forMs
+let written = 0
 
 async function writer(name: string): Promise<void> {
-  for (let count = 0; performance.now() < until; count++) {
+  for (let count = 0; performance.now() < until || written < task.atLeast; count++) {
     const id = `${task.run}-${name}-${count}`
     const pos = await store.write('load', () => writeLoad(id, (task.bytes * (count % 5)) / 4 + 10))
+    written++
     writeSync(acknowledged, `${id} ${pos} ${await store.position()}\n`)
   }
 }

@@ -26,5 +26,6 @@ for (let count = 0; ; count++) {
   const row = await store.read('count', () => one<{ n: number }>('SELECT count(*) AS n FROM load_heads'))
   if (outcome !== last) say(`${outcome} ${row!.n}`)
   last = outcome
+  if (count === 20) say('twenty')
   await new Promise((resolve) => setTimeout(resolve, 2))
 }

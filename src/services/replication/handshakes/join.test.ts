@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { until } from '../../../platform/testing-until.js'
 import type { JsonObject } from '../../../core/json/value.js'
 import { roomVersion } from '../../../core/room-version/versions.js'
 import { as, createWorld, type HandshakeNode, type World } from '../testing/handshakes.js'
@@ -83,7 +84,7 @@ describe('joining a room through another server', () => {
       return '{}'
     }
     const slow = others.map((id) => join(id, '@bo:b.example', ['slow.example']).catch(() => undefined))
-    while (holding < 2) await new Promise((resolve) => setTimeout(resolve, 10))
+    await until(() => holding >= 2)
     await join(roomId, '@bee:b.example')
     expect(holding).toBe(2)
     release()

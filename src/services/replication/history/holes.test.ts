@@ -4,7 +4,8 @@ import { systemClock } from '../../../platform/clock.js'
 import { createClientViews } from '../../timeline/client-view.js'
 import { createEventByTime, type EventByTime } from '../../timeline/event-by-time.js'
 import { createHistory, type History } from '../../timeline/history.js'
-import { addNode, bodiesOf, createNetwork, until, type Network, type TestNode } from '../testing/network.js'
+import { until } from '../../../platform/testing-until.js'
+import { addNode, bodiesOf, createNetwork, type Network, type TestNode } from '../testing/network.js'
 
 /* oxlint-disable typescript/no-explicit-any */
 
@@ -53,7 +54,7 @@ beforeEach(async () => {
     backfill: (...input) => b.replication.backfill.backfill(...input),
   })
   byTime = createEventByTime({ context, fetch: (...input) => b.replication.fetchByTime.fetch(...input) })
-}, 30_000)
+})
 afterEach(() => network.close())
 
 /** All messages that B's user pages through. */

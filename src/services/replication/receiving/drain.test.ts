@@ -10,7 +10,8 @@ import { linesUntilKilled, startChild } from '../../../platform/testing-child.js
 import { openSqlite } from '../../../storage/sqlite-store.js'
 import { StorageError } from '../../../storage/errors.js'
 import { all, type Store } from '../../../storage/tx.js'
-import { addNode, bodiesOf, createNetwork, until, type Network, type TestNode } from '../testing/network.js'
+import { until } from '../../../platform/testing-until.js'
+import { addNode, bodiesOf, createNetwork, type Network, type TestNode } from '../testing/network.js'
 
 const ALICE = '@alice:a.example'
 const BOB = '@bob:b.example'
@@ -148,11 +149,12 @@ describe('a store that fails while a gap is filled', () => {
     const pdus = await said(roomId, 20)
     network.log.length = 0
     full = true
+    const asked = (): number => network.log.filter((line) => line.includes('get_missing_events')).length
+    const began = performance.now()
     await hand(pdus.slice(-1))
-    await new Promise((resolve) => setTimeout(resolve, 350))
-    const asked = network.log.filter((line) => line.includes('get_missing_events')).length
-    expect(asked).toBeGreaterThan(0)
-    expect(asked).toBeLessThanOrEqual(4)
+    await until(() => asked() >= 4)
+    // A pause is between four fifths and all of 100 ms.
+    expect(performance.now() - began).toBeGreaterThan(3 * 75)
     full = false
     await until(async () => (await bodiesOf(b, roomId)).length === 20)
   })
@@ -245,7 +247,7 @@ describe('a process that is killed between answers and their effects', () => {
       for (const pdu of own) expect(bodies).toContain((pdu['content'] as JsonObject)['body'])
     }
     network.nodes.set('a.example', a)
-  }, 60_000)
+  })
 
   async function runUntil(file: string, answers: number): Promise<string[]> {
     const peer = `${a.signer.keyId}=${a.signer.publicKey}`

@@ -7,7 +7,7 @@ import { silentLogger } from '../../../platform/logger.js'
 import { systemRandom } from '../../../platform/random.js'
 import type { JsonObject } from '../../../core/json/value.js'
 import { FederationError } from '../../federation/client.js'
-import { until } from '../testing/network.js'
+import { until } from '../../../platform/testing-until.js'
 import { skipToLatest } from './catch-up.js'
 import { createSender } from './sender.js'
 

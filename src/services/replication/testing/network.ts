@@ -341,11 +341,3 @@ export async function bodiesOf(node: TestNode, roomId: string): Promise<string[]
     .map((event) => event.content['body'] as string)
     .reverse()
 }
-
-export async function until(condition: () => Promise<boolean> | boolean, ms = 10_000): Promise<void> {
-  for (const end = performance.now() + ms; performance.now() < end;) {
-    if (await condition()) return
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-  throw new Error('it did not happen in time')
-}
