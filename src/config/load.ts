@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { isMap, isScalar, LineCounter, parseDocument, type Document } from 'yaml'
+import { appendTo } from '../core/append-to.js'
 import { check } from './check.js'
 import { ConfigError, type Fault } from './fault.js'
 import { asNode, type Node } from './fields.js'
@@ -125,7 +126,7 @@ function lineOf(document: Document, lines: LineCounter, path: Fault['path']): nu
 function collect(node: Node, section: string, into: Map<string, string[]>): void {
   for (const branch of node.anyOf ?? []) collect(branch, section, into)
   for (const [key, property] of Object.entries(node.properties ?? {})) {
-    if (section !== '') into.set(key, [...(into.get(key) ?? []), section])
+    if (section !== '') appendTo(into, key, section)
     collect(property, section === '' ? key : `${section}.${key}`, into)
   }
 }

@@ -1,3 +1,4 @@
+import { appendTo } from '../append-to.js'
 import { FANOUT, nibble, type NodeName } from './node.js'
 import type { Walk } from './walk.js'
 
@@ -22,9 +23,7 @@ export function* readKeys(root: NodeName, keyNids: readonly number[]): Walk<Map<
       for (const key of keys) {
         const child = node.children[nibble(key, depth)]
         if (child === undefined) continue
-        const list = byChild.get(child)
-        if (list === undefined) byChild.set(child, [key])
-        else list.push(key)
+        appendTo(byChild, child, key)
       }
       for (const [name, wanted] of byChild) next.push({ name, keys: wanted })
     })

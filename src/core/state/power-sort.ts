@@ -1,3 +1,4 @@
+import { appendTo } from '../append-to.js'
 import { powerLevelsOf } from '../auth/power-levels.js'
 import { membershipIn } from '../auth/state-lookup.js'
 import { compareByTime } from '../event/order.js'
@@ -59,9 +60,7 @@ export function powerSort(conflicted: ReadonlyMap<string, RoomEvent>, events: Ev
     waiting.set(event.id, inside.size)
     if (inside.size === 0) heap.push(event)
     for (const id of inside) {
-      const list = referrers.get(id)
-      if (list === undefined) referrers.set(id, [event])
-      else list.push(event)
+      appendTo(referrers, id, event)
     }
   }
   const sorted: RoomEvent[] = []

@@ -1,3 +1,4 @@
+import { appendTo } from '../append-to.js'
 import { authChain, type AuthEdges } from './auth-graph.js'
 
 /**
@@ -10,9 +11,7 @@ export function conflictedSubgraph<Id>(conflicted: ReadonlySet<Id>, edges: AuthE
   const referrers = new Map<Id, Id[]>()
   for (const id of behind) {
     for (const next of edges(id)) {
-      const list = referrers.get(next)
-      if (list === undefined) referrers.set(next, [id])
-      else list.push(id)
+      appendTo(referrers, next, id)
     }
   }
   // All in `behind` is reached from a conflicted event; keep what also leads to one.

@@ -1,3 +1,4 @@
+import { appendTo } from '../../core/append-to.js'
 import { badJson, invalidParam } from '../../core/errors.js'
 import { parseUserId } from '../../core/ids/user-id.js'
 import { parseKeyId } from '../../core/ids/key-id.js'
@@ -117,9 +118,7 @@ function* claimForAlgorithm(wishes: readonly Wish[], algorithm: string, now: num
 async function claimLocal(deps: ClaimKeysDeps, wishes: readonly Wish[], out: KeyMap): Promise<void> {
   const byAlgorithm = new Map<string, Wish[]>()
   for (const wish of wishes) {
-    const list = byAlgorithm.get(wish.algorithm)
-    if (list === undefined) byAlgorithm.set(wish.algorithm, [wish])
-    else list.push(wish)
+    appendTo(byAlgorithm, wish.algorithm, wish)
   }
   for (const [algorithm, list] of byAlgorithm) {
     for (const part of chunks(list, BATCH)) {
@@ -178,9 +177,7 @@ export async function claimKeys(
   const byServer = new Map<string, Wish[]>()
   for (const wish of wishes) {
     const server = parseUserId(wish.userId)!.domain
-    const list = byServer.get(server)
-    if (list === undefined) byServer.set(server, [wish])
-    else list.push(wish)
+    appendTo(byServer, server, wish)
   }
   const out: KeyMap = record()
   const failures = record<JsonObject>()

@@ -1,3 +1,4 @@
+import { appendTo } from '../../core/append-to.js'
 import type { Json } from '../../core/json/value.js'
 import { isObject } from '../../core/json/value.js'
 import {
@@ -48,9 +49,7 @@ function* ownRooms(userId: string, from: number, to: number): Tx<OwnRooms> {
   )
   const byRoom = new Map<number, MemberDelta[]>()
   for (const delta of deltas) {
-    const list = byRoom.get(delta.room_nid)
-    if (list === undefined) byRoom.set(delta.room_nid, [delta])
-    else list.push(delta)
+    appendTo(byRoom, delta.room_nid, delta)
   }
   const joined: number[] = []
   const left: number[] = []

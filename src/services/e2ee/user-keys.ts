@@ -1,3 +1,4 @@
+import { appendTo } from '../../core/append-to.js'
 import { isObject, type JsonObject, ownValue } from '../../core/json/value.js'
 import {
   crossSigningKeysOf,
@@ -52,9 +53,7 @@ function* assemble(
   const byTarget = new Map<string, KeySignatureRow[]>()
   for (const row of signatures) {
     const target = `${row.target_user} ${row.target_key}`
-    const list = byTarget.get(target)
-    if (list === undefined) byTarget.set(target, [row])
-    else list.push(row)
+    appendTo(byTarget, target, row)
   }
   const signed = (userId: string, key: string, json: string): JsonObject =>
     (byTarget.get(`${userId} ${key}`) ?? []).reduce(withSignature, JSON.parse(json) as JsonObject)

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
+import { appendTo } from '../../core/append-to.js'
 import type { Clock } from '../../platform/clock.js'
 import type { Logger } from '../../platform/logger.js'
 import { markBadgesDue, pushersOfUsers } from '../../storage/tables/pushers.js'
@@ -113,9 +114,7 @@ export function createPlanner(deps: PlannerDeps): Planner {
         const pushers = new Map<string, { readonly pusher_id: number; readonly since_pos: number }[]>()
         for (let i = 0; i < users.length; i += MAX_USERS) {
           for (const row of yield* pushersOfUsers(users.slice(i, i + MAX_USERS))) {
-            const own = pushers.get(row.user_id) ?? []
-            own.push(row)
-            pushers.set(row.user_id, own)
+            appendTo(pushers, row.user_id, row)
           }
         }
         const rows: QueuedPush[] = []

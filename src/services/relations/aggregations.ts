@@ -1,3 +1,4 @@
+import { appendTo } from '../../core/append-to.js'
 import { relationOf } from '../../core/event/relation.js'
 import type { Json, JsonObject } from '../../core/json/value.js'
 import { aggregated, editsOf, referencesTo, type RelationRow } from '../../storage/tables/relations.js'
@@ -99,9 +100,7 @@ export function createAggregations({ context, views }: RelationsDeps): Aggregati
     for (const row of rows) {
       const child = events.get(row.child)
       if (child === undefined || ignored.has(row.sender) || !(await reader.mayRead(child))) continue
-      const list = found.get(row.parent)
-      if (list === undefined) found.set(row.parent, [row.child_id])
-      else list.push(row.child_id)
+      appendTo(found, row.parent, row.child_id)
     }
     return found
   }

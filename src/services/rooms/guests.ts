@@ -1,3 +1,4 @@
+import { appendTo } from '../../core/append-to.js'
 import { MatrixError } from '../../core/errors.js'
 import { joinedGuests, joinedGuestsOf } from '../../storage/tables/memberships.js'
 import type { Requester } from '../requester.js'
@@ -60,8 +61,7 @@ export function createGuests(deps: {
     async checkAll() {
       const rows = await context.store.read('guests.all', () => joinedGuests())
       const guests = new Map<string, string[]>()
-      for (const { room_id: roomId, user_id: userId } of rows)
-        guests.set(roomId, [...(guests.get(roomId) ?? []), userId])
+      for (const { room_id: roomId, user_id: userId } of rows) appendTo(guests, roomId, userId)
       for (const [roomId, userIds] of guests) await remove(roomId, userIds)
     },
   }

@@ -1,3 +1,4 @@
+import { appendTo } from '../../core/append-to.js'
 import { decodeNode, type NodeName, type TrieNode } from '../../core/state-trie/node.js'
 import { diff, readAll, readKeys, type StateDiff } from '../../core/state-trie/read.js'
 import { update, type StateChanges, type Updated } from '../../core/state-trie/update.js'
@@ -129,9 +130,7 @@ export function createStateStore(deps: { store: Store; nids: Nids }): StateStore
     const unknown = new Map<string, string[]>()
     keys.forEach((key, i) => {
       if (have[i] !== undefined) return
-      const list = unknown.get(key.type)
-      if (list === undefined) unknown.set(key.type, [key.stateKey])
-      else list.push(key.stateKey)
+      appendTo(unknown, key.type, key.stateKey)
     })
     if (unknown.size === 0) return have
     const rows = await store.read('state.keys', function* () {

@@ -1,3 +1,4 @@
+import { appendTo } from '../../core/append-to.js'
 import { compileEventFilter } from '../../core/event-filter.js'
 import type { Json, JsonObject } from '../../core/json/value.js'
 import { SEARCH_KEYS, searchText, type SearchKey } from '../../core/search/search-text.js'
@@ -73,9 +74,7 @@ export function createSearch(deps: SearchDeps): Search {
   async function viewsOf(matches: readonly Match[], viewer: Viewer): Promise<Map<number, JsonObject>> {
     const byRoom = new Map<Access, Match[]>()
     for (const match of matches) {
-      const list = byRoom.get(match.access)
-      if (list === undefined) byRoom.set(match.access, [match])
-      else list.push(match)
+      appendTo(byRoom, match.access, match)
     }
     const shown = new Map<number, JsonObject>()
     for (const [access, list] of byRoom) {

@@ -1,3 +1,4 @@
+import { appendTo } from '../../core/append-to.js'
 import type { Json, JsonObject } from '../../core/json/value.js'
 import { StorageError } from '../../storage/errors.js'
 import { accountDataOfRooms, type AccountDataRow } from '../../storage/tables/account-data.js'
@@ -49,9 +50,7 @@ export function createRoomsPart(deps: {
     const dataByRoom = new Map<string, AccountDataRow[]>()
     for (const row of data) {
       if (row.room_id === '') continue
-      const list = dataByRoom.get(row.room_id)
-      if (list === undefined) dataByRoom.set(row.room_id, [row])
-      else list.push(row)
+      appendTo(dataByRoom, row.room_id, row)
     }
     const everyRoom = from === 0 || frame.input.fullState || dataByRoom.size > 0
     const { own, withReceipts, ignored, hidesInvites } = await context.store.read('sync.rooms', function* () {

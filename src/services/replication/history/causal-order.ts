@@ -1,3 +1,4 @@
+import { appendTo } from '../../../core/append-to.js'
 import { compareDepths } from '../../../core/event/order.js'
 import type { RoomEvent } from '../../../core/event/types.js'
 
@@ -16,9 +17,7 @@ export function causalOrder(events: Iterable<RoomEvent>): RoomEvent[] {
     if (named.size === 0) ready.push(event)
     else waiting.set(event.id, named.size)
     for (const id of named) {
-      const list = dependants.get(id)
-      if (list === undefined) dependants.set(id, [event])
-      else list.push(event)
+      appendTo(dependants, id, event)
     }
   }
   const ordered: RoomEvent[] = []

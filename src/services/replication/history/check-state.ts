@@ -1,3 +1,5 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { appendTo } from '../../../core/append-to.js'
 import { checkAuthEvents } from '../../../core/auth/auth-events.js'
 import { checkAuth } from '../../../core/auth/check.js'
 import type { VerifySignature } from '../../../core/auth/state-lookup.js'
@@ -134,9 +136,7 @@ export async function inAuthOrder(
     let missing = 0
     const dependOn = (id: string): void => {
       missing += 1
-      const list = dependants.get(id)
-      if (list === undefined) dependants.set(id, [event])
-      else list.push(event)
+      appendTo(dependants, id, event)
     }
     // An id that stands there twice is counted twice, and met twice.
     for (const id of event.authEvents) if (events.has(id)) dependOn(id)

@@ -1,3 +1,4 @@
+import { appendTo } from '../../../core/append-to.js'
 import { isObject, ownValue, type Json, type JsonObject } from '../../../core/json/value.js'
 import type { Logger } from '../../../platform/logger.js'
 import type { RoomsContext } from '../../rooms/context.js'
@@ -72,9 +73,7 @@ export function createEduDispatch(deps: {
         const edu = readEdu(json)
         if (edu === undefined) continue
         const lane = userOf(edu)
-        const list = lanes.get(lane)
-        if (list === undefined) lanes.set(lane, [edu])
-        else list.push(edu)
+        appendTo(lanes, lane, edu)
       }
       const done = await Promise.allSettled([...lanes.values()].map((lane) => inOrder(origin, lane)))
       for (const outcome of done) if (outcome.status === 'rejected') throw outcome.reason

@@ -1,3 +1,4 @@
+import { appendTo } from '../../../core/append-to.js'
 import { badJson, invalidParam, MatrixError } from '../../../core/errors.js'
 import { eventId } from '../../../core/event/event-id.js'
 import { canonicalMode } from '../../../core/event/hash.js'
@@ -101,9 +102,7 @@ export function createInbound(deps: InboundDeps): Inbound {
   ): Promise<{ readonly event: RoomEvent; readonly verified: boolean }[]> {
     const byRoom = new Map<RoomSnapshot, JsonObject[]>()
     for (const { room, json } of found) {
-      const list = byRoom.get(room)
-      if (list === undefined) byRoom.set(room, [json])
-      else list.push(json)
+      appendTo(byRoom, room, json)
     }
     const passed: { event: RoomEvent; verified: boolean }[] = []
     for (const [room, list] of byRoom) {
