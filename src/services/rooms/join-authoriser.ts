@@ -2,6 +2,7 @@ import { powerLevelsOf } from '../../core/auth/power-levels.js'
 import { isObject, type JsonObject } from '../../core/json/value.js'
 import { hasJoinedOneOf, membershipOf } from '../../storage/tables/memberships.js'
 import { readState, type RoomsContext } from './context.js'
+import { isResident } from './residence.js'
 import { mapKey } from './state-store.js'
 import type { RoomSnapshot } from './working-room.js'
 
@@ -22,22 +23,6 @@ export type JoinAuthority =
   | { readonly kind: 'by'; readonly userId: string }
 
 type Context = Pick<RoomsContext, 'store' | 'events' | 'states' | 'loader' | 'rosters'>
-
-/** Whether this server is in the room: it has the state, and somebody to keep it current for. */
-export async function isResident(
-  context: Pick<RoomsContext, 'rosters'>,
-  room: RoomSnapshot | undefined,
-): Promise<boolean> {
-  return room?.root !== undefined && (await context.rosters.of(room.nid)).local.size > 0
-}
-
-/** Whether this server has the room's state and nobody of any server is in it: what it writes contradicts nobody. */
-export async function isDeserted(
-  context: Pick<RoomsContext, 'rosters'>,
-  room: RoomSnapshot,
-): Promise<boolean> {
-  return room.root !== undefined && (await context.rosters.of(room.nid)).servers.size === 0
-}
 
 /** SPEC: https://spec.matrix.org/v1.19/server-server-api/#restricted-rooms */
 export async function joinAuthority(

@@ -1,7 +1,7 @@
 import { aclDenies } from '../../core/server-acl.js'
 import { standingsOf, isServerInvited, type StandingRow } from '../../storage/tables/room-access.js'
 import { readState, type RoomsContext } from '../rooms/context.js'
-import { isResident } from '../rooms/join-authoriser.js'
+import { isResident } from '../rooms/residence.js'
 import { mapKey } from '../rooms/state-store.js'
 import type { RoomSnapshot } from '../rooms/working-room.js'
 

@@ -12,7 +12,7 @@ import { fetchStateBefore } from './fetch-state.js'
 import { isPlaced, serversToAsk } from './gap-fill.js'
 import { fetchMissingAuth, storedByIds } from './missing-auth.js'
 import type { PeerReads } from '../peers/peer-reads.js'
-import { isResident } from '../../rooms/join-authoriser.js'
+import { isResident } from '../../rooms/residence.js'
 
 /** History from before this server came, or from while it was away. */
 export interface Backfill {

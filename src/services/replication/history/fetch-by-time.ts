@@ -1,6 +1,6 @@
 import { startDeadline } from '../../../platform/deadline.js'
 import type { RoomsContext } from '../../rooms/context.js'
-import { isResident } from '../../rooms/join-authoriser.js'
+import { isResident } from '../../rooms/residence.js'
 import type { RoomSnapshot } from '../../rooms/working-room.js'
 import type { PeerReads } from '../peers/peer-reads.js'
 import type { Backfill } from './backfill.js'

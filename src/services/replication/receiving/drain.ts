@@ -17,7 +17,7 @@ import { applyEvents, type Applied, type ToApply } from '../history/apply-events
 import type { GapFill } from '../history/gap-fill.js'
 import type { PduIntake } from '../peers/pdu-intake.js'
 import { storedByIds } from '../history/missing-auth.js'
-import { isResident } from '../../rooms/join-authoriser.js'
+import { isResident } from '../../rooms/residence.js'
 import { createStagedRows } from './staged-rows.js'
 import { reviveStaged, sortOut, verifyStaged, type Staged } from './staged-events.js'
 import type { StagingQuota } from './staging-quota.js'

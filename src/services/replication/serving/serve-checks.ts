@@ -7,7 +7,7 @@ import { ownValue, type Json } from '../../../core/json/value.js'
 import type { RoomVersionRules } from '../../../core/room-version/rules.js'
 import type { RoomsContext } from '../../rooms/context.js'
 import type { RoomSnapshot } from '../../rooms/working-room.js'
-import { isResident } from '../../rooms/join-authoriser.js'
+import { isResident } from '../../rooms/residence.js'
 import { isShutOut } from '../peers/room-access.js'
 
 type Context = Pick<RoomsContext, 'events' | 'states' | 'rosters' | 'loader'>
