@@ -1,6 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
 import { MatrixError, forbidden, invalidParam, notFound } from '../../core/errors.js'
-import { powerLevelsOf } from '../../core/auth/power-levels.js'
 import { fitsId, isLegalText } from '../../core/ids/common.js'
 import type { Json, JsonObject } from '../../core/json/value.js'
 import { createLru } from '../../platform/lru.js'
@@ -17,6 +16,7 @@ import type { Requester } from '../requester.js'
 import { notInRoom, readState, type RoomsContext } from '../rooms/context.js'
 import { mapKey } from '../rooms/state-store.js'
 import type { RoomSnapshot } from '../rooms/working-room.js'
+import { readPowerLevels } from '../rooms/room-power.js'
 
 export interface PublicRoomsQuery {
   /** Another server's list. */
@@ -193,10 +193,7 @@ export function createPublicRooms(deps: {
           membershipOf(room.nid, requester.userId),
         )
         if (row?.membership !== 'join') throw notInRoom()
-        const create = { type: 'm.room.create', stateKey: '' }
-        const power = { type: 'm.room.power_levels', stateKey: '' }
-        const state = await readState(context, room, [create, power])
-        const levels = powerLevelsOf(state.get(mapKey(create))?.event, state.get(mapKey(power))?.event)
+        const levels = await readPowerLevels(context, room)
         if (levels.user(requester.userId) < levels.event('m.room.canonical_alias', true)) {
           throw forbidden('Your power level does not suffice to publish this room')
         }

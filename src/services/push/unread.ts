@@ -21,6 +21,7 @@ import {
 import type { PushRules } from './push-rules.js'
 import { asksForName, joinedMembersOf, namedBy, NOBODY_RULES, subjectOf, type RoomFacts } from './subject.js'
 import { threadOf } from './thread-of.js'
+import { CREATE, POWER_KEYS, POWER_LEVELS } from '../rooms/room-power.js'
 
 /** How far somebody has read: a position for each thread, `main`, and the empty string for the whole room. */
 export type ReadUpTo = readonly { readonly thread: string; readonly event_pos: number }[]
@@ -39,8 +40,6 @@ export interface Unread {
   replace(roomNid: number, userId: string, counts: ReadonlyMap<string, Counts>): Tx<void>
 }
 
-const CREATE = { type: 'm.room.create', stateKey: '' }
-const POWER_LEVELS = { type: 'm.room.power_levels', stateKey: '' }
 /** Beyond so many events after the last one read the count stops; a client shows 99+ long before. */
 const MAX_COUNTED = 2_000
 /** Threads of one room whose counts are kept. */
@@ -72,7 +71,7 @@ export function createUnread(deps: {
   const { store, pushRules, events, readers } = deps
 
   async function factsOf(room: WorkingRoom): Promise<RoomFacts> {
-    const state = await stateEvents(room, [CREATE, POWER_LEVELS], readers)
+    const state = await stateEvents(room, POWER_KEYS, readers)
     return {
       levels: levelsOf(state.get(mapKey(CREATE))?.event, state.get(mapKey(POWER_LEVELS))?.event),
       joinedMembers: joinedMembersOf(room.roster),

@@ -1,12 +1,12 @@
-import { powerLevelsOf, type PowerLevels } from '../../core/auth/power-levels.js'
 import type { RoomEvent } from '../../core/event/types.js'
 import { rulesOf } from '../../core/push-rules/defaults.js'
 import { matchingRule, outcomeOf, type PushSubject } from '../../core/push-rules/evaluate.js'
 import { NO_STORED_RULES, type Action, type PushRule } from '../../core/push-rules/rules.js'
 import type { PushRules } from '../push/push-rules.js'
 import { asksForName, joinedMembersOf, namedBy, NOBODY_RULES, subjectOf } from '../push/subject.js'
-import { readState, readStateEvent, type RoomsContext } from '../rooms/context.js'
-import { mapKey, type RoomSnapshot } from '../rooms/working-room.js'
+import { readStateEvent, type RoomsContext } from '../rooms/context.js'
+import { type RoomSnapshot } from '../rooms/working-room.js'
+import { readPowerLevels } from '../rooms/room-power.js'
 
 /** The actions of the rule by which an event notifies a user; it holds `notify`. */
 export type Actions = readonly Action[]
@@ -23,8 +23,6 @@ export interface Judge {
   judgeInvite(roomId: string, sender: string, userId: string): Promise<Actions | undefined>
 }
 
-const CREATE = { type: 'm.room.create', stateKey: '' }
-const POWER_LEVELS = { type: 'm.room.power_levels', stateKey: '' }
 function actionsOf(rule: PushRule | undefined): Actions | undefined {
   if (rule === undefined || !outcomeOf(rule.actions).notify) return undefined
   return rule.actions.filter((action) => action === 'notify' || typeof action === 'object')
@@ -37,11 +35,7 @@ export function createJudge(deps: {
   const { context, pushRules } = deps
 
   async function forRoom(room: RoomSnapshot): Promise<RoomJudge> {
-    const state = await readState(context, room, [CREATE, POWER_LEVELS])
-    const levels: PowerLevels = powerLevelsOf(
-      state.get(mapKey(CREATE))?.event,
-      state.get(mapKey(POWER_LEVELS))?.event,
-    )
+    const levels = await readPowerLevels(context, room)
     const joinedMembers = joinedMembersOf(await context.rosters.of(room.nid))
 
     async function displayName(userId: string): Promise<string | undefined> {

@@ -1,7 +1,6 @@
 import { MatrixError, forbidden, invalidParam, notFound } from '../../core/errors.js'
 import { parseRoomAlias } from '../../core/ids/room-alias.js'
 import { isObject } from '../../core/json/value.js'
-import { powerLevelsOf } from '../../core/auth/power-levels.js'
 import {
   aliasByName,
   aliasesOf,
@@ -15,9 +14,8 @@ import { loadRoom, notInRoom, readState, type RoomsContext } from './context.js'
 import { addLocalEvent } from './local-event.js'
 import type { RemoteMemberships } from './remote-memberships.js'
 import { mapKey } from './state-store.js'
+import { readPowerLevels } from './room-power.js'
 
-const CREATE = { type: 'm.room.create', stateKey: '' }
-const POWER_LEVELS = { type: 'm.room.power_levels', stateKey: '' }
 const CANONICAL = { type: 'm.room.canonical_alias', stateKey: '' }
 const HISTORY = { type: 'm.room.history_visibility', stateKey: '' }
 
@@ -100,8 +98,7 @@ export function createAliases(
     if (creator === requester.userId) return true
     const room = await context.loader.load(roomId)
     if (room === undefined || !(await isJoined(roomId, requester.userId))) return false
-    const state = await readState(context, room, [CREATE, POWER_LEVELS])
-    const levels = powerLevelsOf(state.get(mapKey(CREATE))?.event, state.get(mapKey(POWER_LEVELS))?.event)
+    const levels = await readPowerLevels(context, room)
     return levels.user(requester.userId) >= levels.event('m.room.canonical_alias', true)
   }
 

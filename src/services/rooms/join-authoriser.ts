@@ -1,13 +1,11 @@
-import { powerLevelsOf } from '../../core/auth/power-levels.js'
 import { isObject, type JsonObject } from '../../core/json/value.js'
 import { hasJoinedOneOf, membershipOf } from '../../storage/tables/memberships.js'
 import { readState, type RoomsContext } from './context.js'
 import { isResident } from './residence.js'
 import { mapKey } from './state-store.js'
 import type { RoomSnapshot } from './working-room.js'
+import { POWER_KEYS, powerLevelsIn } from './room-power.js'
 
-const CREATE = { type: 'm.room.create', stateKey: '' }
-const POWER_LEVELS = { type: 'm.room.power_levels', stateKey: '' }
 const JOIN_RULES = { type: 'm.room.join_rules', stateKey: '' }
 
 /** Rooms named by one join rule that are looked at. */
@@ -30,7 +28,7 @@ export async function joinAuthority(
   room: RoomSnapshot,
   userId: string,
 ): Promise<JoinAuthority> {
-  const state = await readState(context, room, [CREATE, POWER_LEVELS, JOIN_RULES])
+  const state = await readState(context, room, [...POWER_KEYS, JOIN_RULES])
   const rules = state.get(mapKey(JOIN_RULES))?.event.content
   const rule = rules?.['join_rule']
   if (!room.rules.restrictedJoin || (rule !== 'restricted' && rule !== 'knock_restricted')) {
@@ -47,7 +45,7 @@ export async function joinAuthority(
   if (!(await isInOneOf(context, userId, resident))) {
     return { kind: resident.length === allowed.length ? 'refused' : 'unknown' }
   }
-  const levels = powerLevelsOf(state.get(mapKey(CREATE))?.event, state.get(mapKey(POWER_LEVELS))?.event)
+  const levels = powerLevelsIn(state)
   const { local } = await context.rosters.of(room.nid)
   for (const candidate of local) {
     if (levels.user(candidate) >= levels.invite) return { kind: 'by', userId: candidate }

@@ -19,13 +19,10 @@ import { notInRoom, readStateEvent } from './context.js'
 import type { Aliases } from './aliases.js'
 import { checkRelation } from './check-relation.js'
 import { checkCanonicalAlias } from './canonical-alias.js'
-import { powerLevelsOf } from '../../core/auth/power-levels.js'
 import { addLocalEvent, type Draft } from './local-event.js'
 import { aclDenies } from '../../core/server-acl.js'
-import { eventsByIds, mapKey, stateEvents, type ClientTxn, type WorkingRoom } from './working-room.js'
-
-const CREATE = { type: 'm.room.create', stateKey: '' }
-const POWER_LEVELS = { type: 'm.room.power_levels', stateKey: '' }
+import { eventsByIds, type ClientTxn, type WorkingRoom } from './working-room.js'
+import { workingPowerLevels } from './room-power.js'
 
 export interface SendInput {
   readonly roomId: string
@@ -94,8 +91,7 @@ export function createSending(context: RoomsContext, aliases: Pick<Aliases, 'res
     const found = (await eventsByIds(room, [redacts], readers)).get(redacts)
     const target = found?.roomNid === room.base.nid ? found.event : undefined
     if (target?.sender !== sender) {
-      const state = await stateEvents(room, [CREATE, POWER_LEVELS], readers)
-      const levels = powerLevelsOf(state.get(mapKey(CREATE))?.event, state.get(mapKey(POWER_LEVELS))?.event)
+      const levels = await workingPowerLevels(room, readers)
       if (levels.user(sender) < levels.redact) throw forbidden('You may not redact what others wrote')
     }
     if (target?.type === 'm.room.create') throw forbidden('The create event cannot be redacted')

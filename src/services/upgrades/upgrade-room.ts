@@ -30,6 +30,7 @@ import {
 } from '../rooms/working-room.js'
 import { CARRIED, carriedEvent, splitCanonicalAlias, upgradedCreateContent, type CarriedEvent } from './carried-state.js' // prettier-ignore
 import { silencedPowerLevels, upgradedPowerLevels } from './upgraded-power-levels.js'
+import { CREATE, POWER_LEVELS } from '../rooms/room-power.js'
 
 export interface UpgradeInput {
   readonly roomId: string
@@ -48,8 +49,6 @@ export interface RoomUpgrades {
   upgrade(requester: Requester, input: UpgradeInput): Promise<{ replacement_room: string }>
 }
 
-const CREATE = { type: 'm.room.create', stateKey: '' }
-const POWER_LEVELS = { type: 'm.room.power_levels', stateKey: '' }
 const CANONICAL = { type: 'm.room.canonical_alias', stateKey: '' }
 const MAX_CREATORS = 100
 const MAX_CHILDREN = 1_000
