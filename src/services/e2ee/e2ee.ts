@@ -18,6 +18,7 @@ import {
   fallbackKeysOfDevice,
   keyCountPosition,
 } from '../../storage/tables/one-time-keys.js'
+import { deleteInBatches } from '../../storage/delete-in-batches.js'
 import type { Store, Tx } from '../../storage/tx.js'
 import type { Requester } from '../requester.js'
 import { claimKeys, claimKeysForServer, type KeyMap } from './claim-keys.js'
@@ -219,12 +220,9 @@ export function createE2ee(deps: E2eeDeps): E2ee {
     resyncDue: () => remote.resyncDue(),
     async cleanUp() {
       const before = clock.now() - times.claimedKeysKept
-      for (;;) {
-        const gone = await store.write('e2ee.forgetClaimed', () =>
-          deleteClaimedOneTimeKeys(before, CLEAN_BATCH),
-        )
-        if (gone < CLEAN_BATCH) break
-      }
+      await deleteInBatches(store, 'e2ee.forgetClaimed', CLEAN_BATCH, (size) =>
+        deleteClaimedOneTimeKeys(before, size),
+      )
       await keyBackup.sweep()
     },
     async idle() {

@@ -2,6 +2,7 @@ import { MatrixError, badJson, invalidParam, notFound } from '../../core/errors.
 import { fitsId, isLegalText, utf8Length } from '../../core/ids/common.js'
 import { isObject, type JsonObject, ownValue } from '../../core/json/value.js'
 import * as rows from '../../storage/tables/key-backup.js'
+import { deleteInBatches } from '../../storage/delete-in-batches.js'
 import type { Store, Tx } from '../../storage/tx.js'
 import { readSessions, sessionJson, type BackupScope, type KeyBackupLimits } from './backup-sessions.js'
 import { chunks } from './results.js'
@@ -143,12 +144,9 @@ export function createKeyBackup(deps: KeyBackupDeps): KeyBackup {
   }
 
   async function sweepVersion(userId: string, version: number): Promise<void> {
-    for (;;) {
-      const gone = await store.write('e2ee.sweepBackup', () =>
-        rows.sweepBackupSessions(userId, version, BATCH),
-      )
-      if (gone < BATCH) break
-    }
+    await deleteInBatches(store, 'e2ee.sweepBackup', BATCH, (size) =>
+      rows.sweepBackupSessions(userId, version, size),
+    )
     await store.write('e2ee.finishSweep', () => rows.finishBackupSweep(userId, version))
   }
 

@@ -9,6 +9,7 @@ import {
   thumbnailSourcesAfter,
   type RemoteUse,
 } from '../../storage/tables/media.js'
+import { deleteInBatches } from '../../storage/delete-in-batches.js'
 import type { Store } from '../../storage/tx.js'
 import type { BlobStore, InUse } from './blob-store.js'
 
@@ -105,13 +106,8 @@ export function createMediaUpkeep(deps: MediaUpkeepDeps): MediaUpkeep {
       return swept
     },
     async expireAnnounced() {
-      let total = 0
-      for (;;) {
-        const now = clock.now()
-        const deleted = await store.write('media.expire', () => deleteExpiredAnnouncements(now, BATCH))
-        total += deleted
-        if (deleted < BATCH) return total
-      }
+      const now = clock.now()
+      return deleteInBatches(store, 'media.expire', BATCH, (size) => deleteExpiredAnnouncements(now, size))
     },
     async evictRemote() {
       const { remoteCacheBytes, remoteCacheMs } = options

@@ -11,6 +11,7 @@ import { enqueueEdus, type OutboxEdu } from '../../storage/tables/outbox.js'
 import { allocatePosition } from '../../storage/tables/positions.js'
 import { recordTransaction } from '../../storage/tables/client-transactions.js'
 import * as rows from '../../storage/tables/to-device.js'
+import { deleteInBatches } from '../../storage/delete-in-batches.js'
 import type { Store, Tx } from '../../storage/tx.js'
 import type { Requester } from '../requester.js'
 import { boundQueues, type DroppedMessages, type QueueLimits } from './bound-queues.js'
@@ -286,12 +287,9 @@ export function createToDevice(deps: ToDeviceDeps): ToDevice {
           logger.warn({ messages: old }, 'messages that no device fetched were dropped for their age')
         else break
       }
-      for (;;) {
-        const gone = await store.write('toDevice.forgetReceived', () =>
-          rows.deleteReceivedToDevice(now - RECEIVED_KEPT, CLEAN_BATCH),
-        )
-        if (gone < CLEAN_BATCH) break
-      }
+      await deleteInBatches(store, 'toDevice.forgetReceived', CLEAN_BATCH, (size) =>
+        rows.deleteReceivedToDevice(now - RECEIVED_KEPT, size),
+      )
     },
   }
 }

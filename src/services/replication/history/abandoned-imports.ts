@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Logger } from '../../../platform/logger.js'
 import {
   abandonedImports,
@@ -6,6 +5,7 @@ import {
   deleteImportedMembers,
   deleteImportedState,
 } from '../../../storage/tables/room-imports.js'
+import { deleteInBatches } from '../../../storage/delete-in-batches.js'
 import type { Store } from '../../../storage/tx.js'
 
 /** Rows of one transaction. */
@@ -29,12 +29,8 @@ export async function removeAbandonedImports({
   for (const { nid, room_id: roomId } of rooms) {
     let events = 0
     for (const remove of [deleteImportedEvents, deleteImportedState, deleteImportedMembers]) {
-      let removed: number
-      do {
-        removed = await store.write('imports.remove', () => remove(nid, BATCH))
-        if (remove === deleteImportedEvents) events += removed
-        await nextTurn()
-      } while (removed === BATCH)
+      const removed = await deleteInBatches(store, 'imports.remove', BATCH, (size) => remove(nid, size))
+      if (remove === deleteImportedEvents) events += removed
     }
     logger.info({ roomId, events }, 'what an unfinished join had stored of a room was removed')
   }

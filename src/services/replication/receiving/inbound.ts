@@ -5,6 +5,7 @@ import { canonicalMode } from '../../../core/event/hash.js'
 import type { Pdu, RoomEvent } from '../../../core/event/types.js'
 import { canonicalJson } from '../../../core/json/canonical.js'
 import { isObject, ownValue, type Json, type JsonObject } from '../../../core/json/value.js'
+import { deleteInBatches } from '../../../storage/delete-in-batches.js'
 import { forgetTransactions, receivedTransaction, saveReceivedTransaction, stagePdus, type StagedPdu } from '../../../storage/tables/staging.js' // prettier-ignore
 import type { RoomsContext } from '../../rooms/context.js'
 import type { RoomSnapshot } from '../../rooms/working-room.js'
@@ -206,13 +207,11 @@ export function createInbound(deps: InboundDeps): Inbound {
     },
 
     async cleanUp() {
-      for (;;) {
-        const gone = await store.write('inbound.forget', () =>
-          forgetTransactions(clock.now() - REMEMBERED, CLEAN_BATCH),
-        )
-        if (gone < CLEAN_BATCH) break
-        logger.debug({ gone }, 'old transactions of other servers were forgotten')
-      }
+      const before = clock.now() - REMEMBERED
+      const gone = await deleteInBatches(store, 'inbound.forget', CLEAN_BATCH, (size) =>
+        forgetTransactions(before, size),
+      )
+      if (gone > 0) logger.debug({ gone }, 'old transactions of other servers were forgotten')
       // The counts drift a little where one origin's copy of an event took the place of another's.
       await quota.load()
     },
