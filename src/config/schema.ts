@@ -3,9 +3,12 @@ import type { ConfigOf } from './fields.js'
 import { accounts } from './sections/accounts.js'
 import { federation } from './sections/federation.js'
 import { identity } from './sections/identity.js'
+import { limits } from './sections/limits.js'
 import { mail } from './sections/mail.js'
+import { media } from './sections/media.js'
 import { notifications } from './sections/notifications.js'
 import { previews } from './sections/previews.js'
+import { rateLimits } from './sections/rate-limits.js'
 import { rooms } from './sections/rooms.js'
 import { server } from './sections/server.js'
 
@@ -16,6 +19,9 @@ export const ConfigSchema = Type.Object({
   ...mail,
   ...identity,
   ...rooms,
+  ...rateLimits,
+  ...media,
+  ...limits,
   ...previews,
   ...notifications,
   ...federation,
