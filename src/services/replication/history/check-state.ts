@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { appendTo } from '../../../core/append-to.js'
 import { checkAuthEvents } from '../../../core/auth/auth-events.js'
 import { checkAuth } from '../../../core/auth/check.js'
