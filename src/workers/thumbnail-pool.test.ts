@@ -208,6 +208,7 @@ describe('the pool', () => {
     const files = await picture(await plain(8000, 5000).png({ progressive: true }).toBuffer())
     const running = made.render({ ...box, ...files })
     const waiting = made.render({ ...box, ...files })
+    await new Promise((resolve) => setImmediate(resolve))
     await made.close()
     expect(await waiting).toEqual({ ok: false, fault: 'busy' })
     expect(await running).toEqual({ ok: false, fault: 'crashed' })

@@ -13,10 +13,9 @@ import { membershipOf } from '../../storage/tables/memberships.js'
 import { publishedRooms, roomById, setPublished } from '../../storage/tables/rooms.js'
 import type { Tx } from '../../storage/tx.js'
 import type { Requester } from '../requester.js'
-import { notInRoom, readState, type RoomsContext } from '../rooms/context.js'
+import { notInRoom, readPowerLevels, readState, type RoomsContext } from '../rooms/context.js'
 import { mapKey } from '../rooms/state-store.js'
 import type { RoomSnapshot } from '../rooms/working-room.js'
-import { readPowerLevels } from '../rooms/room-power.js'
 
 export interface PublicRoomsQuery {
   /** Another server's list. */

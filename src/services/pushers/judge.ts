@@ -4,9 +4,8 @@ import { matchingRule, outcomeOf, type PushSubject } from '../../core/push-rules
 import { NO_STORED_RULES, type Action, type PushRule } from '../../core/push-rules/rules.js'
 import type { PushRules } from '../push/push-rules.js'
 import { asksForName, joinedMembersOf, namedBy, NOBODY_RULES, subjectOf } from '../push/subject.js'
-import { readStateEvent, type RoomsContext } from '../rooms/context.js'
+import { readPowerLevels, readStateEvent, type RoomsContext } from '../rooms/context.js'
 import { type RoomSnapshot } from '../rooms/working-room.js'
-import { readPowerLevels } from '../rooms/room-power.js'
 
 /** The actions of the rule by which an event notifies a user; it holds `notify`. */
 export type Actions = readonly Action[]

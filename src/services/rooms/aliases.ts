@@ -10,11 +10,10 @@ import {
 } from '../../storage/tables/aliases.js'
 import { membershipOf } from '../../storage/tables/memberships.js'
 import type { Requester } from '../requester.js'
-import { loadRoom, notInRoom, readState, type RoomsContext } from './context.js'
+import { loadRoom, notInRoom, readPowerLevels, readState, type RoomsContext } from './context.js'
 import { addLocalEvent } from './local-event.js'
 import type { RemoteMemberships } from './remote-memberships.js'
 import { mapKey } from './state-store.js'
-import { readPowerLevels } from './room-power.js'
 
 const CANONICAL = { type: 'm.room.canonical_alias', stateKey: '' }
 const HISTORY = { type: 'm.room.history_visibility', stateKey: '' }

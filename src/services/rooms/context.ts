@@ -1,3 +1,4 @@
+import type { PowerLevels } from '../../core/auth/power-levels.js'
 import type { NodeName } from '../../core/state-trie/node.js'
 import type { RoomVersionRules } from '../../core/room-version/rules.js'
 import type { Clock } from '../../platform/clock.js'
@@ -7,6 +8,7 @@ import type { Store } from '../../storage/tx.js'
 import type { EventStore } from './event-store.js'
 import type { LocalEventDeps } from './local-event.js'
 import type { RoomLoader } from './room-loader.js'
+import { POWER_KEYS, powerLevelsIn } from './room-power.js'
 import type { RoomWriter } from './room-writer.js'
 import { mapKey, type StateKey, type StateStore } from './state-store.js'
 import type { StoredEvent } from './stored-event.js'
@@ -46,6 +48,14 @@ export async function readState(
     if (event !== undefined) out.set(key, event)
   }
   return out
+}
+
+/** The power levels of a room as it is now. */
+export async function readPowerLevels(
+  context: Pick<RoomsContext, 'events' | 'states'>,
+  room: RoomSnapshot,
+): Promise<PowerLevels> {
+  return powerLevelsIn(await readState(context, room, POWER_KEYS))
 }
 
 /** All events of a state. */

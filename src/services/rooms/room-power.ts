@@ -1,8 +1,7 @@
 import { powerLevelsOf, type PowerLevels } from '../../core/auth/power-levels.js'
 import type { NodeName } from '../../core/state-trie/node.js'
-import { readState, type RoomsContext } from './context.js'
 import type { StoredEvent } from './stored-event.js'
-import { mapKey, stateEvents, type RoomReaders, type RoomSnapshot, type WorkingRoom } from './working-room.js'
+import { mapKey, stateEvents, type RoomReaders, type WorkingRoom } from './working-room.js'
 
 export const CREATE = { type: 'm.room.create', stateKey: '' }
 export const POWER_LEVELS = { type: 'm.room.power_levels', stateKey: '' }
@@ -12,14 +11,6 @@ export const POWER_KEYS = [CREATE, POWER_LEVELS]
 /** The power levels in what was read of a state by `POWER_KEYS`, and by others or not. */
 export const powerLevelsIn = (state: ReadonlyMap<string, StoredEvent>): PowerLevels =>
   powerLevelsOf(state.get(mapKey(CREATE))?.event, state.get(mapKey(POWER_LEVELS))?.event)
-
-/** The power levels of a room as it is now. */
-export async function readPowerLevels(
-  context: Pick<RoomsContext, 'events' | 'states'>,
-  room: RoomSnapshot,
-): Promise<PowerLevels> {
-  return powerLevelsIn(await readState(context, room, POWER_KEYS))
-}
 
 /** The power levels in a state of a room that is being written; by default in the newest. */
 export async function workingPowerLevels(
