@@ -42,7 +42,11 @@ function runJest(args) {
   }
 }
 
+// What ends the preparation, such as sources that do not compile, ends this process: it has run no test, and has failed.
+const brokenOff = () => console.log('0 passed, 1 failed')
+process.once('exit', brokenOff)
 prepare()
+process.off('exit', brokenOff)
 const { passed, failed, skipped, ok } = runJest(process.argv.slice(2))
 if (skipped > 0) console.log(`${skipped} skipped`)
 console.log(`${passed} passed, ${failed} failed`)

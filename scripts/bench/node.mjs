@@ -1,11 +1,9 @@
-import { spawn, spawnSync } from 'node:child_process'
-import { createWriteStream, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from '../free-port.mjs'
-
-const START_MS = 30_000
-const STOP_MS = 15_000
+import { answering, endNode, spawnNode } from '../node-process.mjs'
 
 /**
  * Starts a node of its own, with everything in a folder of its own: rate limits off, passwords cheap, all else as a
@@ -40,26 +38,14 @@ export async function startNode({ main, database, profile, from }) {
 
   const flags = profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profile]
   const started = performance.now()
-  const child = spawn(process.execPath, [...flags, main, 'serve', '--config', configPath], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NODE_OPTIONS: '', NODE_ENV: 'production' },
-  })
-  const log = createWriteStream(join(folder, 'log.txt'))
-  child.stdout.pipe(log)
-  child.stderr.pipe(log)
-  const failed = () => new Error(`the node ended with ${child.exitCode}; its log: ${join(folder, 'log.txt')}`)
-  for (;;) {
-    if (child.exitCode !== null) throw failed()
-    try {
-      if ((await fetch(`${url}/_matrix/client/versions`)).ok) break
-    } catch {
-      // Not yet.
-    }
-    if (performance.now() - started > START_MS) {
-      child.kill('SIGKILL')
-      throw new Error(`the node did not start within ${START_MS} ms; its log: ${join(folder, 'log.txt')}`)
-    }
-    await new Promise((resolve) => setTimeout(resolve, 10))
+  const log = join(folder, 'log.txt')
+  const env = { ...process.env, NODE_OPTIONS: '', NODE_ENV: 'production' }
+  const child = spawnNode({ config: configPath, log, main, flags, env })
+  try {
+    await answering(child, { url, log, everyMs: 10 })
+  } catch (error) {
+    await endNode(child, 'SIGKILL')
+    throw error
   }
   const startUpMs = performance.now() - started
 
@@ -69,14 +55,7 @@ export async function startNode({ main, database, profile, from }) {
     startUpMs,
     databasePath: join(folder, 'homeserver.db'),
     /** Asks it to end, and waits; ends it by force after a while. */
-    async stop() {
-      if (child.exitCode !== null || child.signalCode !== null) return
-      const ended = new Promise((resolve) => child.once('exit', resolve))
-      child.kill('SIGTERM')
-      const force = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
-      await ended
-      clearTimeout(force)
-    },
+    stop: () => endNode(child),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   }
 }

@@ -1,13 +1,10 @@
 /** A ministry of the demo: a folder with configuration, keys, database and media, and the process that serves it. */
-import { spawn } from 'node:child_process'
-import { createWriteStream, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
-import { ROOT } from '../prepare.mjs'
+import { spawnNode } from '../node-process.mjs'
 import { writeServerCertificate } from './certificates.mjs'
-
-const MAIN = join(ROOT, 'dist', 'main.js')
 
 /** `localhost` is two addresses on most machines, and programs try the one or the other first. */
 function loopbackAddresses() {
@@ -102,31 +99,8 @@ export async function prepareMinistry(options) {
 }
 
 /** Starts the node's process; its output is appended to the ministry's log. */
-export function spawnNode(ministry) {
-  const log = createWriteStream(ministry.log, { flags: 'a' })
-  const child = spawn(
-    process.execPath,
-    [MAIN, 'serve', '--config', join(ministry.folder, 'homeserver.yaml')],
-    {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  )
-  if (child.pid !== undefined) writeFileSync(ministry.pidFile, `${child.pid}\n`)
-  child.stdout.pipe(log, { end: false })
-  child.stderr.pipe(log, { end: false })
-  child.once('exit', (code, signal) => log.end(`the process ended: ${signal ?? `exit code ${code}`}\n`))
+export function spawnMinistry({ folder, log, pidFile }) {
+  const child = spawnNode({ config: join(folder, 'homeserver.yaml'), log })
+  if (child.pid !== undefined) writeFileSync(pidFile, `${child.pid}\n`)
   return child
-}
-
-/** Waits until the node answers. Throws when its process ends first, or after `ms`. */
-export async function answering(ministry, hasEnded, ms = 60_000) {
-  const end = Date.now() + ms
-  for (;;) {
-    if (hasEnded()) throw new Error(`${ministry.name} did not start; its log: ${ministry.log}`)
-    const signal = AbortSignal.timeout(2_000)
-    const answer = await fetch(`${ministry.url}/_matrix/client/versions`, { signal }).catch(() => undefined)
-    if (answer?.ok) return
-    if (Date.now() > end) throw new Error(`${ministry.name} does not answer; its log: ${ministry.log}`)
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
 }

@@ -1,13 +1,11 @@
 /** Keeps a ministry's node running: one that dies is started again, as systemd would. */
-import { answering, spawnNode } from './ministry.mjs'
+import { answering, endNode } from '../node-process.mjs'
+import { spawnMinistry } from './ministry.mjs'
 
 const FIRST_PAUSE_MS = 500
 const LONGEST_PAUSE_MS = 30_000
 /** A node that has run for so long is healthy: the next death starts with the first pause again. */
 const HEALTHY_MS = 60_000
-const GRACE_MS = 15_000
-
-const hasEnded = (child) => child.exitCode !== null || child.signalCode !== null
 
 /**
  * Starts the node. `ready` resolves when it answers, and rejects when it ends before that; from then on a node that dies is
@@ -22,7 +20,7 @@ export function supervise(ministry, say) {
 
   function run() {
     const started = Date.now()
-    child = spawnNode(ministry)
+    child = spawnMinistry(ministry)
     child.once('exit', (code, signal) => {
       if (stopping || !watched) return
       if (Date.now() - started > HEALTHY_MS) pause = FIRST_PAUSE_MS
@@ -36,7 +34,7 @@ export function supervise(ministry, say) {
   }
 
   const first = run()
-  const ready = answering(ministry, () => hasEnded(first)).then(() => {
+  const ready = answering(first, ministry).then(() => {
     watched = true
   })
 
@@ -45,26 +43,18 @@ export function supervise(ministry, say) {
     async stop() {
       stopping = true
       clearTimeout(timer)
-      if (hasEnded(child)) return
-      const ended = new Promise((resolve) => child.once('exit', resolve))
-      child.kill('SIGTERM')
-      const force = setTimeout(() => child.kill('SIGKILL'), GRACE_MS)
-      await ended
-      clearTimeout(force)
+      await endNode(child)
     },
     /** `kill -9`, and nothing starts it again until `start()`. */
     async kill() {
       watched = false
       clearTimeout(timer)
-      if (hasEnded(child)) return
-      const ended = new Promise((resolve) => child.once('exit', resolve))
-      child.kill('SIGKILL')
-      await ended
+      await endNode(child, 'SIGKILL')
     },
     /** After `kill()`: resolves when it answers. */
     async start() {
       const next = run()
-      await answering(ministry, () => hasEnded(next))
+      await answering(next, ministry)
       watched = true
     },
   }
