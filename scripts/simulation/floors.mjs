@@ -3,7 +3,7 @@ export const FLOORS = {
   fromSeeds: 200,
   perHundred: {
     'merged forks': 100,
-    'soft failures': 30,
+    'soft failures': 6,
     'state conflicts': 80,
     restarts: 80,
     partitions: 60,
@@ -11,7 +11,8 @@ export const FLOORS = {
     'lost answers': 20,
     'requests that came twice': 20,
     get_missing_events: 60,
-    state_ids: 3,
+    'rejected events': 15,
+    state_ids: 30,
   },
 }
 

@@ -3,6 +3,7 @@ import type { E2ee } from '../services/e2ee/e2ee.js'
 import type { Transport } from '../services/federation/transport.js'
 import type { Presence } from '../services/presence/presence.js'
 import type { Receipts } from '../services/receipts/receipts.js'
+import type { Arrivals } from '../services/replication/handshakes/arrivals.js'
 import { createBackfill, type Backfill } from '../services/replication/history/backfill.js'
 import { createDrain, type Drain } from '../services/replication/receiving/drain.js'
 import { createEduDispatch } from '../services/replication/receiving/edu-dispatch.js'
@@ -33,6 +34,7 @@ export function buildReplication(deps: {
   readonly transport: Transport
   readonly intake: PduIntake
   readonly outside: OutsideMemberships
+  readonly arrivals: Arrivals
   readonly sender: Sender
   readonly e2ee: E2ee
   readonly toDevice: ToDevice
@@ -79,6 +81,7 @@ export function buildReplication(deps: {
     edus,
     quota,
     drain,
+    arrivals: deps.arrivals,
     retraction: createRetraction({ context, intake, outside: deps.outside }),
     onContact: (name) => deps.sender.onContact(name),
   })

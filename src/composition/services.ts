@@ -25,6 +25,7 @@ import type { Drain } from '../services/replication/receiving/drain.js'
 import { createSender, type Sender } from '../services/replication/sending/sender.js'
 import { isolatedMemberships } from '../services/replication/handshakes/isolated.js'
 import { createPduIntake } from '../services/replication/peers/pdu-intake.js'
+import { createArrivals } from '../services/replication/handshakes/arrivals.js'
 import { createRemoteMemberships } from '../services/replication/handshakes/membership-handshakes.js'
 import { createReports } from '../services/reports/reports.js'
 import { createAddressInvites } from '../services/rooms/address-invites.js'
@@ -188,6 +189,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   const filters = createFilters({ store })
 
   const intake = createPduIntake({ keys: transport.keys, logger })
+  const arrivals = createArrivals()
   const remote = config.federation.enabled
     ? createRemoteMemberships({
         context,
@@ -195,6 +197,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
         keys: transport.keys,
         intake,
         outside: rooms.outside,
+        arrivals,
         options: {
           requestTimeoutMs: config.federation.timeouts.request,
           joinTimeoutMs: config.federation.timeouts.join,
@@ -264,6 +267,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     transport,
     intake,
     outside: rooms.outside,
+    arrivals,
     sender,
     e2ee,
     toDevice,

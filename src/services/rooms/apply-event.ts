@@ -141,7 +141,7 @@ export async function applyEvent(
       unread: live ? await deps.unreadEffect(room, event) : undefined,
       isNew: false,
       missing: event.prevEvents.filter((id) => prevs.get(id)?.outlier !== false),
-      redaction: shown ? await redactionOf(room, event, deps) : undefined,
+      redaction: shown ? await redactionOf(room, event, stateBefore, deps) : undefined,
       clientTxn: options.clientTxn,
     },
     readers,

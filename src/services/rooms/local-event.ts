@@ -11,6 +11,7 @@ import { canonicalJson } from '../../core/json/canonical.js'
 import type { JsonObject } from '../../core/json/value.js'
 import { isEventId } from '../../core/ids/event-id.js'
 import { serverNameOf } from '../../core/ids/server-name-of.js'
+import type { NodeName } from '../../core/state-trie/node.js'
 import type { Clock } from '../../platform/clock.js'
 import type { Random } from '../../platform/random.js'
 import type { Nids } from './nids.js'
@@ -210,7 +211,7 @@ export async function addAccepted(
     unread: await deps.unreadEffect(room, event),
     isNew: true,
     missing: [],
-    redaction: await redactionOf(room, event, deps),
+    redaction: await redactionOf(room, event, before, deps),
     clientTxn: draft.clientTxn,
   }
   room.root = after
@@ -237,10 +238,14 @@ export function destinationsOf(room: WorkingRoom, event: RoomEvent, serverName: 
   return [...servers]
 }
 
-/** The target of a redaction, if it is here and the redaction takes effect on it. */
+/**
+ * The target of a redaction, if it is here and the redaction takes effect on it. That is judged by the state before the redaction:
+ * the present one differs from server to server while news is under way, and what was redacted stays so.
+ */
 export async function redactionOf(
   room: WorkingRoom,
   event: RoomEvent,
+  stateBefore: NodeName | undefined,
   deps: LocalEventDeps,
 ): Promise<Pending['redaction']> {
   // What cannot be the id of any event names none.
@@ -249,7 +254,7 @@ export async function redactionOf(
   const target = (await eventsByIds(room, [event.redacts], deps.readers)).get(event.redacts)
   if (target === undefined || target.roomNid !== room.base.nid || target.redactedBy !== undefined)
     return undefined
-  if (!(await mayRedact(room, event, target.event, deps.readers))) return undefined
+  if (!(await mayRedact(room, event, target.event, deps.readers, stateBefore))) return undefined
   const redacted = redactedEvent(target.event)
   return { target, event: redacted, json: canonical(redacted) }
 }

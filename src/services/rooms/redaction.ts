@@ -4,13 +4,13 @@ import type { NodeName } from '../../core/state-trie/node.js'
 import { type RoomReaders, type WorkingRoom } from './working-room.js'
 import { workingPowerLevels } from './room-power.js'
 
-/** Whether a redaction takes effect, judged on the state before it. */
+/** Whether a redaction takes effect, judged on the state before it, `root`. */
 export async function mayRedact(
   room: WorkingRoom,
   redaction: RoomEvent,
   target: RoomEvent,
   readers: RoomReaders,
-  root: NodeName | undefined = room.root,
+  root: NodeName | undefined,
 ): Promise<boolean> {
   return redactionApplies(redaction, target, await workingPowerLevels(room, readers, root))
 }

@@ -183,6 +183,23 @@ export function* missingEvents(
 }
 
 /**
+ * The depth at which a server came into a room last: that of a join of one of its users whose predecessors are not here. Undefined where
+ * none are missing: the server was there from the beginning, or has the whole history by now.
+ */
+export function* arrivalDepth(roomNid: number, serverName: string): Tx<number | undefined> {
+  const suffix = `:${serverName}`
+  const row = yield* one<{ depth: number | null }>(
+    `SELECT MAX(m.depth) AS depth FROM missing_events m JOIN events e ON e.nid = m.referrer AND e.pos IS NOT NULL
+     WHERE m.room_nid = ? AND e.type = 'm.room.member' AND e.sender = e.state_key
+       AND SUBSTR(e.sender, LENGTH(e.sender) - ? + 1) = ?`,
+    roomNid,
+    suffix.length,
+    suffix,
+  )
+  return row?.depth ?? undefined
+}
+
+/**
  * The depth of an event in (low, high] that clients see and that names predecessors which this server lacks; going back the deepest, going
  * forward the least deep.
  */

@@ -10,6 +10,7 @@ import type { OutsideMemberships } from '../../rooms/outside-memberships.js'
 import { isUnrecognized, matrixErrorOf } from '../peers/peer-failure.js'
 import type { PduIntake } from '../peers/pdu-intake.js'
 import type { Handshake } from '../peers/template.js'
+import type { Arrivals } from './arrivals.js'
 
 export interface HandshakeDeps {
   readonly context: RoomsContext
@@ -17,6 +18,8 @@ export interface HandshakeDeps {
   readonly keys: Pick<Keys, 'verify' | 'verifyEventSignatures'>
   readonly intake: PduIntake
   readonly outside: OutsideMemberships
+  /** Keeps what other servers say of a room while it is being joined. */
+  readonly arrivals?: Arrivals
   readonly options?: HandshakeOptions
 }
 

@@ -87,9 +87,11 @@ export function createJoin(deps: HandshakeDeps): JoinRemote {
   return async (userId, roomId, via, content) => {
     try {
       // Joins of one room follow each other, so that its state is brought in once at a time.
-      await perRoom.run(roomId, () =>
-        withSomeServer(deps, via, (server) => through(server, userId, roomId, content)),
-      )
+      await perRoom.run(roomId, () => {
+        const join = (): Promise<void> =>
+          withSomeServer(deps, via, (server) => through(server, userId, roomId, content))
+        return deps.arrivals === undefined ? join() : deps.arrivals.during(roomId, join)
+      })
     } catch (error) {
       if (error instanceof QueueFullError || error instanceof SemaphoreFullError) {
         throw new MatrixError('M_LIMIT_EXCEEDED', 'Too many joins are under way', { retry_after_ms: 5_000 })

@@ -1,5 +1,6 @@
 import type { RoomEvent } from '../../../core/event/types.js'
 import type { NodeName } from '../../../core/state-trie/node.js'
+import { arrivalDepth } from '../../../storage/tables/events.js'
 import { startDeadline } from '../../../platform/deadline.js'
 import type { RoomsContext } from '../../rooms/context.js'
 import type { StoredEvent } from '../../rooms/stored-event.js'
@@ -98,18 +99,21 @@ export function createGapFill(deps: {
       .toSorted((a, b) => b.depth - a.depth)
       .slice(0, MAX_NAMED)
       .map((head) => head.id)
+    // What lies before the arrival of this server is history, which is fetched when somebody scrolls there; as news it would be shown to clients after what they have.
+    const floor =
+      (await context.store.read('gapFill.arrival', () => arrivalDepth(room.nid, context.serverName))) ?? 0
     for (const server of servers) {
       for (let round = 0; round < MAX_ROUNDS && !signal.aborted; round++) {
         const lacking = await lackingPrevs(room, pool)
         if (lacking.size === 0) return
         const latest = [...pool.values()]
-          .filter((event) => event.prevEvents.some((id) => lacking.has(id)))
+          .filter((event) => event.depth > floor && event.prevEvents.some((id) => lacking.has(id)))
           .slice(0, MAX_NAMED)
           .map((event) => event.id)
         const limit = Math.min(PAGE, maxEvents - pool.size)
-        if (limit <= 0) return
+        if (limit <= 0 || latest.length === 0) return
         const got = await peers
-          .missingEvents({ server, signal }, room, { earliest, latest, limit })
+          .missingEvents({ server, signal }, room, { earliest, latest, limit, minDepth: floor })
           .catch((error: unknown) => {
             context.logger.debug(
               { err: error, server, roomId: room.roomId },
@@ -121,7 +125,9 @@ export function createGapFill(deps: {
           context,
           got.map((event) => event.id),
         )
-        const fresh = got.filter(({ id }) => !pool.has(id) && !avoid(id) && !isPlaced(room, stored.get(id)))
+        const fresh = got.filter(
+          ({ id, depth }) => depth >= floor && !pool.has(id) && !avoid(id) && !isPlaced(room, stored.get(id)),
+        )
         // Only what leads on: a peer might otherwise fill the pool with anything.
         const wanted = reachable(lacking, fresh)
         if (wanted.length === 0) break

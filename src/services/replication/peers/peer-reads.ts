@@ -30,6 +30,8 @@ export interface PeerReads {
       readonly earliest: readonly string[]
       readonly latest: readonly string[]
       readonly limit: number
+      /** Nothing less deep is wanted. */
+      readonly minDepth: number
     },
   ): Promise<RoomEvent[]>
   /** These events and their predecessors. */
@@ -86,11 +88,11 @@ export function createPeerReads(deps: {
   }
 
   return {
-    async missingEvents(ask, room, { earliest, latest, limit }) {
+    async missingEvents(ask, room, { earliest, latest, limit, minDepth }) {
       const answer = await client.request({
         ...get(ask, encodePath(V1, 'get_missing_events', room.roomId)),
         method: 'POST',
-        body: { earliest_events: earliest, latest_events: latest, limit, min_depth: 0 },
+        body: { earliest_events: earliest, latest_events: latest, limit, min_depth: minDepth },
       })
       return verified(ask, room, listOf(answer, 'events').slice(0, limit))
     },

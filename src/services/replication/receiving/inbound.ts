@@ -13,6 +13,7 @@ import type { Drain } from './drain.js'
 import type { EduDispatch } from './edu-dispatch.js'
 import type { PduIntake } from '../peers/pdu-intake.js'
 import { isResident } from '../../rooms/residence.js'
+import type { Arrivals, KeptEvent } from '../handshakes/arrivals.js'
 import { RETRACTION_KEY_WAIT, type Retraction } from './retraction.js'
 import { isShutOut } from '../peers/room-access.js'
 import type { StagedItem, StagingQuota } from './staging-quota.js'
@@ -42,6 +43,8 @@ export interface InboundDeps {
   readonly drain: Pick<Drain, 'wake'>
   /** Ends invites and knocks in rooms that this server is not in. */
   readonly retraction?: Retraction
+  /** Keeps what is of a room that is being joined right now. */
+  readonly arrivals?: Arrivals
   /** The origin is up: see `Sender.onContact`. */
   onContact(serverName: string): void
 }
@@ -88,8 +91,9 @@ export function createInbound(deps: InboundDeps): Inbound {
       if (typeof verdict !== 'string') found.push({ room: verdict, json })
       else {
         const taken = await deps.retraction?.take(origin, roomId, json, keyDeadline - clock.monotonic())
+        const kept = taken === undefined && deps.arrivals?.keep(origin, roomId, json) === true
         const id = taken ?? claimedId(json, await context.loader.load(roomId))
-        if (id !== undefined) answer.set(id, taken === undefined ? { error: verdict } : {})
+        if (id !== undefined) answer.set(id, taken !== undefined || kept ? {} : { error: verdict })
       }
     }
     return found
@@ -123,14 +127,11 @@ export function createInbound(deps: InboundDeps): Inbound {
     return passed
   }
 
-  async function take(origin: string, txnId: string, body: JsonObject): Promise<TransactionAnswer> {
-    const pdus = listOf(body, 'pdus', MAX_PDUS)
-    const edus = listOf(body, 'edus', MAX_EDUS)
-    const before = await store.read('inbound.known', () => receivedTransaction(origin, txnId))
-    if (before !== undefined) return JSON.parse(before) as TransactionAnswer
-
-    const answer = new Map<string, Json>()
-    const passed = await check(origin, await candidates(origin, pdus, answer), answer)
+  /** Rows for those of the events that have no place here yet. */
+  async function unknown(
+    origin: string,
+    passed: readonly { readonly event: RoomEvent; readonly verified: boolean }[],
+  ): Promise<StagedPdu[]> {
     const known = await context.events.byIds(passed.map(({ event }) => event.id))
     const now = clock.now()
     const fresh = new Map<string, StagedPdu>()
@@ -146,9 +147,21 @@ export function createInbound(deps: InboundDeps): Inbound {
         verified: verified ? 1 : 0,
       })
     }
+    return [...fresh.values()]
+  }
+
+  async function take(origin: string, txnId: string, body: JsonObject): Promise<TransactionAnswer> {
+    const pdus = listOf(body, 'pdus', MAX_PDUS)
+    const edus = listOf(body, 'edus', MAX_EDUS)
+    const before = await store.read('inbound.known', () => receivedTransaction(origin, txnId))
+    if (before !== undefined) return JSON.parse(before) as TransactionAnswer
+
+    const answer = new Map<string, Json>()
+    const passed = await check(origin, await candidates(origin, pdus, answer), answer)
+    const fresh = await unknown(origin, passed)
     const result: TransactionAnswer = { pdus: Object.fromEntries(answer) }
-    const remember = () => saveReceivedTransaction(origin, txnId, now, JSON.stringify(result))
-    await stage([...fresh.values()], edus.length === 0 ? remember : undefined)
+    const remember = () => saveReceivedTransaction(origin, txnId, clock.now(), JSON.stringify(result))
+    await stage(fresh, edus.length === 0 ? remember : undefined)
     if (edus.length > 0) {
       await deps.edus.dispatch(origin, edus)
       // Not before: a crash in between must have the origin send the EDUs again.
@@ -156,6 +169,28 @@ export function createInbound(deps: InboundDeps): Inbound {
     }
     return result
   }
+
+  /** What came for a room while it was being joined, now that it is here. */
+  async function takeKept(kept: readonly KeptEvent[]): Promise<void> {
+    const byOrigin = new Map<string, JsonObject[]>()
+    for (const { origin, json } of kept) {
+      const list = byOrigin.get(origin)
+      if (list === undefined) byOrigin.set(origin, [json])
+      else list.push(json)
+    }
+    for (const [origin, pdus] of byOrigin) {
+      for (let i = 0; i < pdus.length; i += MAX_PDUS) {
+        try {
+          const answer = new Map<string, Json>()
+          const part = pdus.slice(i, i + MAX_PDUS)
+          await stage(await unknown(origin, await check(origin, await candidates(origin, part, answer), answer)), undefined) // prettier-ignore
+        } catch (error) {
+          logger.warn({ err: error, origin }, 'events that came while their room was joined are lost')
+        }
+      }
+    }
+  }
+  deps.arrivals?.onArrived(takeKept)
 
   async function stage(
     rows: readonly StagedPdu[],

@@ -23,6 +23,7 @@ import { addLocalEvent, type Draft } from '../../rooms/local-event.js'
 import { readWholeState } from '../../rooms/context.js'
 import type { EduHandler } from '../receiving/edu-dispatch.js'
 import { createPduIntake, type PduIntake } from '../peers/pdu-intake.js'
+import { createArrivals } from '../handshakes/arrivals.js'
 import { createRemoteMemberships } from '../handshakes/membership-handshakes.js'
 import { createReplication, type Replication, type ReplicationDeps } from './replication.js'
 import { createSender, type SenderOptions } from '../sending/sender.js'
@@ -217,8 +218,10 @@ export async function addNode(network: Network, name: string, options: NodeOptio
   const { context } = rooms
   const intake = createPduIntake({ keys, logger })
   const edus: TestNode['edus'] = []
+  const arrivals = createArrivals()
   const replication = createReplication({
     context,
+    arrivals,
     client,
     intake,
     sender,
@@ -228,7 +231,7 @@ export async function addNode(network: Network, name: string, options: NodeOptio
     ],
     options: { drain: { retry: QUICK, maxAttempts: 4 }, ...options.replication },
   })
-  const remote = createRemoteMemberships({ context, client, keys, intake, outside: rooms.outside })
+  const remote = createRemoteMemberships({ context, client, keys, intake, outside: rooms.outside, arrivals })
   const serving = createMembershipServing({ context, keys })
   const reads = createFederationReads(context)
   const byTime = createEventByTimeServing(context)

@@ -1,6 +1,7 @@
 import type { FederationClient } from '../../federation/client.js'
 import type { RoomsContext } from '../../rooms/context.js'
 import type { OutsideMemberships } from '../../rooms/outside-memberships.js'
+import type { Arrivals } from '../handshakes/arrivals.js'
 import { createBackfill, type Backfill, type BackfillOptions } from '../history/backfill.js'
 import { createDrain, type Drain, type DrainOptions } from '../receiving/drain.js'
 import { createEduDispatch, type EduHandler } from '../receiving/edu-dispatch.js'
@@ -35,6 +36,7 @@ export interface ReplicationDeps {
   readonly sender: Sender
   /** Invites in rooms that the server is not in, which other servers may end. */
   readonly outside?: OutsideMemberships
+  readonly arrivals?: Arrivals
   readonly options?: {
     readonly staging?: StagingLimits
     readonly drain?: DrainOptions
@@ -70,6 +72,7 @@ export function createReplication(deps: ReplicationDeps): Replication {
     edus,
     quota,
     drain,
+    ...(deps.arrivals === undefined ? {} : { arrivals: deps.arrivals }),
     ...(deps.outside === undefined
       ? {}
       : { retraction: createRetraction({ context, intake, outside: deps.outside }) }),

@@ -3,6 +3,8 @@ import type { Json, JsonObject } from '../../../../core/json/value.js'
 import { isObject } from '../../../../core/json/value.js'
 import { liveEvents } from '../../../../storage/tables/events.js'
 import { readStateEvent } from '../../../rooms/context.js'
+import { isResident } from '../../../rooms/residence.js'
+import { addAccepted, prepareLocalEvent, type Draft } from '../../../rooms/local-event.js'
 import type { Preset } from '../../../rooms/create-room.js'
 import type { Seeded } from './seeded.js'
 import { as, type Process, type SimNode } from './sim-node.js'
@@ -11,18 +13,21 @@ import { as, type Process, type SimNode } from './sim-node.js'
 const WEIGHTS = {
   message: 30,
   state: 14,
-  levels: 9,
+  levels: 10,
   rules: 4,
-  ban: 5,
-  unban: 3,
-  kick: 4,
+  ban: 9,
+  unban: 5,
+  kick: 7,
   invite: 6,
-  join: 12,
+  join: 16,
   leave: 3,
   knock: 2,
   redact: 7,
   devices: 6,
 } as const
+
+/** How many of a rash server's actions ask nobody. */
+const RASHNESS = 0.4
 export type ActionName = keyof typeof WEIGHTS
 
 /** Messages to devices: those that their sender was told are on their way, and to whom. */
@@ -36,6 +41,8 @@ export interface World {
   readonly users: readonly string[]
   readonly rooms: string[]
   readonly versionOf: Map<string, string>
+  /** A server whose users do what they please: it does not judge its own events. Its view of rooms counts for nothing. */
+  readonly rash: string | undefined
   readonly chance: Seeded
   /** Events whose senders were answered: server name, room, event. */
   readonly acknowledged: { readonly node: string; readonly roomId: string; readonly eventId: string }[]
@@ -150,6 +157,8 @@ export async function act(world: World, serial: number): Promise<void> {
   const { node, userId } = await actor(world, roomId, name)
   const { process } = node
   if (process === undefined) return
+  if (node.name === world.rash && chance.chance(RASHNESS))
+    return actRashly(world, process, roomId, userId, serial)
   const { memberships, sending } = process
   const sent = ({ event_id: eventId }: { event_id: string }): void =>
     void world.acknowledged.push({ node: node.name, roomId, eventId })
@@ -197,8 +206,10 @@ export async function act(world: World, serial: number): Promise<void> {
       const rows = await process.context.store.read('sim.recent', () =>
         liveEvents(room.nid, 0, Number.MAX_SAFE_INTEGER, 20),
       )
-      if (rows.length === 0) return
-      const eventId = chance.pick(rows).event_id
+      // In version 8 a redacted join says no more who let the user in: its own room could not be joined then.
+      const fit = rows.filter((row) => row.type !== 'm.room.member' || world.versionOf.get(roomId) !== '8')
+      if (fit.length === 0) return
+      const eventId = chance.pick(fit).event_id
       return sent(
         await sending.redact(as(userId), {
           roomId,
@@ -216,6 +227,54 @@ export async function act(world: World, serial: number): Promise<void> {
       return
     }
   }
+}
+
+/** Signs and sends what the user may well have no right to. */
+async function actRashly(
+  world: World,
+  process: Process,
+  roomId: string,
+  userId: string,
+  serial: number,
+): Promise<void> {
+  const { chance, users } = world
+  const { context } = process
+  const room = await context.loader.load(roomId)
+  if (room === undefined || !(await isResident(context, room))) return
+  const levels = (await content(process, roomId, 'm.room.power_levels')) ?? {}
+  const member = (membership: string, target: string): Omit<Draft, 'sender'> => ({
+    type: 'm.room.member',
+    stateKey: target,
+    content: { membership },
+  })
+  const rows = await context.store.read('sim.recent', () =>
+    liveEvents(room.nid, 0, Number.MAX_SAFE_INTEGER, 20),
+  )
+  const fit = rows.filter((row) => row.type !== 'm.room.member')
+  const redacts = fit.length === 0 ? undefined : chance.pick(fit).event_id
+  const drafts: Omit<Draft, 'sender'>[] = [
+    { type: 'm.room.message', content: { msgtype: 'm.text', body: `rash ${serial}` } },
+    { type: 'm.room.topic', stateKey: '', content: { topic: `rash ${serial}` } },
+    { type: 'm.room.power_levels', stateKey: '', content: { ...levels, users_default: 100 } },
+    member('ban', chance.pick(users)),
+    member('join', userId),
+    member('leave', chance.pick(users)),
+    member('invite', chance.pick(users)),
+    ...(redacts === undefined
+      ? []
+      : [
+          {
+            type: 'm.room.redaction',
+            redacts,
+            content: Number(world.versionOf.get(roomId)) >= 11 ? { redacts } : {},
+          },
+        ]),
+  ]
+  const draft = { ...chance.pick(drafts), sender: userId }
+  await context.writer.write(roomId, async (working) => {
+    const prepared = await prepareLocalEvent(working, draft, context.local)
+    return addAccepted(working, prepared, draft, context.local)
+  })
 }
 
 /** The rooms of a run, and most users in them; the weather is fair meanwhile. */

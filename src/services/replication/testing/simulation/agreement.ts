@@ -5,21 +5,11 @@ import { all } from '../../../../storage/tx.js'
 import type { StoredEvent } from '../../../rooms/stored-event.js'
 import type { World } from './actions.js'
 import type { SimNode } from './sim-node.js'
-import { contentOf, viewOf, type View } from './view.js'
+import { checkAlone } from './invariants.js'
+import { contentOf, describeEvent as describe, short, viewOf, type View } from './view.js'
 
 /** More heads than this after everybody has spoken are not followed up. */
 const MAX_HEADS = 2
-
-const short = (id: string): string => id.slice(0, 9)
-
-function describe(stored: StoredEvent | undefined): string {
-  if (stored === undefined) return 'absent'
-  const { event } = stored
-  const kind = `${event.type}|${event.stateKey ?? ''} of ${event.sender} at depth ${event.depth}`
-  const fate =
-    stored.rejected ?? (stored.softFailed ? 'soft-failed' : stored.outlier ? 'outlier' : 'accepted')
-  return `${kind}, ${fate}`
-}
 
 /** Nothing waits on a node any more. */
 export async function checkIdle(node: SimNode, faults: string[]): Promise<void> {
@@ -64,7 +54,7 @@ function checkInside(view: View, roomId: string, faults: string[]): void {
   for (const id of view.heads) {
     const head = view.events.get(id)
     if (head?.rejected !== undefined || head?.softFailed !== false || head.outlier)
-      faults.push(`${at}: the head ${short(id)} is ${describe(head)}`)
+      faults.push(`${at}: ${describe(head)} is a head`)
   }
   for (const [name, id] of view.state) {
     const stored = view.events.get(id)
@@ -74,7 +64,7 @@ function checkInside(view: View, roomId: string, faults: string[]): void {
 }
 
 /** Events from which some others cannot be told to be missing: all that lies before the last join of a server. */
-function pastOf(view: View, ids: Iterable<string>): Set<string> {
+export function pastOf(view: View, ids: Iterable<string>): Set<string> {
   const past = new Set<string>()
   let level = [...ids]
   while (level.length > 0) {
@@ -89,15 +79,22 @@ function pastOf(view: View, ids: Iterable<string>): Set<string> {
   return past
 }
 
+const idOf = (view: View, nid: number): string | undefined =>
+  [...view.events.values()].find((stored) => stored.nid === nid)?.event.id
+
+const isInForce = (redaction: StoredEvent | undefined): boolean =>
+  redaction?.outlier === false &&
+  redaction.rejected === undefined &&
+  !redaction.softFailed &&
+  redaction.redactedBy === undefined
+
 async function checkPair(one: View, other: View, roomId: string, faults: string[]): Promise<void> {
   const at = `${one.server} and ${other.server} in ${short(roomId)}`
   for (const name of new Set([...one.state.keys(), ...other.state.keys()])) {
     const [mine, theirs] = [one.state.get(name), other.state.get(name)]
     if (mine === theirs) continue
     const [a, b] = [one.events.get(mine ?? ''), other.events.get(theirs ?? '')]
-    faults.push(
-      `${at} differ in ${name}: ${short(mine ?? '-')} (${describe(a)}) and ${short(theirs ?? '-')} (${describe(b)})`,
-    )
+    faults.push(`${at} differ in ${name}: ${describe(a)} and ${describe(b)}`)
   }
   if (one.heads.join() !== other.heads.join())
     faults.push(`${at}: heads ${one.heads.map(short).join()} and ${other.heads.map(short).join()}`)
@@ -105,15 +102,20 @@ async function checkPair(one: View, other: View, roomId: string, faults: string[
     const theirs = other.events.get(id)
     if (theirs === undefined) continue
     if (mine.rejected !== theirs.rejected) {
-      faults.push(`${at}: ${short(id)} is ${describe(mine)} here, ${describe(theirs)} there`)
+      faults.push(`${at}: ${describe(mine)} here, ${describe(theirs)} there`)
       continue
     }
     if (mine.outlier || theirs.outlier) continue
     if ((await one.digest(mine.stateAfter)) !== (await other.digest(theirs.stateAfter)))
-      faults.push(`${at}: the states after ${short(id)} (${describe(mine)}) differ`)
+      faults.push(`${at}: the states after ${describe(mine)} differ`)
     const seen = (stored: StoredEvent): boolean => stored.rejected === undefined && !stored.softFailed
-    if (seen(mine) && seen(theirs) && contentOf(mine) !== contentOf(theirs))
-      faults.push(`${at}: ${short(id)} (${describe(mine)}) is redacted on one side`)
+    // A redaction that one of them soft-failed, which depends on when it came, has no effect there; nor has one that came redacted.
+    const refused = [mine, theirs].some(({ redactedBy }, i) => {
+      const by = redactedBy === undefined ? undefined : idOf([one, other][i]!, redactedBy)
+      return by !== undefined && [one, other].some((view) => !isInForce(view.events.get(by)))
+    })
+    if (!refused && seen(mine) && seen(theirs) && contentOf(mine) !== contentOf(theirs))
+      faults.push(`${at}: ${describe(mine)} is redacted on one side`)
   }
 }
 
@@ -143,7 +145,7 @@ function checkWhole(
       const own = view.events.get(id)
       if (own === undefined || own.outlier)
         faults.push(
-          `${view.server} in ${short(roomId)} lacks ${short(id)} (${describe(holder.events.get(id))}), which ${holder.server} has`,
+          `${view.server} in ${short(roomId)} lacks ${describe(holder.events.get(id))}, which ${holder.server} has`,
         )
     }
   }
@@ -155,9 +157,18 @@ export async function checkRoom(world: World, roomId: string): Promise<readonly 
   const views: View[] = []
   for (const node of world.nodes) {
     const view = await viewOf(node, roomId)
-    if (view?.servers.has(node.name) === true) views.push(view)
+    if (node.name !== world.rash && view?.servers.has(node.name) === true) views.push(view)
   }
-  for (const view of views) checkInside(view, roomId, faults)
+  const resolved = new Map<string, string>()
+  for (const view of views) {
+    checkInside(view, roomId, faults)
+    await checkAlone(
+      world.nodes.find(({ name }) => name === view.server)!,
+      view,
+      resolved,
+      faults,
+    )
+  }
   for (const [i, one] of views.entries()) {
     for (const other of views.slice(i + 1)) {
       if (!one.servers.has(other.server) || !other.servers.has(one.server)) {
@@ -167,12 +178,12 @@ export async function checkRoom(world: World, roomId: string): Promise<readonly 
       } else await checkPair(one, other, roomId, faults)
     }
   }
-  checkWhole(views, roomId, await entries(views), faults)
+  checkWhole(views, roomId, await entriesOf(views), faults)
   return views
 }
 
 /** Events with which servers came into the room where they had nobody, by server. */
-async function entries(views: readonly View[]): Promise<Map<string, string[]>> {
+export async function entriesOf(views: readonly View[]): Promise<Map<string, string[]>> {
   const found = new Map<string, string[]>()
   for (const view of views) {
     for (const { event, stateBefore } of view.events.values()) {

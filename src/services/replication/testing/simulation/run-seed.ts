@@ -4,12 +4,14 @@ import type { Logger } from '../../../../platform/logger.js'
 import { silentLogger } from '../../../../platform/logger.js'
 import { joinedRoomIds } from '../../../../storage/tables/memberships.js'
 import { act, createRooms, type World } from './actions.js'
+import { checkDelivery } from './delivery.js'
 import { checkIdle, checkMail, checkRoom } from './agreement.js'
 import { countEvents } from './counts.js'
 import { seeded } from './seeded.js'
 import { createSimKeys } from './sim-keys.js'
 import { as, createSimNode, type SimNode } from './sim-node.js'
 import { createTransport, FAIR, link, type Weather } from './transport.js'
+import type { View } from './view.js'
 import { virtualTime } from './virtual-time.js'
 
 /** What came of one seed. */
@@ -23,16 +25,22 @@ export interface Outcome {
   readonly digest: string
 }
 
+export interface RunOptions {
+  readonly logger?: Logger
+  /** For looking into a seed: what the nodes have of a room in the end. */
+  inspect?(roomId: string, views: readonly View[]): void
+}
+
 /** No run of an honest world needs so many. */
 const MAX_STEPS = 60_000
 const NAMES = ['a', 'b', 'c', 'd', 'e']
 
 /** A world of nodes that chat under trouble, then in peace, and must agree. Everything follows from the seed. */
-export async function runSeed(seed: number, options: { readonly logger?: Logger } = {}): Promise<Outcome> {
+export async function runSeed(seed: number, options: RunOptions = {}): Promise<Outcome> {
   const time = virtualTime()
   time.install()
   try {
-    return await simulate(seed, time, options.logger ?? silentLogger)
+    return await simulate(seed, time, options)
   } finally {
     time.uninstall()
   }
@@ -41,7 +49,7 @@ export async function runSeed(seed: number, options: { readonly logger?: Logger 
 async function simulate(
   seed: number,
   time: ReturnType<typeof virtualTime>,
-  logger: Logger,
+  { logger = silentLogger, inspect }: RunOptions,
 ): Promise<Outcome> {
   const chance = seeded(`simulation ${seed}`)
   const transport = createTransport(time, chance.fork('transport'))
@@ -98,6 +106,7 @@ async function simulate(
     users: nodes.flatMap((node) => node.users),
     rooms: [],
     versionOf: new Map(),
+    rash: nodes.length > 2 && chance.chance(0.3) ? chance.pick(nodes).name : undefined,
     chance: chance.fork('actions'),
     acknowledged: [],
     mail: [],
@@ -148,7 +157,7 @@ async function simulate(
         time.after(chance.int(1, 20_000), () => void node.start().catch(fault))
       })
     }
-    if (nodes.length > 1 && chance.chance(0.75)) {
+    if (nodes.length > 1 && chance.chance(0.9)) {
       for (let i = chance.int(1, 2); i > 0; i--) {
         const from = chance.int(0, length)
         const side = new Set(nodes.filter(() => chance.chance(0.5)))
@@ -178,6 +187,10 @@ async function simulate(
       answerLost: some(0.2),
       twice: some(0.2),
       trouble: some(0.1),
+      deaf:
+        rough && chance.chance(0.3)
+          ? [chance.pick(['get_missing_events', 'state_ids', 'event', 'backfill'])]
+          : [],
     }
   }
 
@@ -185,11 +198,13 @@ async function simulate(
   async function heal(): Promise<void> {
     for (const node of nodes) if (node.process === undefined) await pass(node.start())
     await pass()
+    for (const node of nodes) await checkIdle(node, faults)
+    for (const roomId of world.rooms) await checkDelivery(world, roomId)
     for (let round = 0; round < 2; round++) {
       for (const roomId of world.rooms) {
         for (const node of nodes) {
           const userId = await memberOf(node, roomId)
-          if (userId === undefined) continue
+          if (userId === undefined || node.name === world.rash) continue
           const speak = node.process!.memberships.join(as(userId), {
             room: roomId,
             via: [],
@@ -210,6 +225,16 @@ async function simulate(
     return undefined
   }
 
+  /** Somebody looks at the whole history: what came before the server or into a hole is fetched. */
+  async function scrollBack(node: SimNode, roomId: string): Promise<void> {
+    for (let page = 0; page < 10; page++) {
+      let came = false
+      const work = node.process!.replication.backfill.backfill(roomId, Number.MAX_SAFE_INTEGER, 100)
+      await pass(work.then((more) => void (came = more)))
+      if (!came) return
+    }
+  }
+
   async function checkAll(): Promise<void> {
     for (const node of nodes) await checkIdle(node, faults)
     await checkMail(world)
@@ -217,6 +242,8 @@ async function simulate(
     for (const node of nodes) node.crash()
     await pass(Promise.all(nodes.map((node) => node.start())))
     await pass()
+    if (world.rash !== undefined) count('rash servers')
+    for (const node of nodes) for (const roomId of world.rooms) await scrollBack(node, roomId)
     for (const { node, roomId, eventId } of world.acknowledged) {
       const known = await nodes.find(({ name }) => name === node)!.process!.context.events.byId(eventId)
       if (known?.event.roomId !== roomId || known.rejected !== undefined || known.softFailed)
@@ -224,6 +251,7 @@ async function simulate(
     }
     for (const roomId of world.rooms) {
       const views = await checkRoom(world, roomId)
+      inspect?.(roomId, views)
       count('rooms')
       for (const view of views)
         digest.update(`${view.server} ${[...view.events.keys()].join()} ${view.heads.join()}\n`)

@@ -71,8 +71,13 @@ export function serveWith(services: {
         return json(await reads.backfill(origin, first, range))
       }
       case 'get_missing_events': {
-        const { latest_events: latest, earliest_events: earliest, limit } = body
-        const range = { latest: latest as string[], earliest: earliest as string[], limit: limit as number }
+        const { latest_events: latest, earliest_events: earliest, limit, min_depth: minDepth } = body
+        const range = {
+          latest: latest as string[],
+          earliest: earliest as string[],
+          limit: limit as number,
+          minDepth: minDepth as number,
+        }
         return json(await reads.missingEvents(origin, first, range))
       }
       default:

@@ -15,6 +15,7 @@ import { createRoomCreation, type RoomCreation } from '../../../rooms/create-roo
 import { createMemberships, type Memberships } from '../../../rooms/membership.js'
 import { createSending, type Sending } from '../../../rooms/send.js'
 import { createToDevice, type ToDevice } from '../../../to-device/to-device.js'
+import { createArrivals } from '../../handshakes/arrivals.js'
 import { createRemoteMemberships } from '../../handshakes/membership-handshakes.js'
 import { removeAbandonedImports } from '../../history/abandoned-imports.js'
 import { createPduIntake } from '../../peers/pdu-intake.js'
@@ -162,6 +163,7 @@ async function startProcess(deps: ProcessDeps): Promise<Process> {
     wakeSender,
   })
   const intake = createPduIntake({ keys, logger })
+  const arrivals = createArrivals()
   const replication = createReplication({
     context,
     client,
@@ -169,8 +171,9 @@ async function startProcess(deps: ProcessDeps): Promise<Process> {
     sender,
     eduHandlers: [(origin, type, content) => toDevice.onEdu(origin, type, content)],
     outside,
+    arrivals,
   })
-  const remote = createRemoteMemberships({ context, client, keys, intake, outside })
+  const remote = createRemoteMemberships({ context, client, keys, intake, outside, arrivals })
   const aliases = {
     resolve: () => Promise.reject(new Error('there are no aliases here')),
   } as never

@@ -22,9 +22,20 @@ export interface Weather {
   readonly twice: number
   /** The other server is in trouble: 500. */
   readonly trouble: number
+  /** Endpoints that nobody answers. */
+  readonly deaf: readonly string[]
 }
 
-export const FAIR: Weather = { usualMs: 20, slow: 0, slowMs: 0, lost: 0, answerLost: 0, twice: 0, trouble: 0 }
+export const FAIR: Weather = {
+  usualMs: 20,
+  slow: 0,
+  slowMs: 0,
+  lost: 0,
+  answerLost: 0,
+  twice: 0,
+  trouble: 0,
+  deaf: [],
+}
 
 /** Serves another server's request; the text of the answer. Throws `MatrixError`. */
 export type Serve = (origin: string, request: FederationRequest) => Promise<string>
@@ -112,7 +123,8 @@ export function createTransport(time: VirtualTime, chance: Seeded): Transport {
           time.after(chance.int(1, VOID_MS), unreachable)
           return
         }
-        if (chance.chance(weather.trouble)) {
+        const deaf = weather.deaf.includes(request.path.split('/')[4]!)
+        if (deaf || chance.chance(weather.trouble)) {
           count('refused requests')
           time.after(2 * way(), () =>
             end(() => reject(new FederationError('status', 'trouble', { status: 500 }))),

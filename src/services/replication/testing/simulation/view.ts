@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { canonicalJson } from '../../../../core/json/canonical.js'
 import { serverNameOf } from '../../../../core/ids/server-name-of.js'
 import type { JsonObject } from '../../../../core/json/value.js'
+import { stateKey } from '../../../../core/state/state-key.js'
 import type { NodeName } from '../../../../core/state-trie/node.js'
 import { all } from '../../../../storage/tx.js'
 import { readWholeState } from '../../../rooms/context.js'
@@ -11,8 +12,12 @@ import type { SimNode } from './sim-node.js'
 /** What one node has on disk of a room. */
 export interface View {
   readonly server: string
+  readonly roomId: string
+  readonly roomNid: number
   /** Event ids of the current state, by `type|state key`. */
   readonly state: ReadonlyMap<string, string>
+  /** The same by the names that `core/state` uses. */
+  readonly stateByName: ReadonlyMap<string, string>
   readonly heads: readonly string[]
   /** Every event, outliers included, by id. */
   readonly events: ReadonlyMap<string, StoredEvent>
@@ -23,6 +28,8 @@ export interface View {
   readonly membersInState: ReadonlyMap<string, string>
   /** Names a state by its content, alike on all nodes. */
   digest(root: NodeName | undefined): Promise<string>
+  /** The same name for a state that is given by the ids of its events. */
+  digestOf(ids: Iterable<string>): string
   /** Whether a server has somebody in the room by a state. */
   isIn(server: string, root: NodeName | undefined): Promise<boolean>
 }
@@ -57,19 +64,22 @@ export async function viewOf(node: SimNode, roomId: string): Promise<View | unde
     event.type === 'm.room.member' && event.content['membership'] === 'join'
   return {
     server: node.name,
+    roomId,
+    roomNid: room.nid,
+    stateByName: new Map(current.map(({ event }) => [stateKey(event.type, event.stateKey!), event.id])),
     state: new Map(current.map(({ event }) => [`${event.type}|${event.stateKey}`, event.id])),
     heads: room.heads.map((head) => head.id).toSorted(),
     events,
     servers,
     members: new Map(rows.map((row) => [row.user_id, row.membership])),
     membersInState,
+    digestOf,
     async digest(root) {
       if (root === undefined) return 'none'
       let name = digests.get(root)
       if (name === undefined) {
         const entries = [...(await context.states.all(room.nid, root)).values()]
-        const ids = entries.map((nid) => stored.get(nid)?.event.id ?? `nid ${nid}`).toSorted()
-        name = createHash('sha256').update(ids.join(' ')).digest('hex')
+        name = digestOf(entries.map((nid) => stored.get(nid)?.event.id ?? `nid ${nid}`))
         digests.set(root, name)
       }
       return name
@@ -83,3 +93,19 @@ export async function viewOf(node: SimNode, roomId: string): Promise<View | unde
 }
 
 export const contentOf = ({ event }: StoredEvent): string => canonicalJson(event.pdu as JsonObject, 'lenient')
+
+function digestOf(ids: Iterable<string>): string {
+  return createHash('sha256')
+    .update([...ids].toSorted().join(' '))
+    .digest('hex')
+}
+
+export const short = (id: string): string => id.slice(0, 9)
+
+export function describeEvent(stored: StoredEvent | undefined): string {
+  if (stored === undefined) return 'nothing'
+  const { event } = stored
+  const fate =
+    stored.rejected ?? (stored.softFailed ? 'soft-failed' : stored.outlier ? 'outlier' : 'accepted')
+  return `${short(event.id)} (${event.type}|${event.stateKey ?? ''} of ${event.sender} at depth ${event.depth}, ${fate})`
+}

@@ -1,0 +1,62 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { until } from '../../../platform/testing-until.js'
+import { addLocalEvent } from '../../rooms/local-event.js'
+import { addNode, bodiesOf, createNetwork, type Network, type TestNode } from '../testing/network.js'
+
+const ALICE = '@alice:a.example'
+const BOB = '@bob:b.example'
+const CAROL = '@carol:c.example'
+
+let network: Network
+let a: TestNode
+let b: TestNode
+let c: TestNode
+beforeEach(async () => {
+  network = createNetwork()
+  a = await addNode(network, 'a.example')
+  b = await addNode(network, 'b.example')
+  c = await addNode(network, 'c.example')
+})
+afterEach(() => network.close())
+
+describe('what was said before a server came', () => {
+  it('is no news to it, also when something else leads there', async () => {
+    const roomId = await a.createRoom(ALICE)
+    await c.join(CAROL, roomId, 'a.example')
+    for (let i = 0; i < 5; i++) await a.send(ALICE, roomId, `old ${i}`)
+    await until(async () => (await bodiesOf(c, roomId)).length === 5)
+    network.down.add('c.example')
+    await b.join(BOB, roomId, 'a.example')
+    // Beside the join, on what was there before.
+    await c.send(CAROL, roomId, 'beside')
+    network.down.delete('c.example')
+    await until(async () => (await bodiesOf(a, roomId)).includes('beside'))
+    await a.send(ALICE, roomId, 'together')
+    await until(async () => (await bodiesOf(b, roomId)).includes('together'))
+    expect(await bodiesOf(b, roomId)).toEqual(['beside', 'together'])
+    expect(await b.heads(roomId)).toEqual(await a.heads(roomId))
+    expect(await b.stateOf(roomId)).toEqual(await a.stateOf(roomId))
+  })
+})
+
+describe('a redaction', () => {
+  it('counts by the state before it, whatever has happened beside it', async () => {
+    const roomId = await a.createRoom(ALICE, {
+      preset: 'public_chat',
+      room_version: '11',
+      power_level_content_override: { users: { [ALICE]: 100, [BOB]: 50 } },
+    })
+    await b.join(BOB, roomId, 'a.example')
+    const said = await a.send(ALICE, roomId, 'to be redacted')
+    await until(async () => (await bodiesOf(b, roomId)).length === 1)
+    network.down.add('b.example')
+    const draft = { type: 'm.room.redaction', sender: BOB, content: { redacts: said }, redacts: said }
+    await b.context.writer.write(roomId, (room) => addLocalEvent(room, draft, b.context.local))
+    await a.state(ALICE, roomId, 'm.room.power_levels', '', { users: { [ALICE]: 100 } })
+    network.down.clear()
+    const isRedacted = async (node: TestNode): Promise<boolean> =>
+      (await node.context.events.byId(said))!.redactedBy !== undefined
+    await until(async () => (await a.heads(roomId)).length === 2)
+    expect([await isRedacted(a), await isRedacted(b)]).toEqual([true, true])
+  })
+})

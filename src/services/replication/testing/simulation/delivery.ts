@@ -1,0 +1,42 @@
+import { serverNameOf } from '../../../../core/ids/server-name-of.js'
+import { readWholeState } from '../../../rooms/context.js'
+import type { World } from './actions.js'
+import { entriesOf, pastOf } from './agreement.js'
+import { describeEvent, short, viewOf, type View } from './view.js'
+
+/**
+ * Before anybody speaks again: what a server has said is with every server that was in the room by then and has stayed. A lost
+ * row of an outbox would be mended by the next event that refers to what it held.
+ */
+export async function checkDelivery(world: World, roomId: string): Promise<void> {
+  const views: View[] = []
+  for (const node of world.nodes) {
+    const view = await viewOf(node, roomId)
+    if (view?.servers.has(node.name) === true) views.push(view)
+  }
+  const entries = await entriesOf(views)
+  for (const view of views) {
+    if (world.rash === view.server) continue
+    const node = world.nodes.find(({ name }) => name === view.server)!
+    for (const stored of view.events.values()) {
+      const { event } = stored
+      const own = serverNameOf(event.sender) === view.server && stored.pos !== undefined
+      if (!own || stored.stateBefore === undefined) continue
+      const past = pastOf(view, [event.id])
+      const whole = await readWholeState(node.process!.context, { nid: view.roomNid }, stored.stateBefore)
+      const there = new Set(
+        whole.flatMap(({ event: one }) =>
+          one.type === 'm.room.member' && one.content['membership'] === 'join'
+            ? (serverNameOf(one.stateKey!) ?? [])
+            : [],
+        ),
+      )
+      for (const other of views) {
+        if (other === view || other.server === world.rash || !there.has(other.server)) continue
+        if (!(entries.get(other.server) ?? []).every((id) => past.has(id))) continue
+        if (other.events.get(event.id)?.outlier !== false)
+          world.faults.push(`${other.server} in ${short(roomId)} was never told of ${describeEvent(stored)}`)
+      }
+    }
+  }
+}
