@@ -61,5 +61,8 @@ export function checkedValue(field: string, value: Json): Json | undefined {
 /** Whether a value that a remote server answers may be handed to clients as this field. */
 export function isPresentable(field: string, value: Json): boolean {
   if (!isProfileField(field)) return false
+  // A client may fetch it without a second look.
+  if (field === 'avatar_url' && typeof value === 'string' && ADDRESS.test(value) && !isMxcUri(value))
+    return false
   return DEFINED.has(field) ? typeof value === 'string' : true
 }

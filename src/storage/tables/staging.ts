@@ -93,6 +93,11 @@ export function* postponeStaged(
   )
 }
 
+/** Post: these are due now; how often they have failed is as before. */
+export function* hurryStaged(nids: readonly number[]): Tx<void> {
+  yield* run('UPDATE staged_pdus SET retry_at = 0 WHERE nid IN (??)', nids)
+}
+
 /** Rooms with staged PDUs. */
 export function* roomsWithStaged(): Tx<readonly string[]> {
   const rows = yield* all<{ room_id: string }>('SELECT DISTINCT room_id FROM staged_pdus')

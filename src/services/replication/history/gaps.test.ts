@@ -144,6 +144,28 @@ describe('a gap', () => {
   })
 })
 
+describe('an event that waits for its next attempt', () => {
+  it('is applied as soon as what it stands on comes, and so is what stands on it', async () => {
+    const hour = 3_600_000
+    const roomId = await roomOfBoth({
+      replication: { drain: { retry: { initialMs: hour, maxMs: hour } }, gapFill: { timeoutMs: 200 } },
+    })
+    const hidden = await pduOf(a, await a.send(ALICE, roomId, 'hidden'))
+    const waits = await pduOf(a, await a.send(ALICE, roomId, 'stands on it'))
+    const last = await pduOf(a, await a.send(ALICE, roomId, 'stands on that'))
+    const honest = network.nodes.get('a.example')!
+    network.nodes.set('a.example', { ...a, serve: () => Promise.reject(new Error('no answer')) })
+    await hand(waits, last)
+    await b.replication.drain.idle()
+    expect(await bodiesOf(b, roomId)).toEqual([])
+    expect(await staged()).toHaveLength(2)
+    await hand(hidden)
+    await until(async () => (await bodiesOf(b, roomId)).length === 3)
+    expect(await bodiesOf(b, roomId)).toEqual(['hidden', 'stands on it', 'stands on that'])
+    network.nodes.set('a.example', honest)
+  })
+})
+
 describe('missing auth events', () => {
   it('are fetched before an event is judged, so that it is not rejected for them', async () => {
     const roomId = await roomOfBoth()

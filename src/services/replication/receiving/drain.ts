@@ -5,6 +5,7 @@ import { createLru } from '../../../platform/lru.js'
 import { createSemaphore } from '../../../platform/semaphore.js'
 import {
   dueStaged,
+  hurryStaged,
   markStagedVerified,
   nextStagedAt,
   roomsWithStaged,
@@ -21,6 +22,7 @@ import { isResident } from '../../rooms/residence.js'
 import { createStagedRows } from './staged-rows.js'
 import { reviveStaged, sortOut, verifyStaged, type Staged } from './staged-events.js'
 import type { StagingQuota } from './staging-quota.js'
+import { createWanted, type Wanted } from './wanted.js'
 
 /**
  * Applies staged PDUs, room by room. What is ready is applied at once; what waits for keys, for predecessors or for auth
@@ -62,6 +64,8 @@ interface RoomDrain {
   readonly parked: Set<number>
   /** Event ids that parked rows wait for. */
   readonly lacking: Set<string>
+  /** Which rows wait for an event, also those that are not due: when it comes, they need not wait for their next attempt. */
+  readonly wanted: Wanted
   filling: boolean
   timer: NodeJS.Timeout | undefined
 }
@@ -94,7 +98,7 @@ export function createDrain(deps: DrainDeps): Drain {
     if (closing.signal.aborted) return
     let room = rooms.get(roomId)
     if (room === undefined) {
-      room = { roomId, running: false, again: false, rescan: false, parked: new Set(), lacking: new Set(), filling: false, timer: undefined } // prettier-ignore
+      room = { roomId, running: false, again: false, rescan: false, parked: new Set(), lacking: new Set(), wanted: createWanted(), filling: false, timer: undefined } // prettier-ignore
       rooms.set(roomId, room)
     }
     room.rescan ||= rescan
@@ -178,12 +182,23 @@ export function createDrain(deps: DrainDeps): Drain {
     await drop(sorted.known.map(({ row }) => row))
     for (const { row } of sorted.waiting) room.parked.add(row.nid)
     for (const id of sorted.lacking) room.lacking.add(id)
+    room.wanted.add(sorted)
     const applied = await applyEvents(context, room.roomId, sorted.ready.map(toApply))
     await finish(applied, events)
+    await cameTrue(room, applied)
     if (applied.some(({ item, ok }) => ok && room.lacking.has(item.event.id))) {
       room.rescan = true
       room.again = true
     }
+  }
+
+  /** What waited for these alone is due at once: the next attempt may be half an hour away. */
+  async function cameTrue(room: RoomDrain, applied: readonly Applied[]): Promise<void> {
+    const nids = room.wanted.take(applied.flatMap(({ item, ok }) => (ok ? [item.event.id] : [])))
+    if (nids.length === 0) return
+    await store.write('drain.hurry', () => hurryStaged(nids))
+    room.rescan = true
+    room.again = true
   }
 
   const toApply = ({ event, row }: Staged): ToApply => ({
@@ -259,6 +274,7 @@ export function createDrain(deps: DrainDeps): Drain {
       results.push(...(await applyEvents(context, room.roomId, items)))
     }
     await finish(results, staged)
+    await cameTrue(room, results)
     const tried = new Set(results.map(({ item }) => item.event.id))
     const untried = staged.filter(({ event }) => !tried.has(event.id))
     await fail(

@@ -1,0 +1,128 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals'
+import { createRoom, sendText, v3 } from '../harness/client.js'
+import { fed } from '../harness/peer.js'
+import { enc, startWorld, type Scene, type World } from './world.js'
+
+jest.setTimeout(60_000)
+
+let world: World
+beforeAll(async () => {
+  world = await startWorld()
+}, 60_000)
+afterEach(() => world.othersGoOn())
+afterAll(() => world?.dispose())
+
+const UNKNOWN = `$${'A'.repeat(43)}`
+/** A room with the hostile peer and the honest one in it. */
+async function both(body: object = {}): Promise<{ scene: Scene; honest: Scene }> {
+  const scene = await world.scene(world.hostile, '11', body)
+  return { scene, honest: await world.sceneIn(world.honest, scene.roomId) }
+}
+
+describe('what a hostile peer reads', () => {
+  it('K1: of another room, through one that it is in, is as if it were not there', async () => {
+    const scene = await world.scene(world.hostile)
+    const closed = await createRoom(world.alice)
+    const secret = await sendText(world.alice, closed, 'a secret')
+    const room = enc(scene.roomId)
+    const ask = async (id: string): Promise<unknown[]> => {
+      const paths = [
+        fed(`/event/${enc(id)}`),
+        fed(`/state/${room}?event_id=${enc(id)}`),
+        fed(`/state_ids/${room}?event_id=${enc(id)}`),
+        fed(`/event_auth/${room}/${enc(id)}`),
+        fed(`/backfill/${room}?v=${enc(id)}&limit=10`),
+      ]
+      const answers = []
+      for (const path of paths) answers.push(await world.hostile.call('GET', path))
+      const body = { latest_events: [id], earliest_events: [], limit: 10 }
+      answers.push(await world.hostile.call('POST', fed(`/get_missing_events/${room}`), { body }))
+      return answers.map((answer) => {
+        const text = JSON.stringify(answer.body)
+        expect(text).not.toContain('a secret')
+        return [answer.status, text.replaceAll(id, 'ID').replaceAll(/"origin_server_ts":\d+/g, '')]
+      })
+    }
+    expect(await ask(secret)).toEqual(await ask(UNKNOWN))
+  })
+
+  it('K2: from before it came is without its contents, where the room says so', async () => {
+    const { alice, hostile } = world
+    const roomId = await createRoom(alice, {
+      preset: 'public_chat',
+      room_version: '11',
+      initial_state: [
+        { type: 'm.room.history_visibility', state_key: '', content: { history_visibility: 'joined' } },
+      ],
+    })
+    const secret = await sendText(alice, roomId, 'a secret')
+    const scene = await world.sceneIn(hostile, roomId)
+    const open = await sendText(alice, roomId, 'no secret')
+    const room = enc(roomId)
+    const answers = [
+      await hostile.call('GET', fed(`/event/${enc(secret)}`)),
+      await hostile.call('GET', fed(`/backfill/${room}?v=${enc(open)}&limit=100`)),
+      await hostile.call('POST', fed(`/get_missing_events/${room}`), {
+        body: { latest_events: [open], earliest_events: [], limit: 20 },
+      }),
+    ]
+    for (const { body } of answers) expect(JSON.stringify(body)).not.toContain('a secret')
+    expect(JSON.stringify(answers[1]!.body)).toContain('no secret')
+    await scene.textsAfterMarker()
+  })
+
+  it('K3: of events that were rejected is what there is of unknown ones', async () => {
+    const { scene, honest } = await both()
+    const rejected = scene.forge({ type: 'm.room.name', state_key: '', content: { name: 'Forged' } })
+    const id = scene.idOf(rejected)
+    await scene.send([rejected])
+    await honest.textsAfterMarker()
+    const room = enc(scene.roomId)
+    for (const path of [
+      `/event/${enc(id)}`,
+      `/state/${room}?event_id=${enc(id)}`,
+      `/state_ids/${room}?event_id=${enc(id)}`,
+    ]) {
+      const answer = await world.honest.call('GET', fed(path))
+      expect([path, answer.status]).toEqual([path, 404])
+    }
+    const next = await sendText(world.alice, scene.roomId, 'next')
+    const { pdus } = await world.honest.ok('GET', fed(`/backfill/${room}`), {
+      query: `v=${enc(next)}&limit=50`,
+    })
+    expect(JSON.stringify(pdus)).not.toContain('Forged')
+    const shown = await world.alice.call('GET', v3(`/rooms/${room}/event/${enc(id)}`))
+    expect(shown.status).toBe(404)
+  })
+
+  it('K5: with hostile filters and names is refused or empty, never a fault', async () => {
+    const { hostile } = world
+    const unchecked = { uncheckedBecause: 'what is asked is not what the specification has' }
+    const bodies = [
+      { filter: { generic_search_term: '%_*(a+)+$'.repeat(100) } },
+      { filter: { generic_search_term: 7 } },
+      { filter: [] },
+      { limit: -1 },
+      { limit: 9e15 },
+      { since: 'x'.repeat(10_000) },
+      { third_party_instance_id: '__proto__' },
+    ]
+    for (const body of bodies) {
+      const { status } = await hostile.call('POST', fed('/publicRooms'), { body, ...unchecked })
+      expect([200, 400, 403]).toContain(status)
+    }
+    const names = ['', '#', '#a', `#none:${world.node.serverName}`, '#a:elsewhere.example', '#\u0000:x', '@__proto__:x', `@none:${world.node.serverName}`, '#' + 'x'.repeat(5_000)] // prettier-ignore
+    for (const name of names) {
+      for (const query of [
+        `/query/directory?room_alias=${enc(name)}`,
+        `/query/profile?user_id=${enc(name)}`,
+        `/user/devices/${enc(name)}`,
+      ]) {
+        const { status } = await hostile.call('GET', fed(query), unchecked)
+        expect([query, status]).toEqual([query, expect.any(Number)])
+        expect(status).toBeLessThan(500)
+        if (!query.includes('devices')) expect(status).toBeGreaterThanOrEqual(400)
+      }
+    }
+  })
+})
