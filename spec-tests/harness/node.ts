@@ -39,6 +39,8 @@ export interface NodeOptions {
   readonly config?: Readonly<Record<string, object | string>>
   /** Signs the node's certificate; nodes of one authority trust each other. Without one there is no federation listener. */
   readonly authority?: Certificate
+  /** Registrations of application services, each written to a file of its own. */
+  readonly appservices?: readonly object[]
   readonly env?: Readonly<Record<string, string>>
   readonly nodeArguments?: readonly string[]
 }
@@ -102,6 +104,12 @@ export async function startNode(options: NodeOptions = {}): Promise<Node> {
     const known = config[section]
     config[section] = typeof value === 'object' && typeof known === 'object' ? { ...known, ...value } : value
   }
+  const registrations = (options.appservices ?? []).map((registration, index) => ({
+    file: join(folder, `appservice-${index}.yaml`),
+    text: JSON.stringify(registration),
+  }))
+  for (const { file, text } of registrations) await writeFile(file, text)
+  if (registrations.length > 0) config['appservices'] = registrations.map(({ file }) => file)
   // JSON is YAML.
   await writeFile(join(folder, 'homeserver.yaml'), JSON.stringify({ ...config, listeners }))
 

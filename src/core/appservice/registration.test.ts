@@ -72,7 +72,7 @@ describe('a registration', () => {
     expect(faults.sort()).toEqual(
       [
         'as_token: must be a text that is not empty',
-        'hs_token: must be one line',
+        'hs_token: must consist of visible ASCII characters',
         'id: must not contain |',
         'namespaces.aliases: must be a list of at most 200',
         'namespaces.rooms[0].regex: must be a text',

@@ -100,7 +100,12 @@ export function parseRegistration(value: Json, serverName: string): ParsedRegist
   }
   // It divides the id from that of a network, in the name of a list of rooms.
   if (registration.id.includes('|')) fault('id', 'must not contain |')
-  if (/[\r\n]/.test(registration.hsToken)) fault('hs_token', 'must be one line')
+  // Both stand in a header.
+  for (const [key, token] of [
+    ['as_token', registration.asToken],
+    ['hs_token', registration.hsToken],
+  ] as const)
+    if (/[^\x21-\x7e]/.test(token)) fault(key, 'must consist of visible ASCII characters')
   return faults.length === 0 ? { ok: true, registration } : { ok: false, faults }
 }
 
