@@ -6,7 +6,7 @@ import {
 } from '../../src/services/appservices/testing-appservice.js'
 import { call, type Answer, type CallOptions } from '../harness/client.js'
 import type { Homeserver } from '../harness/homeserver.js'
-import { freePort } from '../harness/ports.js'
+import { freePort } from '../../scripts/free-port.mjs'
 import { createRoom, enc, refusal, section, v3 } from '../harness/section.js'
 
 const PORT = await freePort()
