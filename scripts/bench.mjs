@@ -1,5 +1,5 @@
 /**
- * npm run bench [-- OPTIONS]: measures one node through its client API. `--help` lists the options.
+ * npm run bench [-- OPTIONS]: measures one node through its client API, and what it does with other servers where that is asked for. `--help` lists the options.
  *
  * The node is a process of its own with its own database, the load comes from this one; both share the machine. Every event
  * is on disk before it is acknowledged. CPU times are the node's own, as its metrics tell them.
@@ -9,6 +9,7 @@ import { join, resolve } from 'node:path'
 import { createClient } from './bench/client.mjs'
 import { growth, postgresDatabase, postgresTables, sqliteTables } from './bench/disk.mjs'
 import { measureFanOut } from './bench/fan-out.mjs'
+import { measureFederation } from './bench/federation/measure.mjs'
 import { readGauges, spent } from './bench/gauges.mjs'
 import { measureInitialSync } from './bench/initial-sync.mjs'
 import { startNode } from './bench/node.mjs'
@@ -120,6 +121,40 @@ async function measureSearches(start, dist, settings) {
   }
 }
 
+/** Each node on a database of its own. */
+async function measureBetweenServers(start, dist, settings) {
+  const databases = []
+  const another = async (federation) => {
+    if (settings.postgres === undefined) return start(undefined, undefined, federation)
+    const database = await postgresDatabase(settings.postgres)
+    databases.push(database)
+    return start(database.url, undefined, federation)
+  }
+  try {
+    return await measureFederation(another, dist, settings.federation, say)
+  } finally {
+    for (const database of databases) await database.drop()
+  }
+}
+
+/** What one node does for its own users. */
+async function measureClients(start, settings) {
+  const database = settings.postgres === undefined ? undefined : await postgresDatabase(settings.postgres)
+  let node
+  try {
+    node = await start(database?.url)
+    const { databasePath } = node
+    const tables = async () =>
+      database === undefined ? sqliteTables(databasePath) : await postgresTables(database.url)
+    return await measure(node, settings, tables)
+  } finally {
+    await node?.stop()
+    if (settings.keep && node !== undefined) say(`kept: ${node.folder}`)
+    else node?.remove()
+    await database?.drop()
+  }
+}
+
 async function main() {
   const settings = options()
   if (settings.help) {
@@ -128,41 +163,31 @@ async function main() {
   }
   if (settings.dist === undefined) prepare()
   const load = loadavg()[0].toFixed(1)
-  const database = settings.postgres === undefined ? undefined : await postgresDatabase(settings.postgres)
-  let node
   const dist = resolve(settings.dist ?? join(ROOT, 'dist'))
-  const start = (url, from) =>
+  const start = (url, from, federation) =>
     startNode({
       main: join(dist, 'main.js'),
       from,
+      federation,
       database: url === undefined ? undefined : { driver: 'postgres', url },
       profile: settings.profile === undefined ? undefined : resolve(settings.profile),
     })
-  try {
-    node = await start(database?.url)
-    const { databasePath } = node
-    const tables = async () =>
-      database === undefined ? sqliteTables(databasePath) : await postgresTables(database.url)
-    const result = {
-      machine: {
-        node: process.version,
-        cpus: cpus().length,
-        cpu: cpus()[0]?.model ?? 'unknown',
-        database: database === undefined ? 'SQLite' : 'PostgreSQL',
-        load,
-      },
-      options: { ...settings, postgres: undefined },
-      ...(await measure(node, settings, tables)),
-      large: settings.large === undefined ? undefined : await measureLargeNode(start, settings),
-      searches: settings.search === 0 ? undefined : await measureSearches(start, dist, settings),
-    }
-    console.log(settings.json ? JSON.stringify(result, undefined, 2) : report(result))
-  } finally {
-    await node?.stop()
-    if (settings.keep && node !== undefined) say(`kept: ${node.folder}`)
-    else node?.remove()
-    await database?.drop()
+  const result = {
+    machine: {
+      node: process.version,
+      cpus: cpus().length,
+      cpu: cpus()[0]?.model ?? 'unknown',
+      database: settings.postgres === undefined ? 'SQLite' : 'PostgreSQL',
+      load,
+    },
+    options: { ...settings, postgres: undefined },
+    ...(settings.onlyFederation ? {} : await measureClients(start, settings)),
+    large: settings.large === undefined ? undefined : await measureLargeNode(start, settings),
+    searches: settings.search === 0 ? undefined : await measureSearches(start, dist, settings),
+    federation:
+      settings.federation === undefined ? undefined : await measureBetweenServers(start, dist, settings),
   }
+  console.log(settings.json ? JSON.stringify(result, undefined, 2) : report(result))
 }
 
 await main()

@@ -8,26 +8,44 @@ import { answering, endNode, spawnNode } from '../node-process.mjs'
 /**
  * Starts a node of its own, with everything in a folder of its own: rate limits off, passwords cheap, all else as a
  * ministry would run it, the access log included. `database` is the section of the configuration, or undefined for SQLite. With
- * `from`, the folder of one that was stopped, that one goes on, on another port.
+ * `from`, the folder of one that was stopped, that one goes on, on another port. With `federation`, a certificate of its own and the
+ * authority of all, it speaks with other servers of this machine.
  */
-export async function startNode({ main, database, profile, from }) {
+export async function startNode({ main, database, profile, from, federation }) {
   const folder = from ?? realpathSync(mkdtempSync(join(tmpdir(), 'chancery-bench-')))
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const configPath = join(folder, 'homeserver.yaml')
+  const serverName = federation === undefined ? 'localhost' : `localhost:${await freePort()}`
+  const listeners = [{ address: '127.0.0.1', port, resources: ['client', 'media', 'metrics', 'health'] }]
+  if (federation !== undefined) {
+    const { certificate, authority } = federation
+    writeFileSync(join(folder, 'tls.crt'), certificate.certificate)
+    writeFileSync(join(folder, 'tls.key'), certificate.privateKey, { mode: 0o600 })
+    writeFileSync(join(folder, 'ca.crt'), authority.certificate)
+    listeners.push({
+      address: '127.0.0.1',
+      port: Number(serverName.split(':')[1]),
+      tls: { certificate: 'tls.crt', key: 'tls.key' },
+      resources: ['federation'],
+    })
+  }
   // JSON is YAML.
   writeFileSync(
     configPath,
     JSON.stringify({
-      server_name: 'localhost',
+      server_name: serverName,
       public_baseurl: url,
-      listeners: [{ address: '127.0.0.1', port, resources: ['client', 'media', 'metrics', 'health'] }],
+      listeners,
       data_dir: folder,
       registration: { enabled: true, flow: 'dummy' },
       passwords: { min_length: 1, memory_kib: 1024, iterations: 1 },
       rate_limits: { enabled: false },
       metrics: { enabled: true },
       ...(database === undefined ? {} : { database }),
+      ...(federation === undefined
+        ? {}
+        : { federation: { ca_files: ['ca.crt'], allowed_ip_ranges: ['127.0.0.0/8', '::1/128'] } }),
     }),
   )
   const made =
@@ -51,6 +69,7 @@ export async function startNode({ main, database, profile, from }) {
 
   return {
     url,
+    serverName,
     folder,
     startUpMs,
     databasePath: join(folder, 'homeserver.db'),

@@ -8,6 +8,8 @@ export const USAGE = `npm run bench -- [OPTIONS]
   --users N        users (twice --members)
   --sync-rooms N   rooms of one more user whose initial sync is measured; 0 leaves it out (100)
   --large          also: /sync of one user in 500 rooms, 5,000 idle long polls, a room of 1,000 members (takes minutes)
+  --federation     also: events from and to other servers, between two nodes, a conflict of states, a join of a room of 10,000 members
+  --only-federation   nothing else
   --search N       also: searches among so many messages, which are written into the database (0; a million take minutes)
   --postgres URL   of a server on which databases may be made; the bench makes one and drops it. Default: SQLite
   --dist DIR       a build other than dist, used as it is
@@ -23,6 +25,15 @@ const COUNT = {
   users: undefined,
   'sync-rooms': '100',
   search: '0',
+}
+/** What federation is measured with; the join is of members who changed their names so often. */
+const FEDERATION = {
+  rooms: [1, 50],
+  pdus: 4_000,
+  destinations: [1, 50],
+  messages: 400,
+  conflict: 5_000,
+  bigJoin: [10_000, 4],
 }
 /** What the measurements of a large node are promised for. */
 const LARGE = { syncRooms: 500, polls: 5_000, members: 1_000 }
@@ -40,7 +51,8 @@ const LARGEST = {
 export function readOptions(argv) {
   const options = Object.fromEntries(Object.keys(COUNT).map((name) => [name, { type: 'string' }]))
   for (const name of ['postgres', 'dist', 'profile']) options[name] = { type: 'string' }
-  for (const name of ['json', 'keep', 'help', 'large']) options[name] = { type: 'boolean', default: false }
+  for (const name of ['json', 'keep', 'help', 'large', 'federation', 'only-federation'])
+    options[name] = { type: 'boolean', default: false }
   const { values } = parseArgs({ args: argv, options })
   const counts = {}
   for (const [name, otherwise] of Object.entries(COUNT)) {
@@ -62,6 +74,8 @@ export function readOptions(argv) {
     users,
     syncRooms: values.large ? Math.max(LARGE.syncRooms, counts['sync-rooms']) : counts['sync-rooms'],
     large: values.large ? LARGE : undefined,
+    federation: values.federation || values['only-federation'] ? FEDERATION : undefined,
+    onlyFederation: values['only-federation'],
     search: counts.search,
     postgres: values.postgres,
     dist: values.dist,

@@ -34,12 +34,47 @@ const searchRows = (searches = []) =>
     `${ms(item.p50)} / ${ms(item.p95)} / ${ms(item.p99)} ms, ${ms(item.cpuMs)} ms CPU, ${item.results.toFixed(1)} results`,
   ])
 
+function federationTable(federation) {
+  if (federation === undefined) return []
+  const { inbound, outbound, latency, resolution, join } = federation
+  const rooms = (count) => (count === 1 ? 'one room' : `${whole(count)} rooms`)
+  const servers = (count) => (count === 1 ? 'one server' : `${whole(count)} servers`)
+  const rows = [
+    ...inbound.map((item) => [
+      `events of one other server in ${rooms(item.rooms)}, until all are applied`,
+      `${whole(item.perSecond)} events/s, ${item.cpuMsPerPdu.toFixed(2)} ms of CPU each`,
+    ]),
+    ...outbound.map((item) => [
+      `events in a room with ${servers(item.destinations)}, until all have them`,
+      `${whole(item.perSecond)} events/s (${whole(item.deliveredPerSecond)} deliveries), ${ms(item.cpuMsPerEvent)} ms of CPU each`,
+    ]),
+    [
+      'a message to the /sync of a user on another node, p50 / p95 / p99',
+      `${ms(latency.p50)} / ${ms(latency.p95)} / ${ms(latency.p99)} ms`,
+    ],
+    [
+      `state resolution of two branches with ${whole(resolution.events)} events`,
+      `${whole(resolution.ms)} ms, ${whole(resolution.cpuMs)} ms of CPU, longest turn ${whole(resolution.loopMaxMs)} ms`,
+    ],
+    [
+      `join of a room with ${whole(join.members)} members, ${whole(join.events)} events`,
+      `${(join.ms / 1000).toFixed(1)} s, ${(join.cpuMs / 1000).toFixed(1)} s of CPU, longest turn ${whole(join.loopMaxMs)} ms`,
+    ],
+  ]
+  return table(['federation', 'value'], rows)
+}
+
+const machineLine = ({ node, cpus, cpu, database, load }) =>
+  `Node ${node}, ${cpus} × ${cpu}, ${database}; load tool on the same machine. Load average ${load}.`
+
 /** The results for people, as Markdown. */
 export function report(result) {
   const { machine, options, sends, fanOut, initialSyncs } = result
+  if (options.onlyFederation)
+    return [machineLine(machine), '', ...federationTable(result.federation)].join('\n')
   const lines = [
-    `Node ${machine.node}, ${machine.cpus} × ${machine.cpu}, ${machine.database}; load tool on the same machine.`,
-    `${options.users} users, ${options.rooms} rooms of ${options.members} members, ${options.seconds} s each. Load average ${machine.load}.`,
+    machineLine(machine),
+    `${options.users} users, ${options.rooms} rooms of ${options.members} members, ${options.seconds} s each.`,
     '',
     ...table(
       ['sends', 'a second', 'p50 ms', 'p95 ms', 'p99 ms', 'CPU ms a send', 'loop delay p99 / max ms'],
@@ -93,5 +128,6 @@ export function report(result) {
       ),
     )
   }
+  if (result.federation !== undefined) lines.push('', ...federationTable(result.federation))
   return lines.join('\n')
 }
