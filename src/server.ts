@@ -34,6 +34,7 @@ import { openSqlite } from './storage/sqlite-store.js'
 import type { StoreObserver } from './storage/observer.js'
 import type { Store } from './storage/tx.js'
 import { watchWrites } from './storage/write-watch.js'
+import { createStateResolver } from './workers/state-resolver.js'
 
 export interface ServerOptions {
   readonly logger?: Logger
@@ -72,6 +73,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     await openStore(config, logger, nodeMetrics?.onStore, options.onFault),
     systemClock,
   )
+  const resolver = createStateResolver({ logger })
   const stopping = new AbortController()
   const servers: Server[] = []
   let built: Built | undefined
@@ -88,6 +90,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     await built?.mailer?.close()
     await built?.services.accounts.lastSeen.flush()
     await built?.mediaParts.close()
+    await resolver.close()
     await built?.transport.close()
     await store.close()
   }
@@ -102,6 +105,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       ownKeys,
       writeFault,
       metrics,
+      resolver,
       ...(nodeMetrics === undefined ? {} : { nodeMetrics }),
     })
     const { services, sender } = built

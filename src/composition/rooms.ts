@@ -1,19 +1,20 @@
-import type { VerifySignature } from '../core/auth/state-lookup.js'
 import type { Signer as EventSigner } from '../core/event/sign.js'
 import type { JsonObject } from '../core/json/value.js'
 import { serverNameOf } from '../core/ids/server-name-of.js'
 import { roomVersion } from '../core/room-version/versions.js'
 import type { Clock } from '../platform/clock.js'
-import { publicKey, verifySignature as verifyEd25519 } from '../platform/ed25519.js'
+import { verifySignatureBy } from '../platform/ed25519.js'
 import type { Logger } from '../platform/logger.js'
 import type { Notifier } from '../platform/notifier.js'
 import type { Random } from '../platform/random.js'
 import type { RoomsContext } from '../services/rooms/context.js'
+import type { StateResolving } from '../services/rooms/resolve-aside.js'
 import { createEventStore } from '../services/rooms/event-store.js'
 import { createNids } from '../services/rooms/nids.js'
 import { createOutsideMemberships, type OutsideMemberships } from '../services/rooms/outside-memberships.js'
 import { createRoomLoader } from '../services/rooms/room-loader.js'
 import { createRoomWriter, type Committed, type MemberHooks } from '../services/rooms/room-writer.js'
+import { logResolutions } from '../services/rooms/resolution-log.js'
 import { createRosters } from '../services/rooms/roster.js'
 import { createStateStore } from '../services/rooms/state-store.js'
 import { memberChanges, type RoomReaders, type WorkingRoom } from '../services/rooms/working-room.js'
@@ -38,6 +39,8 @@ export interface RoomsPartsDeps {
   readonly serverName: string
   readonly signer: EventSigner
   readonly defaultRoomVersion: string
+  /** Where large conflicts of states are resolved; without one, on the event loop. */
+  readonly resolver?: StateResolving
   /** What else a change of membership writes, in its own transaction. */
   readonly memberHooks: MemberHooks
   wakeSender(destinations: readonly string[]): void
@@ -62,11 +65,6 @@ export interface RoomsPartsDeps {
   onStored?(ours: number, others: number): void
 }
 
-const checkSignature: VerifySignature = (base64, message, signature) => {
-  const key = publicKey(base64)
-  return key !== undefined && verifyEd25519(key, message, signature)
-}
-
 /** Builds what all use cases of rooms stand on. */
 export function buildRooms(deps: RoomsPartsDeps): RoomsParts {
   const { store, clock, random, logger, notifier, serverName } = deps
@@ -81,6 +79,7 @@ export function buildRooms(deps: RoomsPartsDeps): RoomsParts {
 
   function onCommitted({ room, pending }: Committed): void {
     notifier.notify(room.roster.local)
+    logResolutions(logger, room, pending)
     deps.onEvents?.(room)
     // Who looks into a room from outside waits for the room itself; who left or was invited is no member.
     const others = [room.roomId]
@@ -134,7 +133,8 @@ export function buildRooms(deps: RoomsPartsDeps): RoomsParts {
       clock,
       random,
       nids,
-      verifySignature: checkSignature,
+      verifySignature: verifySignatureBy,
+      ...(deps.resolver === undefined ? {} : { resolver: deps.resolver }),
       async readRedactions(eventId) {
         const rows = await store.read('events.redactions', () => redactionsOf([eventId]))
         return rows.map((row) => row.redaction)

@@ -34,6 +34,7 @@ import { createRoomCreation } from '../services/rooms/create-room.js'
 import { createGuests } from '../services/rooms/guests.js'
 import { createMemberships } from '../services/rooms/membership.js'
 import { createSending } from '../services/rooms/send.js'
+import type { StateResolving } from '../services/rooms/resolve-aside.js'
 import { createServerNotices } from '../services/server-notices/server-notices.js'
 import { createRelations } from '../services/relations/relations.js'
 import { createSearch } from '../services/search/search.js'
@@ -84,6 +85,7 @@ export interface BuildDeps {
   readonly metrics: Metrics | undefined
   /** What the parts report to; absent where metrics are off. */
   readonly nodeMetrics?: NodeMetrics
+  readonly resolver?: StateResolving
 }
 
 export interface Built {
@@ -152,6 +154,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     ...appservices.staging(stagingHooks(pushWatch, () => push.planner.wake())),
     signer: eventSigner,
     defaultRoomVersion: config.rooms.default_room_version,
+    ...(deps.resolver && { resolver: deps.resolver }),
     wakeSender,
     onLocalJoin(roomId, userId) {
       void settings.onLocalJoin(roomId, userId)

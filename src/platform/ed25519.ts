@@ -153,6 +153,12 @@ export function verifySignature(key: PublicKey, bytes: Uint8Array, signature: st
   return raw !== undefined && verify(null, bytes, key.object, raw)
 }
 
+/** The same with the key as base64 text; false where that is no key that may be used. */
+export function verifySignatureBy(key: string, bytes: Uint8Array, signature: string): boolean {
+  const known = publicKey(key)
+  return known !== undefined && verifySignature(known, bytes, signature)
+}
+
 /** As `verifySignature`, on the thread pool. Never rejects. */
 export function verifySignatureAsync(key: PublicKey, bytes: Uint8Array, signature: string): Promise<boolean> {
   const raw = decodeSignature(signature)

@@ -18,6 +18,7 @@ const [
   local,
   apply,
   build,
+  workers,
 ] = await Promise.all(
   [
     'storage/sqlite-store.js',
@@ -31,6 +32,7 @@ const [
     'services/rooms/local-event.js',
     'services/rooms/apply-event.js',
     'core/event/build.js',
+    'workers/state-resolver.js',
   ].map(part),
 )
 
@@ -42,7 +44,9 @@ const store = await openSqlite({ path: join(folder, 'rooms.db'), durability: 'no
 try {
   const key = ed25519.createSigner(ed25519.generateSigningKey(random.systemRandom))
   const signer = { serverName: SERVER, keyId: key.keyId, sign: key.sign }
-  const { context, close } = buildRooms({
+  const resolver = workers.createStateResolver({ logger: logger.silentLogger })
+  const { context } = buildRooms({
+    resolver,
     store,
     clock: clock.systemClock,
     random: random.systemRandom,
@@ -126,7 +130,7 @@ try {
     cpuMs: (user + system) / 1000,
     loopMaxMs: longest,
   }
-  await close?.()
+  await resolver.close()
   process.send(result, () => process.disconnect())
 } finally {
   await store.close()

@@ -134,6 +134,8 @@ export async function applyEvent(
       json: canonicalJson(stored.event.pdu, room.rules.strictCanonicalJson ? 'strict' : 'lenient'),
       live,
       stateChanges: [...(options.adopt ?? []), ...changes],
+      // Beyond what it says itself it can change the state only by what lies on other branches.
+      fromResolution: changes.filter((change) => change.after?.nid !== nid),
       destinations:
         options.relay === true && shown
           ? destinationsOf(room, event, readers.serverName).filter((server) => server !== options.origin)
@@ -167,7 +169,7 @@ async function advance(room: WorkingRoom, stored: StoredEvent, deps: LocalEventD
     )
     const roots = others.flatMap((head) => events.get(head.nid)?.stateAfter ?? [])
     if (stored.stateAfter !== undefined) roots.push(stored.stateAfter)
-    room.root = await resolveRoots(room, roots, readers, deps.verifySignature)
+    room.root = await resolveRoots(room, roots, deps)
   }
   return before === room.root ? [] : stateChanges(room, before, room.root, deps)
 }
@@ -235,7 +237,7 @@ async function stateBeforeOf(
   const missing = event.prevEvents.filter((id) => !here.has(id))
   if (missing.length > 0 || event.prevEvents.length === 0) throw new MissingPredecessors(missing)
   const roots = placed.map((stored) => stored.stateAfter!)
-  return resolveRoots(room, roots, deps.readers, deps.verifySignature)
+  return resolveRoots(room, roots, deps)
 }
 
 /** A redaction that arrived before its target takes effect when the target comes. */

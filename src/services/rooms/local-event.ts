@@ -16,6 +16,7 @@ import type { Clock } from '../../platform/clock.js'
 import type { Random } from '../../platform/random.js'
 import type { Nids } from './nids.js'
 import { mayRedact } from './redaction.js'
+import type { StateResolving } from './resolve-aside.js'
 import type { StoredEvent } from './stored-event.js'
 import {
   addPending,
@@ -51,6 +52,8 @@ export interface LocalEventDeps {
   readonly random: Random
   readonly nids: Nids
   readonly verifySignature: VerifySignature
+  /** Where large conflicts of states are resolved; without one, on the event loop. */
+  readonly resolver?: StateResolving
   /** Nids of redactions of an event that arrived before it. */
   readRedactions(eventId: string): Promise<readonly number[]>
   /** What an event does to the counts of local users; undefined for nothing. */

@@ -1,31 +1,38 @@
 import { authStateKeys } from '../../core/auth/auth-event-keys.js'
-import type { VerifySignature } from '../../core/auth/state-lookup.js'
 import { authDifference } from '../../core/state/auth-difference.js'
 import { splitStateKey } from '../../core/state/state-key.js'
-import { resolve } from '../../core/state/resolve.js'
 import { conflictedSubgraph } from '../../core/state/subgraph.js'
 import type { NodeName } from '../../core/state-trie/node.js'
+import { createPace, type Pace } from '../../platform/pace.js'
+import type { LocalEventDeps } from './local-event.js'
+import { resolveAside, resolveHere, type Conflict } from './resolve-aside.js'
 import { mapKey, type StateKey } from './state-store.js'
 import type { StoredEvent } from './stored-event.js'
 import { eventsByNids, internKey, type RoomReaders, type WorkingRoom } from './working-room.js'
+
+/** Events in conflict, each of which takes some 40 µs, that are resolved while everything else waits. */
+const ON_THE_LOOP = 200
+
+export type ResolveDeps = Pick<LocalEventDeps, 'readers' | 'verifySignature' | 'resolver'>
 
 /** Auth edges read so far in one resolution: event nid → nids of its auth events. */
 type Edges = Map<number, readonly number[]>
 
 /**
  * The state that several states resolve to, as a root. Only what differs is read; most of a large room is never touched.
- * Roots must be of this room. SPEC: https://spec.matrix.org/v1.19/server-server-api/#room-state-resolution
+ * Roots must be of this room. A large conflict is resolved in another thread, and rejects where that takes too long. SPEC: https://spec.matrix.org/v1.19/server-server-api/#room-state-resolution
  */
 export async function resolveRoots(
   room: WorkingRoom,
   roots: readonly NodeName[],
-  readers: RoomReaders,
-  verifySignature: VerifySignature,
+  deps: ResolveDeps,
 ): Promise<NodeName> {
+  const { readers } = deps
   const distinct = [...new Set(roots)].sort()
   const first = distinct[0]!
   if (distinct.length === 1) return first
   const { nid: roomNid } = room.base
+  const pace = createPace()
 
   const perKey = new Map<number, (number | undefined)[]>()
   for (const [i, root] of distinct.entries()) {
@@ -39,6 +46,7 @@ export async function resolveRoots(
       row[i] = after
     }
   }
+  await pace()
   const names = await readers.states.keysOf([...perKey.keys()])
   const changes = new Map<number, number | undefined>()
   const conflictedNids = new Map<number, ReadonlySet<number>>()
@@ -53,6 +61,7 @@ export async function resolveRoots(
   const load = async (nids: Iterable<number>): Promise<StoredEvent[]> => {
     const events = [...(await eventsByNids(room, [...nids], readers)).values()]
     for (const event of events) loaded.set(event.event.id, event)
+    await pace()
     return events
   }
   const conflictedEvents = await load([...conflictedNids.values()].flatMap((set) => [...set]))
@@ -67,7 +76,8 @@ export async function resolveRoots(
 
   let difference: StoredEvent[] = []
   if (room.rules.stateResolution !== 'v1') {
-    const nids = await differenceOf(room, distinct, conflictedNids, perKey, readers)
+    const nids = await differenceOf(room, distinct, conflictedNids, perKey, readers, pace)
+    await pace()
     difference = await load(nids)
   }
   await loadAuth(room, [...conflictedEvents, ...difference], loaded, readers)
@@ -75,6 +85,7 @@ export async function resolveRoots(
   const wanted = new Map<string, StateKey>()
   for (const { event } of [...conflictedEvents, ...difference]) {
     for (const key of authStateKeys(event, room.rules)) wanted.set(mapKey(key), key)
+    await pace()
   }
   for (const key of names.values()) wanted.delete(mapKey(key))
   const unconflictedNids = await readers.states.read(roomNid, first, [...wanted.values()], room.nodes)
@@ -86,15 +97,18 @@ export async function resolveRoots(
   }
   await loadAuth(room, [...byNid.values()], loaded, readers)
 
-  const resolved = resolve({
-    rules: room.rules,
+  const conflict: Conflict = {
     conflicted,
-    unconflicted: (key) => unconflicted.get(key),
+    unconflicted,
     authDifference: difference.map((stored) => stored.event.id),
-    event: (id) => loaded.get(id)?.event,
-    isRejected: (id) => loaded.get(id)?.rejected !== undefined,
-    verifySignature,
-  })
+    loaded,
+  }
+  const isLarge = conflictedEvents.length + difference.length > ON_THE_LOOP
+  const resolved =
+    isLarge && deps.resolver !== undefined
+      ? await resolveAside(room, conflict, deps.resolver)
+      : resolveHere(room, conflict, deps.verifySignature)
+  await pace()
   const nidOf = new Map([...names].map(([nid, key]) => [mapKey(key), nid]))
   for (const key of conflictedNids.keys()) changes.set(key, undefined)
   for (const [name, id] of resolved) {
@@ -161,13 +175,16 @@ async function differenceOf(
   conflicted: ReadonlyMap<number, ReadonlySet<number>>,
   perKey: ReadonlyMap<number, readonly (number | undefined)[]>,
   readers: RoomReaders,
+  pace: Pace,
 ): Promise<Set<number>> {
   const edges: Edges = new Map()
   const all = new Set([...conflicted.values()].flatMap((set) => [...set]))
   await edgesInto(room, all, edges, readers)
+  await pace()
   const edgesOf = (nid: number): readonly number[] => edges.get(nid) ?? []
   const apart = roots.map((_, i) => [...conflicted.keys()].flatMap((key) => perKey.get(key)![i] ?? []))
   const difference = authDifference(apart, edgesOf, () => false)
+  await pace()
 
   // What the agreed part of the state refers to is in every state's chain. That part may be large: it is read only if needed.
   if (difference.size > 0) {

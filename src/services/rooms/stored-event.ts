@@ -1,7 +1,5 @@
-import type { Pdu, RoomEvent } from '../../core/event/types.js'
-import { toSafeInteger } from '../../core/json/integer.js'
-import { parseJson } from '../../core/json/parse.js'
-import { isObject } from '../../core/json/value.js'
+import { reviveEvent } from '../../core/event/revive.js'
+import type { RoomEvent } from '../../core/event/types.js'
 import type { RoomVersionRules } from '../../core/room-version/rules.js'
 import type { EventRow } from '../../storage/tables/events.js'
 
@@ -26,39 +24,6 @@ export interface StoredEvent {
   readonly redactedBy: number | undefined
   /** `[device id, transaction id]` of the client request that made it. */
   readonly txn: readonly [string, string] | undefined
-}
-
-const idsOf = (list: unknown): string[] =>
-  (list as readonly (string | readonly [string, unknown])[]).map((item) =>
-    typeof item === 'string' ? item : item[0],
-  )
-
-/** Rebuilds an event that was checked when it came in. */
-export function reviveEvent(json: string, id: string, roomId: string, rules: RoomVersionRules): RoomEvent {
-  let pdu: Pdu
-  if (rules.strictCanonicalJson) {
-    pdu = JSON.parse(json) as Pdu
-  } else {
-    const parsed = parseJson(json)
-    if (!parsed.ok) throw new Error(`the stored event ${id} is damaged: ${parsed.reason}`)
-    pdu = parsed.value as Pdu
-  }
-  const redacts = rules.redactsIn === 'content' ? pdu.content['redacts'] : pdu['redacts']
-  return {
-    id,
-    roomId,
-    rules,
-    type: pdu.type,
-    sender: pdu.sender,
-    stateKey: pdu['state_key'] as string | undefined,
-    content: isObject(pdu.content) ? pdu.content : {},
-    depth: toSafeInteger(pdu.depth),
-    originServerTs: toSafeInteger(pdu.origin_server_ts),
-    prevEvents: idsOf(pdu['prev_events']),
-    authEvents: idsOf(pdu['auth_events']),
-    redacts: pdu.type === 'm.room.redaction' && typeof redacts === 'string' ? redacts : undefined,
-    pdu,
-  }
 }
 
 export function fromRow(row: EventRow, roomId: string, rules: RoomVersionRules): StoredEvent {

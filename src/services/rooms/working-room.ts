@@ -60,6 +60,8 @@ export interface Pending {
   /** Gets a stream position, and clients see it. */
   readonly live: boolean
   readonly stateChanges: readonly StateChange[]
+  /** Those of them that the event does not bring itself: state resolution decided so. */
+  readonly fromResolution?: readonly StateChange[]
   readonly destinations: readonly string[]
   readonly unread: UnreadEffect | undefined
   /** It was made here and now, so that nothing has named it before. */

@@ -72,10 +72,10 @@ export async function mergedState(
   event: RoomEvent,
   peerState: NodeName,
 ): Promise<NodeName> {
-  const { readers, verifySignature } = context.local
+  const { readers } = context.local
   const prevs = await eventsByIds(room, event.prevEvents, readers)
   const roots = [...prevs.values()].flatMap((stored) =>
     stored.roomNid === room.base.nid ? (stored.stateAfter ?? []) : [],
   )
-  return resolveRoots(room, [peerState, ...roots], readers, verifySignature)
+  return resolveRoots(room, [peerState, ...roots], context.local)
 }
