@@ -133,7 +133,8 @@ export function directoryScenarios(pair: () => Pair): void {
       }
       const get = (path: string): Promise<Response> =>
         fetch(`${guest.url}${v1(path)}`, { headers: { authorization: `Bearer ${guest.first.token}` } })
-      const large = randomBytes(300_000)
+      // More than fits into what connections hold.
+      const large = randomBytes(8_000_000)
       const file = await get(
         `/media/download/${await upload(large, 'application/octet-stream', 'Akte Nr. 1.bin')}`,
       )

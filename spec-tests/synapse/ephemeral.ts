@@ -14,6 +14,44 @@ interface Ephemeral {
 
 export function ephemeralScenarios(pair: () => Pair): void {
   describe.each(SIDES)('who is on %s', (hostName) => {
+    it('reads in private: their other devices know it, and nobody on the other side', async () => {
+      const roles = rolesOf(pair(), hostName)
+      const [actor, viewer] = [await roles.host.user('reader'), await roles.guest.user('viewer')]
+      const roomId = await hostedRoom(roles, '11')
+      await join(actor, roomId, roles.host)
+      await join(viewer, roomId, roles.host)
+      const first = await tells(viewer, actor, roomId, 'read me in private')
+      const second = await tells(viewer, actor, roomId, 'read me in public')
+      const [own, theirs] = [await startSync(actor), await startSync(viewer)]
+      const receipts = (answer: Awaited<ReturnType<typeof own.next>>): Ephemeral[] =>
+        ((answer.rooms?.join?.[roomId]?.ephemeral?.events ?? []) as Ephemeral[]).filter(
+          ({ type }) => type === 'm.receipt',
+        )
+      await actor.ok('POST', inRoom(roomId, `receipt/m.read.private/${enc(first)}`))
+      await own.until(
+        'their own private receipt',
+        (answer) => receipts(answer).some(({ content }) => JSON.stringify(content[first] ?? '').includes(actor.userId)), // prettier-ignore
+        WAIT_MS,
+      )
+      // Receipts travel in their order: what was not there when this one came does not come.
+      await actor.ok('POST', inRoom(roomId, `receipt/m.read/${enc(second)}`))
+      const seen: Ephemeral[] = []
+      await theirs.until(
+        'the public receipt',
+        (answer) => {
+          seen.push(...receipts(answer))
+          return seen.some(({ content }) => JSON.stringify(content[second] ?? '').includes(actor.userId))
+        },
+        WAIT_MS,
+      )
+      for (const { content } of seen) {
+        expect(JSON.stringify(content)).not.toContain('m.read.private')
+        expect(JSON.stringify(content[first] ?? '')).not.toContain(actor.userId)
+      }
+      const again = receipts((await startSync(viewer)).first)
+      expect(JSON.stringify(again)).not.toContain('m.read.private')
+    })
+
     it('is seen typing, reading, in threads too, and being there by the other side', async () => {
       const roles = rolesOf(pair(), hostName)
       const [actor, viewer] = [await roles.host.user('actor'), await roles.guest.user('viewer')]

@@ -25,6 +25,8 @@ export interface Side {
 export interface Pair {
   readonly chancery: Side
   readonly synapse: Side
+  /** A second node of ours, which is started when it is first asked for. */
+  another(): Promise<Side>
   dispose(): Promise<void>
 }
 
@@ -65,44 +67,55 @@ export async function startPair(python: string): Promise<Pair> {
   const theirGate = await startGate()
   // Another host than ours: server ACLs do not look at ports.
   const theirName = `127.0.0.1:${theirGate.port}`
-  const started = await Promise.allSettled([
+  const nodeBehind = (gate: Gate): Promise<Node> =>
     startNode({
       authority,
       config: {
-        server_name: `localhost:${ourGate.port}`,
+        server_name: `localhost:${gate.port}`,
         presence: { enabled: true, federation: true },
         federation: { backoff: { initial: '100ms', max: '300ms' } },
         logging: { level: process.env['CHANCERY_SYNAPSE_LOG'] === undefined ? 'info' : 'debug' },
       },
-    }),
-    startSynapse(python, theirName, authority),
-  ])
+    })
+  const started = await Promise.allSettled([nodeBehind(ourGate), startSynapse(python, theirName, authority)])
   const [{ value: node }, { value: synapse }] = started as [{ value?: Node }, { value?: Synapse }]
   async function dispose(): Promise<void> {
-    await Promise.all([node?.dispose(), synapse?.dispose()])
-    await Promise.all([ourGate.close(), theirGate.close()])
+    await Promise.all([node?.dispose(), synapse?.dispose(), ...thirds.map((third) => third.node.dispose())])
+    await Promise.all([ourGate.close(), theirGate.close(), ...thirds.map((third) => third.gate.close())])
   }
+  const thirds: { readonly node: Node; readonly gate: Gate }[] = []
   if (node === undefined || synapse === undefined) {
     await dispose()
     throw started.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []))[0]
   }
   ourGate.leadTo(Number(node.serverName.split(':')[1]))
   theirGate.leadTo(synapse.federationPort)
-  const ourUser = (name: string) => register(node.url, name)
+  async function sideOf(own: Node, gate: Gate, first: string, second: string): Promise<Side> {
+    const user = (name: string) => register(own.url, name)
+    return {
+      name: 'chancery',
+      serverName: `localhost:${gate.port}`,
+      url: own.url,
+      gate,
+      user,
+      first: await user(first),
+      second: await user(second),
+      hidden: (roomId) => eventIds(join(own.folder, 'homeserver.db'), OUR_HIDDEN, roomId),
+      stop: own.stop,
+      start: own.start,
+    }
+  }
+  let third: Promise<Side> | undefined
+  async function startThird(): Promise<Side> {
+    const gate = await startGate()
+    const own = await nodeBehind(gate)
+    thirds.push({ node: own, gate })
+    gate.leadTo(Number(own.serverName.split(':')[1]))
+    return sideOf(own, gate, 'tamar', 'theo')
+  }
   const theirUser = (name: string) => register(synapse.url, name, 'Synapse answers')
   return {
-    chancery: {
-      name: 'chancery',
-      serverName: `localhost:${ourGate.port}`,
-      url: node.url,
-      gate: ourGate,
-      user: ourUser,
-      first: await ourUser('alice'),
-      second: await ourUser('benoit'),
-      hidden: (roomId) => eventIds(join(node.folder, 'homeserver.db'), OUR_HIDDEN, roomId),
-      stop: node.stop,
-      start: node.start,
-    },
+    chancery: await sideOf(node, ourGate, 'alice', 'benoit'),
     synapse: {
       name: 'synapse',
       serverName: theirName,
@@ -115,6 +128,7 @@ export async function startPair(python: string): Promise<Pair> {
       stop: synapse.stop,
       start: synapse.start,
     },
+    another: () => (third ??= startThird()),
     dispose,
   }
 }

@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, describe, it } from '@jest/globals'
 import { deviceScenarios } from './devices.js'
 import { directoryScenarios } from './directory.js'
+import { encryptedChats } from './encrypted-chat.js'
 import { ephemeralScenarios } from './ephemeral.js'
 import { historyScenarios } from './history.js'
 import { membershipScenarios } from './membership.js'
 import { startPair, type Pair } from './pair.js'
 import { partitionScenarios } from './partition.js'
+import { threeServers } from './three-servers.js'
 
 const PYTHON = process.env['CHANCERY_SYNAPSE_PYTHON']
 const VERSIONS = process.env['CHANCERY_SYNAPSE_VERSIONS']?.split(',') ?? ['6', '9', '10', '11', '12']
@@ -27,4 +29,6 @@ else
     directoryScenarios(() => pair)
     historyScenarios(() => pair)
     deviceScenarios(() => pair)
+    threeServers(() => pair)
+    encryptedChats(() => pair)
   })
