@@ -140,6 +140,7 @@ export function buildRooms(deps: RoomsPartsDeps): RoomsParts {
         return rows.map((row) => row.redaction)
       },
       unreadEffect: (room, event) => unread.effect(room, event),
+      unreadRedaction: (room, target) => unread.redaction(room, target),
     },
     defaultVersion: roomVersion(deps.defaultRoomVersion)!,
   }

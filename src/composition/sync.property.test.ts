@@ -240,6 +240,10 @@ function recount(userId: string, all: readonly ClientEvent[], receipts: Readonly
   )
   const spoken = all.findLastIndex((event) => event.sender === userId && event.state_key === undefined)
   const from = Math.max(arrival, spoken, ...read)
-  return all.slice(from + 1).filter((event) => event.type === 'm.room.message' && event.sender !== userId)
-    .length
+  // What was redacted counts no more.
+  const counts = (event: ClientEvent): boolean =>
+    event.type === 'm.room.message' &&
+    event.sender !== userId &&
+    event.unsigned?.['redacted_because'] === undefined
+  return all.slice(from + 1).filter(counts).length
 }

@@ -9,6 +9,7 @@ import { replaceUnread } from '../../storage/tables/unread.js'
 import type { Store, Tx } from '../../storage/tx.js'
 import type { EventStore } from '../rooms/event-store.js'
 import { lastArrival } from '../rooms/member-history.js'
+import type { StoredEvent } from '../rooms/stored-event.js'
 import {
   eventsByIds,
   mapKey,
@@ -16,12 +17,14 @@ import {
   type RoomReaders,
   type UnreadEffect,
   type UnreadOutcome,
+  type UnreadRedaction,
   type WorkingRoom,
 } from '../rooms/working-room.js'
 import type { PushRules } from './push-rules.js'
 import { asksForName, joinedMembersOf, namedBy, NOBODY_RULES, subjectOf, type RoomFacts } from './subject.js'
 import { threadOf } from './thread-of.js'
 import { CREATE, POWER_KEYS, POWER_LEVELS } from '../rooms/room-power.js'
+import { createUnreadRedaction } from './unread-redaction.js'
 
 /** How far somebody has read: a position for each thread, `main`, and the empty string for the whole room. */
 export type ReadUpTo = readonly { readonly thread: string; readonly event_pos: number }[]
@@ -34,6 +37,8 @@ export interface Counts {
 /** Counts of what users have not read: raised in an event's own transaction, counted anew when a receipt moves. */
 export interface Unread {
   effect(room: WorkingRoom, event: RoomEvent): Promise<UnreadEffect | undefined>
+  /** What counts no more when an event is redacted; undefined where nothing does, or it lies too far back. */
+  redaction(room: WorkingRoom, target: StoredEvent): Promise<UnreadRedaction | undefined>
   /** What a user who has read so far has not read, by thread. Pre: the room has its turn, so no event comes in between. */
   count(room: WorkingRoom, userId: string, read: ReadUpTo): Promise<ReadonlyMap<string, Counts>>
   /** Post: these are the user's counts in the room. */
@@ -94,7 +99,9 @@ export function createUnread(deps: {
     async (eventId: string): Promise<RoomEvent | undefined> =>
       (await eventsByIds(room, [eventId], readers)).get(eventId)?.event
 
-  return {
+  const redaction = createUnreadRedaction({ store, events })
+
+  const unread: Unread = {
     async effect(room, event) {
       const { local } = room.roster
       if (local.size === 0) return undefined
@@ -123,6 +130,32 @@ export function createUnread(deps: {
       }
       if (!common.notify && special.size === 0 && reader === undefined) return undefined
       return { thread: await threadOf(event, findIn(room)), common, reader, special }
+    },
+
+    async redaction(room, target) {
+      const effect = target.pos === undefined ? undefined : await unread.effect(room, target.event)
+      if (effect === undefined) return undefined
+      const facts = await factsOf(room)
+      const { local } = room.roster
+      return await redaction({
+        room,
+        target,
+        effect,
+        threadOf: (event) => threadOf(event, findIn(room)),
+        common: (event) =>
+          local.size > 1 || !local.has(event.sender)
+            ? told(evaluate(NOBODY_RULES, subjectOf(event, facts), undefined))
+            : SILENT,
+        async judgeOf(userId) {
+          const settings = (await pushRules.ownOf([userId])).get(userId)
+          const rules = settings?.rules ?? rulesOf(userId, NO_STORED_RULES)
+          const name = await displayNameIn(room, userId, rules)
+          return (event) =>
+            event.sender === userId || settings?.ignored.has(event.sender) === true
+              ? SILENT
+              : told(evaluate(rules, subjectOf(event, facts), name))
+        },
+      })
     },
 
     async count(room, userId, read) {
@@ -155,6 +188,7 @@ export function createUnread(deps: {
             continue
           }
           if (
+            found.get(row.nid)?.redactedBy !== undefined ||
             answered.has(thread) ||
             row.pos <= floorOf(thread) ||
             settings?.ignored.has(event.sender) === true
@@ -180,6 +214,7 @@ export function createUnread(deps: {
       )
     },
   }
+  return unread
 }
 
 /** What highlights without a notification is not counted. */

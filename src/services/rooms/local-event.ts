@@ -30,6 +30,7 @@ import {
   type RoomReaders,
   type StateChange,
   type UnreadEffect,
+  type UnreadRedaction,
   type WorkingRoom,
 } from './working-room.js'
 
@@ -58,6 +59,8 @@ export interface LocalEventDeps {
   readRedactions(eventId: string): Promise<readonly number[]>
   /** What an event does to the counts of local users; undefined for nothing. */
   unreadEffect(room: WorkingRoom, event: RoomEvent): Promise<UnreadEffect | undefined>
+  /** What counts no more when this event is redacted. */
+  unreadRedaction(room: WorkingRoom, target: StoredEvent): Promise<UnreadRedaction | undefined>
 }
 
 /** At most so many predecessors in one event; the rest wait for the next one. SPEC: server-server-api/#pdus */
@@ -259,5 +262,10 @@ export async function redactionOf(
     return undefined
   if (!(await mayRedact(room, event, target.event, deps.readers, stateBefore))) return undefined
   const redacted = redactedEvent(target.event)
-  return { target, event: redacted, json: canonical(redacted) }
+  return {
+    target,
+    event: redacted,
+    json: canonical(redacted),
+    unread: await deps.unreadRedaction(room, target),
+  }
 }

@@ -25,6 +25,7 @@ import { serverNameOf } from '../../core/ids/server-name-of.js'
 import { relationRow } from './relation-row.js'
 import { toRow, type StoredEvent } from './stored-event.js'
 import { writeUnread } from './unread-effects.js'
+import { forgetRedacted } from './unread-redactions.js'
 import { membershipIn, type WorkingRoom } from './working-room.js'
 
 /** Thrown inside the transaction when another writer was faster: the verdicts must be found anew. */
@@ -67,6 +68,7 @@ export function* persistRoom(room: WorkingRoom, now: number, serverName: string)
     [...room.nodes.values()].map(({ name, bytes }) => ({ hash: name, data: bytes })),
   )
   yield* enqueuePdus(pending.flatMap((item) => item.destinations.map((to) => [to, item.stored.nid] as const)))
+  yield* forgetRedacted(base.nid, pending)
   yield* writeUnread(base.nid, pending, serverName, base.rev + 1)
   const redactions = pending.filter(
     ({ stored: { event, rejected } }) =>

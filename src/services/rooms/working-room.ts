@@ -53,6 +53,19 @@ export interface UnreadEffect {
   readonly special: ReadonlyMap<string, UnreadOutcome>
 }
 
+/** What the redaction of an event does to the counts of local users who have not read it. */
+export interface UnreadRedaction {
+  readonly pos: number
+  readonly thread: string
+  /** How the event concerned everybody but those in `special`. */
+  readonly common: Omit<UnreadOutcome, 'lasting'>
+  /** How many events of the thread after it notify and highlight by the same rules; none of this transaction. */
+  readonly after: { readonly notify: number; readonly highlight: number }
+  readonly special: ReadonlyMap<string, UnreadOutcome>
+  /** Those of `special` who have been told of it and have not read it. */
+  readonly unreadBy: ReadonlySet<string>
+}
+
 /** One event waiting to be written, with all that its transaction writes because of it. */
 export interface Pending {
   stored: StoredEvent
@@ -70,7 +83,13 @@ export interface Pending {
   readonly missing: readonly string[]
   /** The target of a redaction that takes effect now, with its redacted form. */
   readonly redaction:
-    { readonly target: StoredEvent; readonly event: RoomEvent; readonly json: string } | undefined
+    | {
+        readonly target: StoredEvent
+        readonly event: RoomEvent
+        readonly json: string
+        readonly unread: UnreadRedaction | undefined
+      }
+    | undefined
   /** The client's transaction, to answer a repeated request. */
   readonly clientTxn: ClientTxn | undefined
 }

@@ -7,6 +7,7 @@ export interface ClientEvent {
   readonly state_key?: string
   readonly sender: string
   readonly content: Readonly<Record<string, unknown>>
+  readonly unsigned?: Readonly<Record<string, unknown>>
 }
 
 export interface RoomAnswer {

@@ -71,6 +71,42 @@ export function* raiseTally(roomNid: number, thread: string, by: Counts, rev: nu
   }
 }
 
+/** What the tally of a thread stands at; undefined where it has none. */
+export function* threadTally(roomNid: number, thread: string): Tx<Counts | undefined> {
+  return yield* tallyOf(roomNid, thread)
+}
+
+/**
+ * Takes one event, the `ordinal`th of the tally, out of it. Post: the tally is lower, and so is where those stood who have read the event, so
+ * that their counts stay; all but `others`, whose rows the caller has changed. Who has read how far is told by `base − notify`: a receipt in the midst
+ * of what is unread leaves `base` at the end, and what is unread in `notify`.
+ */
+export function* lowerTally(
+  roomNid: number,
+  thread: string,
+  ordinal: number,
+  by: Counts,
+  others: readonly string[],
+): Tx<void> {
+  yield* run(
+    `UPDATE unread SET base = base - ?, base_highlight = base_highlight - ?
+     WHERE room_nid = ? AND thread = ? AND own = 0 AND base - notify >= ? AND user_id NOT IN (??)`,
+    by.notify,
+    by.highlight,
+    roomNid,
+    thread,
+    ordinal,
+    others,
+  )
+  yield* run(
+    'UPDATE unread_tallies SET notify = notify - ?, highlight = highlight - ? WHERE room_nid = ? AND thread = ?',
+    by.notify,
+    by.highlight,
+    roomNid,
+    thread,
+  )
+}
+
 function* tallyOf(roomNid: number, thread: string): Tx<Tally | undefined> {
   return yield* one<Tally>(
     'SELECT thread, notify, highlight, raised_rev FROM unread_tallies WHERE room_nid = ? AND thread = ?',

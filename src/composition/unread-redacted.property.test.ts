@@ -1,0 +1,141 @@
+import { afterEach, expect, it, jest } from '@jest/globals'
+import type { JsonObject } from '../core/json/value.js'
+import type { Requester } from '../services/requester.js'
+import { unreadOf } from '../storage/tables/unread.js'
+import { testServices, type TestServices } from './testing.js'
+
+jest.setTimeout(120_000)
+
+let node: TestServices
+afterEach(() => node.close())
+
+const STEPS = 80
+
+/** Numbers that are the same in every run. */
+function numbers(seed: number): (below: number) => number {
+  let state = seed
+  return (below) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return Math.floor((state / 2 ** 32) * below)
+  }
+}
+
+interface Said {
+  readonly id: string
+  readonly thread: string
+  redacted: boolean
+}
+
+interface Unread {
+  readonly said: Said
+  readonly highlight: boolean
+}
+
+it.each([1, 2, 3, 4])(
+  'what is redacted counts no more, whoever had not read it (course %i)',
+  async (seed) => {
+    const below = numbers(seed)
+    node = await testServices()
+    const { services, store, built } = node
+    const alice = await node.user('alice')
+    const bob = await node.user('bob')
+    const carol = await node.user('carol')
+    const dave = await node.user('dave')
+    const readers = [bob, carol, dave]
+    const { room_id: roomId } = await services.roomCreation.create(alice, { preset: 'public_chat' })
+    for (const user of readers) await services.memberships.join(user, { room: roomId, via: [] })
+    // Has silenced the room: hears of what names them alone. The other is called by a word.
+    await services.ruleEditor.put(carol.userId, 'room', roomId, { actions: [] }, {})
+    const loud = ['notify', { set_tweak: 'highlight' }]
+    await services.ruleEditor.put(dave.userId, 'content', 'alarm', { pattern: 'alarm', actions: loud }, {})
+    const nid = (await built.rooms.context.loader.load(roomId))!.nid
+
+    const unread = new Map<string, Unread[]>()
+    const all: Said[] = []
+    let txn = 0
+    const first = await say('')
+    for (const user of readers) await services.receipts.set(user, { roomId, type: 'm.read', eventId: first })
+
+    async function say(thread: string, content: JsonObject = {}): Promise<string> {
+      const relation =
+        thread === '' ? {} : { 'm.relates_to': { rel_type: 'm.thread', event_id: thread } as JsonObject }
+      const { event_id: id } = await services.sending.message(alice, {
+        roomId,
+        type: 'm.room.message',
+        content: { msgtype: 'm.text', body: 'x', ...content, ...relation },
+        txnId: `s${txn++}`,
+      })
+      return id
+    }
+
+    async function message(): Promise<void> {
+      const roots = all.filter((said) => said.thread === '' && !said.redacted)
+      const thread = below(3) === 0 ? (roots[below(roots.length)]?.id ?? '') : ''
+      const named = below(3) === 0 ? readers[below(readers.length)] : undefined
+      const alarm = below(4) === 0
+      const mentions: JsonObject = named === undefined ? {} : { 'm.mentions': { user_ids: [named.userId] } }
+      const said = { id: await say(thread, { ...mentions, body: alarm ? 'an alarm' : 'x' }), thread, redacted: false } // prettier-ignore
+      all.push(said)
+      for (const user of readers) {
+        const highlight = user === named || (user === dave && alarm)
+        if (user === carol && !highlight) continue
+        unread.set(user.userId, [...(unread.get(user.userId) ?? []), { said, highlight }])
+      }
+    }
+
+    async function redact(): Promise<void> {
+      // The latest ones rather than others: these are unread.
+      const said = all[Math.max(0, all.length - 1 - below(12))]
+      if (said === undefined || said.redacted) return
+      await services.sending.redact(alice, {
+        roomId,
+        eventId: said.id,
+        txnId: `r${txn++}`,
+        reason: undefined,
+        extra: {},
+      })
+      said.redacted = true
+      for (const [userId, list] of unread)
+        unread.set(
+          userId,
+          list.filter((item) => item.said !== said),
+        )
+    }
+
+    async function read(): Promise<void> {
+      const user = readers[below(readers.length)]!
+      const place = Math.max(0, all.length - 1 - below(5))
+      const upTo = all[place]
+      if (upTo === undefined) return
+      await services.receipts.set(user, { roomId, type: 'm.read', eventId: upTo.id })
+      const list = unread.get(user.userId) ?? []
+      unread.set(
+        user.userId,
+        list.filter((item) => all.indexOf(item.said) > place),
+      )
+    }
+
+    const expected = (user: Requester): string[] => {
+      const counts = new Map<string, { notify: number; highlight: number }>()
+      for (const { said, highlight } of unread.get(user.userId) ?? []) {
+        const { notify, highlight: before } = counts.get(said.thread) ?? { notify: 0, highlight: 0 }
+        counts.set(said.thread, { notify: notify + 1, highlight: before + Number(highlight) })
+      }
+      return [...counts].map(([thread, count]) => `${thread} ${count.notify} ${count.highlight}`).toSorted()
+    }
+    const counted = async (user: Requester): Promise<string[]> =>
+      (await store.read('test', () => unreadOf(user.userId, [nid])))
+        .map((row) => `${row.thread} ${row.notify} ${row.highlight}`)
+        .toSorted()
+
+    for (let step = 0; step < STEPS; step++) {
+      const what = below(10)
+      if (what < 6) await message()
+      else if (what < 9) await redact()
+      else await read()
+      for (const user of readers)
+        expect([step, user.userId, await counted(user)]).toEqual([step, user.userId, expected(user)])
+    }
+    expect(all.filter((said) => said.redacted).length).toBeGreaterThan(10)
+  },
+)
