@@ -16,3 +16,12 @@ export async function isDeserted(
 ): Promise<boolean> {
   return room.root !== undefined && (await context.rosters.of(room.nid)).servers.size === 0
 }
+
+/** The room, if this server is in it. */
+export async function loadResident(
+  context: Pick<RoomsContext, 'loader' | 'rosters'>,
+  roomId: string,
+): Promise<RoomSnapshot | undefined> {
+  const room = await context.loader.load(roomId)
+  return room !== undefined && (await isResident(context, room)) ? room : undefined
+}

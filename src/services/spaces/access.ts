@@ -1,7 +1,7 @@
 import { aclDenies } from '../../core/server-acl.js'
 import { standingsOf, isServerInvited, type StandingRow } from '../../storage/tables/room-access.js'
 import { readState, type RoomsContext } from '../rooms/context.js'
-import { isResident } from '../rooms/residence.js'
+import { loadResident } from '../rooms/residence.js'
 import { mapKey } from '../rooms/state-store.js'
 import type { RoomSnapshot } from '../rooms/working-room.js'
 
@@ -73,9 +73,9 @@ async function isInOneOf(
   origin: string,
 ): Promise<boolean> {
   for (const roomId of roomIds) {
-    const room = await context.loader.load(roomId)
     // What is known of a room that this server has left is old.
-    if (room === undefined || !(await isResident(context, room))) continue
+    const room = await loadResident(context, roomId)
+    if (room === undefined) continue
     if ((await context.rosters.of(room.nid)).servers.has(origin)) return true
   }
   return false

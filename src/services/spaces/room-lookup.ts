@@ -2,7 +2,7 @@ import { serverNameOf } from '../../core/ids/server-name-of.js'
 import type { JsonObject } from '../../core/json/value.js'
 import type { SpaceChild } from '../../core/space-child.js'
 import type { RoomsContext } from '../rooms/context.js'
-import { isResident } from '../rooms/residence.js'
+import { loadResident } from '../rooms/residence.js'
 import type { AccessFacts, Standings } from './access.js'
 import type { PeerHierarchy } from './peer-answer.js'
 import type { PeerSummaries } from './peer-summaries.js'
@@ -29,8 +29,8 @@ export async function localRoom(
   { context, children }: Omit<LookupDeps, 'peers'>,
   roomId: string,
 ): Promise<FoundRoom | undefined> {
-  const room = await context.loader.load(roomId)
-  if (room === undefined || !(await isResident(context, room))) return undefined
+  const room = await loadResident(context, roomId)
+  if (room === undefined) return undefined
   const { entry, facts } = await roomSummary(context, room)
   const isSpace = entry['room_type'] === 'm.space'
   return { entry, facts, children: isSpace ? await children.of(room) : [], peer: undefined }

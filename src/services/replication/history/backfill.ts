@@ -12,7 +12,7 @@ import { fetchStateBefore } from './fetch-state.js'
 import { isPlaced, serversToAsk } from './gap-fill.js'
 import { fetchMissingAuth, storedByIds } from './missing-auth.js'
 import type { PeerReads } from '../peers/peer-reads.js'
-import { isResident } from '../../rooms/residence.js'
+import { loadResident } from '../../rooms/residence.js'
 
 /** History from before this server came, or from while it was away. */
 export interface Backfill {
@@ -172,8 +172,8 @@ export function createBackfill(deps: {
       if (under !== undefined) return under
       if (fruitless.get(roomId) === true) return false
       const job = (async () => {
-        const room = await context.loader.load(roomId)
-        if (room === undefined || !(await isResident(context, room))) return false
+        const room = await loadResident(context, roomId)
+        if (room === undefined) return false
         const from = await wanted(room, beforeDepth)
         // Where nothing is missing nobody was asked: what is missing in a moment may be had.
         if (from.length === 0) return false

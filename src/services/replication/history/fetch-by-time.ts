@@ -1,6 +1,6 @@
 import { startDeadline } from '../../../platform/deadline.js'
 import type { RoomsContext } from '../../rooms/context.js'
-import { isResident } from '../../rooms/residence.js'
+import { loadResident } from '../../rooms/residence.js'
 import type { RoomSnapshot } from '../../rooms/working-room.js'
 import type { PeerReads } from '../peers/peer-reads.js'
 import type { Backfill } from './backfill.js'
@@ -64,8 +64,8 @@ export function createFetchByTime(deps: {
       const under = running.get(roomId)
       // What the other one brings may do for this one too; it is not asked for again at once.
       if (under !== undefined) return under
-      const room = await context.loader.load(roomId)
-      if (room === undefined || !(await isResident(context, room))) return false
+      const room = await loadResident(context, roomId)
+      if (room === undefined) return false
       const job = running.get(roomId) ?? attempt(room, input)
       running.set(roomId, job)
       try {

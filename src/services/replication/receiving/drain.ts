@@ -1,26 +1,21 @@
 import { setMaxListeners } from 'node:events'
-import type { RoomEvent } from '../../../core/event/types.js'
-import { backoffDelay } from '../../../platform/backoff.js'
-import { createLru } from '../../../platform/lru.js'
 import { createSemaphore } from '../../../platform/semaphore.js'
 import {
   dueStaged,
   hurryStaged,
-  markStagedVerified,
   nextStagedAt,
   roomsWithStaged,
   stagedByNids,
   type StagedRow,
 } from '../../../storage/tables/staging.js'
 import type { RoomsContext } from '../../rooms/context.js'
-import type { RoomSnapshot } from '../../rooms/working-room.js'
-import { applyEvents, type Applied, type ToApply } from '../history/apply-events.js'
+import { applyEvents, type Applied } from '../history/apply-events.js'
 import type { GapFill } from '../history/gap-fill.js'
 import type { PduIntake } from '../peers/pdu-intake.js'
-import { storedByIds } from '../history/missing-auth.js'
-import { isResident } from '../../rooms/residence.js'
+import { loadResident } from '../../rooms/residence.js'
 import { createStagedRows } from './staged-rows.js'
-import { reviveStaged, sortOut, verifyStaged, type Staged } from './staged-events.js'
+import { reviveStaged, sortOut, toApply } from './staged-events.js'
+import { APPLIED_AT_ONCE, LONGEST_PAUSE, createStagedFill } from './staged-fill.js'
 import type { StagingQuota } from './staging-quota.js'
 import { createWanted, type Wanted } from './wanted.js'
 
@@ -70,28 +65,32 @@ interface RoomDrain {
   timer: NodeJS.Timeout | undefined
 }
 
-const BATCH = 64
 /** Rows fetched for at once. */
 const FILL_BATCH = 50
 const MIN_PAUSE = 5
-const MAX_PAUSE = 60_000
 
 /** TODO: several processes on one PostgreSQL need one owner for each room's drain, by a lease. */
 export function createDrain(deps: DrainDeps): Drain {
   const { context, quota, gapFill, options = {} } = deps
-  const { store, clock, random, logger } = context
+  const { store, clock, logger } = context
   const { retry = { initialMs: 5_000, maxMs: 30 * 60_000 }, maxAttempts = 10 } = options
   const settling = createStagedRows(context, quota, { retry, maxAttempts })
-  const { finish, drop, fail, postpone } = settling
+  const { finish, drop } = settling
   const rooms = new Map<string, RoomDrain>()
   /** Local work and work that waits for others are bounded apart: slow servers must not stop rooms that need none. */
   const applying = createSemaphore({ permits: 16 })
   const fetching = createSemaphore({ permits: 16 })
-  /** Origins whose gaps could not be filled, by room: they are not asked about again at once. */
-  const cooling = createLru<string, { readonly until: number; readonly failures: number }>({ max: 10_000 })
   const closing = new AbortController()
   // Everything under way listens to it.
   setMaxListeners(0, closing.signal)
+  const fill = createStagedFill({
+    context,
+    intake: deps.intake,
+    gapFill,
+    settling,
+    retry,
+    signal: closing.signal,
+  })
   const tasks = new Set<Promise<void>>()
 
   function wake(roomId: string, rescan = false): void {
@@ -139,7 +138,7 @@ export function createDrain(deps: DrainDeps): Drain {
         room.timer = undefined
         wake(room.roomId, true)
       },
-      Math.max(MIN_PAUSE, Math.min(ms, MAX_PAUSE)),
+      Math.max(MIN_PAUSE, Math.min(ms, LONGEST_PAUSE)),
     )
     room.timer.unref()
   }
@@ -153,11 +152,11 @@ export function createDrain(deps: DrainDeps): Drain {
       room.lacking.clear()
     }
     const due = await store.read('drain.due', () =>
-      dueStaged(room.roomId, clock.now(), Math.max(MAX_PAUSE, retry.maxMs)),
+      dueStaged(room.roomId, clock.now(), Math.max(LONGEST_PAUSE, retry.maxMs)),
     )
     const nids = due.filter((nid) => !room.parked.has(nid))
-    for (let i = 0; i < nids.length && !closing.signal.aborted; i += BATCH) {
-      const rows = await store.read('drain.rows', () => stagedByNids(nids.slice(i, i + BATCH)))
+    for (let i = 0; i < nids.length && !closing.signal.aborted; i += APPLIED_AT_ONCE) {
+      const rows = await store.read('drain.rows', () => stagedByNids(nids.slice(i, i + APPLIED_AT_ONCE)))
       await applying.run(() => process(room, rows), closing.signal)
     }
     if (room.parked.size > 0 && !room.filling) startFilling(room)
@@ -168,13 +167,8 @@ export function createDrain(deps: DrainDeps): Drain {
     }
   }
 
-  async function residentRoom(roomId: string): Promise<RoomSnapshot | undefined> {
-    const snapshot = await context.loader.load(roomId)
-    return snapshot !== undefined && (await isResident(context, snapshot)) ? snapshot : undefined
-  }
-
   async function process(room: RoomDrain, rows: readonly StagedRow[]): Promise<void> {
-    const snapshot = await residentRoom(room.roomId)
+    const snapshot = await loadResident(context, room.roomId)
     if (snapshot === undefined) return drop(rows, 'this server has left the room')
     const { events, damaged } = reviveStaged(rows, snapshot.rules)
     if (damaged.length > 0) await drop(damaged, 'it cannot be read')
@@ -201,20 +195,13 @@ export function createDrain(deps: DrainDeps): Drain {
     room.again = true
   }
 
-  const toApply = ({ event, row }: Staged): ToApply => ({
-    event,
-    origin: row.origin,
-    stagedNid: row.nid,
-    peerState: undefined,
-  })
-
   function startFilling(room: RoomDrain): void {
     room.filling = true
     const nids = [...room.parked].toSorted((a, b) => a - b).slice(0, FILL_BATCH)
     let failed = false
     track(
       fetching
-        .run(() => fill(room, nids), closing.signal)
+        .run(() => fill(room.roomId, nids, (applied) => cameTrue(room, applied)), closing.signal)
         .catch((error: unknown) => {
           failed = true
           troubled(room, error)
@@ -226,86 +213,6 @@ export function createDrain(deps: DrainDeps): Drain {
         if (!failed) wake(room.roomId, true)
       },
     )
-  }
-
-  /** Fetches what the oldest parked rows of one origin wait for, and applies them. */
-  async function fill(room: RoomDrain, nids: readonly number[]): Promise<void> {
-    const snapshot = await residentRoom(room.roomId)
-    const rows = await store.read('drain.parked', () => stagedByNids(nids))
-    const origin = rows[0]?.origin
-    if (snapshot === undefined || origin === undefined) return
-    const own = rows.filter((row) => row.origin === origin)
-    const verdicts = await verifyStaged(deps.intake, snapshot, own)
-    await drop(verdicts.refused, 'its signatures are not valid')
-    await fail(verdicts.unsure, new Error('a key of its server cannot be had'))
-    if (verdicts.fresh.length > 0) {
-      await store.write('drain.verified', () =>
-        markStagedVerified(verdicts.fresh.map(({ row, json }) => ({ nid: row.nid, json }))),
-      )
-    }
-    const staged = verdicts.events
-    const { waiting, lacking } = await sortOut(context, snapshot, staged)
-    if (waiting.length === 0 && lacking.size === 0) {
-      await finish(await applyEvents(context, room.roomId, staged.map(toApply)), staged)
-      return
-    }
-    const place = `${room.roomId} ${origin}`
-    const rest = cooling.get(place)
-    if (rest !== undefined && rest.until > clock.monotonic()) {
-      return postpone(waiting, rest.until - clock.monotonic())
-    }
-    const filled = await gapFill.fill(
-      snapshot,
-      staged.map(({ event }) => event),
-      origin,
-      { signal: closing.signal, avoid: (id) => settling.isBroken(id) },
-    )
-    if (closing.signal.aborted) return
-    const rowOf = new Map(staged.map(({ event, row }) => [event.id, row]))
-    const results: Applied[] = []
-    const applicable = await withKnownAuth(filled.events)
-    for (let i = 0; i < applicable.length; i += BATCH) {
-      const items = applicable.slice(i, i + BATCH).map((event) => ({
-        event,
-        origin,
-        stagedNid: rowOf.get(event.id)?.nid,
-        peerState: filled.stateBefore.get(event.id),
-      }))
-      results.push(...(await applyEvents(context, room.roomId, items)))
-    }
-    await finish(results, staged)
-    await cameTrue(room, results)
-    const tried = new Set(results.map(({ item }) => item.event.id))
-    const untried = staged.filter(({ event }) => !tried.has(event.id))
-    await fail(
-      untried.map(({ row }) => row),
-      new Error('its auth events cannot be had'),
-    )
-    const helped = untried.length === 0 && results.every(({ ok }) => ok)
-    if (helped) cooling.delete(place)
-    else {
-      const failures = (rest?.failures ?? 0) + 1
-      const pause = backoffDelay(
-        { initialMs: retry.initialMs, maxMs: Math.min(MAX_PAUSE, retry.maxMs) },
-        failures,
-        random,
-      )
-      cooling.set(place, { until: clock.monotonic() + pause, failures })
-    }
-  }
-
-  /** What lacks auth events must not be judged: it would be rejected for ever. Nor what stands on such an event. */
-  async function withKnownAuth(events: readonly RoomEvent[]): Promise<RoomEvent[]> {
-    const stored = await storedByIds(
-      context,
-      events.flatMap((event) => event.authEvents),
-    )
-    const fine = new Set<string>()
-    return events.filter((event) => {
-      if (!event.authEvents.every((id) => stored.has(id) || fine.has(id))) return false
-      fine.add(event.id)
-      return true
-    })
   }
 
   return {

@@ -12,8 +12,12 @@ import type { RoomSnapshot } from '../../rooms/working-room.js'
 import type { Drain } from './drain.js'
 import type { EduDispatch } from './edu-dispatch.js'
 import type { PduIntake } from '../peers/pdu-intake.js'
+<<<<<<< HEAD
 import { isResident } from '../../rooms/residence.js'
 import type { Arrivals, KeptEvent } from '../handshakes/arrivals.js'
+=======
+import { loadResident } from '../../rooms/residence.js'
+>>>>>>> 3ee4670 (refactor(replication): what the drain fetches for is a part of its own; a room that this server is in is loaded in one way)
 import { RETRACTION_KEY_WAIT, type Retraction } from './retraction.js'
 import { isShutOut } from '../peers/room-access.js'
 import type { StagedItem, StagingQuota } from './staging-quota.js'
@@ -74,8 +78,8 @@ export function createInbound(deps: InboundDeps): Inbound {
   ): Promise<Candidate[]> {
     const verdicts = new Map<string, RoomSnapshot | string>()
     const judge = async (roomId: string): Promise<RoomSnapshot | string> => {
-      const room = await context.loader.load(roomId)
-      if (room === undefined || !(await isResident(context, room))) return 'This server is not in the room'
+      const room = await loadResident(context, roomId)
+      if (room === undefined) return 'This server is not in the room'
       return (await isShutOut(context, room, origin)) ? 'Your server is shut out of the room' : room
     }
     const found: Candidate[] = []

@@ -8,6 +8,7 @@ import type { StagedRow } from '../../../storage/tables/staging.js'
 import type { RoomsContext } from '../../rooms/context.js'
 import { reviveEvent } from '../../../core/event/revive.js'
 import type { RoomSnapshot } from '../../rooms/working-room.js'
+import type { ToApply } from '../history/apply-events.js'
 import { causalOrder } from '../history/causal-order.js'
 import { isPlaced } from '../history/gap-fill.js'
 import { storedByIds } from '../history/missing-auth.js'
@@ -18,6 +19,13 @@ export interface Staged {
   readonly row: StagedRow
   readonly event: RoomEvent
 }
+
+export const toApply = ({ event, row }: Staged): ToApply => ({
+  event,
+  origin: row.origin,
+  stagedNid: row.nid,
+  peerState: undefined,
+})
 
 export function reviveStaged(
   rows: readonly StagedRow[],

@@ -7,7 +7,7 @@ import { ownValue, type Json } from '../../../core/json/value.js'
 import type { RoomVersionRules } from '../../../core/room-version/rules.js'
 import type { RoomsContext } from '../../rooms/context.js'
 import type { RoomSnapshot } from '../../rooms/working-room.js'
-import { isResident } from '../../rooms/residence.js'
+import { loadResident } from '../../rooms/residence.js'
 import { isShutOut } from '../peers/room-access.js'
 
 type Context = Pick<RoomsContext, 'events' | 'states' | 'rosters' | 'loader'>
@@ -23,8 +23,8 @@ export async function refuseByAcl(
 
 /** A room that this server is in and may talk about with the origin. Throws M_NOT_FOUND, M_FORBIDDEN. */
 export async function residentRoom(context: Context, roomId: string, origin: string): Promise<RoomSnapshot> {
-  const room = await context.loader.load(roomId)
-  if (room === undefined || !(await isResident(context, room))) throw notFound('Unknown room')
+  const room = await loadResident(context, roomId)
+  if (room === undefined) throw notFound('Unknown room')
   await refuseByAcl(context, room, origin)
   return room
 }
