@@ -43,8 +43,3 @@ export class StorageFull extends StorageError {
     this.name = 'StorageFull'
   }
 }
-
-/** Whether the write was refused because a row with the same key exists. */
-export function isUniqueViolation(error: unknown): boolean {
-  return error instanceof StorageError && error.code === 'unique'
-}
