@@ -12,12 +12,8 @@ import type { RoomSnapshot } from '../../rooms/working-room.js'
 import type { Drain } from './drain.js'
 import type { EduDispatch } from './edu-dispatch.js'
 import type { PduIntake } from '../peers/pdu-intake.js'
-<<<<<<< HEAD
-import { isResident } from '../../rooms/residence.js'
-import type { Arrivals, KeptEvent } from '../handshakes/arrivals.js'
-=======
 import { loadResident } from '../../rooms/residence.js'
->>>>>>> 3ee4670 (refactor(replication): what the drain fetches for is a part of its own; a room that this server is in is loaded in one way)
+import type { Arrivals, KeptEvent } from '../handshakes/arrivals.js'
 import { RETRACTION_KEY_WAIT, type Retraction } from './retraction.js'
 import { isShutOut } from '../peers/room-access.js'
 import type { StagedItem, StagingQuota } from './staging-quota.js'
