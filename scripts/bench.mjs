@@ -18,6 +18,7 @@ import { measureLarge } from './bench/large.mjs'
 import { report } from './bench/report.mjs'
 import { measureSearch } from './bench/search.mjs'
 import { measureSends } from './bench/send.mjs'
+import { measureSliding } from './bench/sliding.mjs'
 import { createRooms, joinMembers, registerUsers, userWithRooms } from './bench/world.mjs'
 import { giveUp, prepare, ROOT } from './prepare.mjs'
 
@@ -121,6 +122,16 @@ async function measureSearches(start, dist, settings) {
   }
 }
 
+/** On a node of its own, which is started again so that nothing is in memory. */
+async function measureSlidingNode(start, settings) {
+  const database = settings.postgres === undefined ? undefined : await postgresDatabase(settings.postgres)
+  try {
+    return await measureSliding((from) => start(database?.url, from), settings.sliding, say)
+  } finally {
+    await database?.drop()
+  }
+}
+
 /** Each node on a database of its own. */
 async function measureBetweenServers(start, dist, settings) {
   const databases = []
@@ -183,6 +194,7 @@ async function main() {
     options: { ...settings, postgres: undefined },
     ...(settings.onlyFederation ? {} : await measureClients(start, settings)),
     large: settings.large === undefined ? undefined : await measureLargeNode(start, settings),
+    sliding: settings.sliding === undefined ? undefined : await measureSlidingNode(start, settings),
     searches: settings.search === 0 ? undefined : await measureSearches(start, dist, settings),
     federation:
       settings.federation === undefined ? undefined : await measureBetweenServers(start, dist, settings),

@@ -10,6 +10,7 @@ export const USAGE = `npm run bench -- [OPTIONS]
   --large          also: /sync of one user in 500 rooms, 5,000 idle long polls, a room of 1,000 members (takes minutes)
   --federation     also: events from and to other servers, between two nodes, a conflict of states, a join of a room of 10,000 members
   --only-federation   nothing else
+  --sliding        also: sliding sync of one user in 500 rooms, and 10,000 messages that wait for a device
   --search N       also: searches among so many messages, which are written into the database (0; a million take minutes)
   --postgres URL   of a server on which databases may be made; the bench makes one and drops it. Default: SQLite
   --dist DIR       a build other than dist, used as it is
@@ -37,6 +38,8 @@ const FEDERATION = {
 }
 /** What the measurements of a large node are promised for. */
 const LARGE = { syncRooms: 500, polls: 5_000, members: 1_000 }
+/** What sliding sync is promised for. */
+const SLIDING = { rooms: 500, messages: 10_000 }
 const LARGEST = {
   seconds: 600,
   senders: 1_000,
@@ -51,7 +54,7 @@ const LARGEST = {
 export function readOptions(argv) {
   const options = Object.fromEntries(Object.keys(COUNT).map((name) => [name, { type: 'string' }]))
   for (const name of ['postgres', 'dist', 'profile']) options[name] = { type: 'string' }
-  for (const name of ['json', 'keep', 'help', 'large', 'federation', 'only-federation'])
+  for (const name of ['json', 'keep', 'help', 'large', 'federation', 'only-federation', 'sliding'])
     options[name] = { type: 'boolean', default: false }
   const { values } = parseArgs({ args: argv, options })
   const counts = {}
@@ -76,6 +79,7 @@ export function readOptions(argv) {
     large: values.large ? LARGE : undefined,
     federation: values.federation || values['only-federation'] ? FEDERATION : undefined,
     onlyFederation: values['only-federation'],
+    sliding: values.sliding ? SLIDING : undefined,
     search: counts.search,
     postgres: values.postgres,
     dist: values.dist,

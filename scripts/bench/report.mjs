@@ -28,6 +28,25 @@ function largeRows(large) {
   ]
 }
 
+function slidingRows(sliding) {
+  if (sliding === undefined) return []
+  const { rooms, coldMs, queue } = sliding
+  const line = ({ p50, p99, cpuMs }) => `${ms(cpuMs)} ms CPU, p50 / p99 ${ms(p50)} / ${ms(p99)} ms`
+  return [
+    [
+      `sliding sync, user in ${whole(rooms)} rooms: first window of 20, once after the start`,
+      `${ms(coldMs)} ms`,
+    ],
+    ['the same, later', line(sliding.first)],
+    ['one room with news', line(sliding.one)],
+    ['no news', line(sliding.none)],
+    [
+      `${whole(queue.messages)} messages that wait for a device`,
+      `${whole(queue.answers)} answers of at most ${whole(queue.largest / 1024)} KiB, ${whole(queue.ms)} ms, ${ms(queue.cpuMs)} ms CPU, loop delay at most ${ms(queue.loopMaxMs)} ms`,
+    ],
+  ]
+}
+
 const searchRows = (searches = []) =>
   searches.map((item) => [
     `/search in ${whole(item.messages)} messages, user in ${whole(item.rooms)} rooms, by ${item.orderBy}; p50 / p95 / p99`,
@@ -105,6 +124,7 @@ export function report(result) {
           `${ms(item.p50)} / ${ms(item.p99)} ms, ${ms(item.cpuMsPerSync)} ms CPU, ${whole(item.bytes / 1024)} KiB`,
         ]),
         ...largeRows(result.large),
+        ...slidingRows(result.sliding),
         ...searchRows(result.searches),
         [
           'CPU of a registration / of a join',

@@ -111,7 +111,7 @@ export function* forgottenRoomsOf(userId: string): Tx<readonly number[]> {
   return rows.map((row) => row.room_nid)
 }
 
-/** Position of the latest event of some types in a room up to `upTo`, among its latest `scanned`; undefined for none. */
+/** Position of the latest event of some types in a room up to `upTo`, among its latest `scanned`; undefined for none. Pre: the types are few and mostly the same. */
 export function* latestOfTypes(
   roomNid: number,
   types: readonly string[],
@@ -120,11 +120,11 @@ export function* latestOfTypes(
 ): Tx<number | undefined> {
   const row = yield* one<{ pos: number }>(
     `SELECT pos FROM (SELECT pos, type FROM events WHERE room_nid = ? AND pos <= ? AND soft_failed = 0
-       ORDER BY pos DESC LIMIT ?) latest WHERE type IN (??) ORDER BY pos DESC LIMIT 1`,
+       ORDER BY pos DESC LIMIT ?) latest WHERE type IN (${types.map(() => '?').join(', ')}) ORDER BY pos DESC LIMIT 1`,
     roomNid,
     upTo,
     scanned,
-    types,
+    ...types,
   )
   return row?.pos
 }

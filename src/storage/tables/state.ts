@@ -121,14 +121,10 @@ export function* stateKeysEverOf(
   roomNid: number,
   types: readonly string[],
 ): Tx<readonly { readonly type: string; readonly state_key: string }[] | undefined> {
-  const created = yield* one(
-    `SELECT 1 AS found FROM state_deltas WHERE room_nid = ? AND type = 'm.room.create' AND state_key = '' LIMIT 1`,
-    roomNid,
-  )
-  if (created === undefined) return undefined
-  return yield* all(
+  const rows = yield* all<{ type: string; state_key: string }>(
     'SELECT DISTINCT type, state_key FROM state_deltas WHERE room_nid = ? AND type IN (??)',
     roomNid,
-    types,
+    [...types, 'm.room.create'],
   )
+  return rows.some((row) => row.type === 'm.room.create') ? rows : undefined
 }

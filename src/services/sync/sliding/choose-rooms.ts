@@ -1,23 +1,15 @@
-import type { ConnectionState } from './connection-state.js'
-import type { SlidingFrame, WantedRoom } from './frame.js'
+import type { ConnectionState, ListState } from './connection-state.js'
+import type { Rule, SlidingFrame } from './frame.js'
 import type { News } from './news.js'
-import { requiredState, type RequiredState, type StateRequest } from './required-state.js'
+import { requiredState, type StateRequest } from './required-state.js'
 import type { RoomFilter } from './room-facts.js'
+import type { RoomConfig } from './request.js'
 import type { ListedRoom, RoomList } from './user-rooms.js'
-import type { ListState } from './connection-state.js'
 
 export interface ChosenRooms {
-  /** By nid, in the order of the room list. */
-  readonly wanted: ReadonlyMap<number, WantedRoom>
+  /** By nid. */
+  readonly wanted: ReadonlyMap<number, Rule>
   readonly lists: readonly ListState[]
-}
-
-interface Choice {
-  readonly room: ListedRoom
-  readonly lists: string[]
-  isSubscribed: boolean
-  timelineLimit: number
-  readonly requests: StateRequest[]
 }
 
 /** Which rooms the client looks at: those in the ranges of its lists, those that it subscribes to, and those that it must hear the end of. */
@@ -29,16 +21,7 @@ export async function chooseRooms(
 ): Promise<ChosenRooms> {
   const { request, state, viewer } = frame
   const { userId } = viewer
-  const choices = new Map<number, Choice>()
-  const choiceOf = (room: ListedRoom): Choice => {
-    let choice = choices.get(room.nid)
-    if (choice === undefined) {
-      choice = { room, lists: [], isSubscribed: false, timelineLimit: 0, requests: [] }
-      choices.set(room.nid, choice)
-    }
-    return choice
-  }
-
+  const wishes = createWishes()
   const lists: ListState[] = []
   const eligible =
     request.lists.size === 0 ? [] : await eligibleRooms(userId, list.order, state, news, filter)
@@ -46,51 +29,81 @@ export async function chooseRooms(
     const rooms = await filter.apply(userId, list, eligible, wish.filters)
     lists.push([name, rooms.length, wish.filterId])
     for (const [first, last] of wish.ranges ?? [[0, rooms.length - 1]]) {
-      for (const room of rooms.slice(first, last + 1)) {
-        const choice = choiceOf(room)
-        if (choice.lists.at(-1) === name) continue
-        choice.lists.push(name)
-        choice.timelineLimit = Math.max(choice.timelineLimit, wish.timelineLimit)
-        choice.requests.push(wish.state)
-      }
+      const end = Math.min(last + 1, rooms.length)
+      for (let i = first; i < end; i++) wishes.add(rooms[i]!.nid, wish, name)
     }
   }
   for (const [roomId, wish] of request.subscriptions) {
     const room = list.byId.get(roomId)
-    if (room === undefined || !(await mayBeShown(userId, room, news, filter))) continue
-    const choice = choiceOf(room)
-    choice.isSubscribed = true
-    choice.timelineLimit = Math.max(choice.timelineLimit, wish.timelineLimit)
-    choice.requests.push(wish.state)
+    if (room !== undefined && (await mayBeShown(userId, room, news, filter)))
+      wishes.add(room.nid, wish, undefined)
   }
   // The client hears of the end of what it was told, whatever it looks at now.
   for (const room of list.order) {
     if (room.activity <= frame.from) break
     const told = state.rooms.get(room.nid)
-    if (told !== undefined && isOver(room) && !choices.has(room.nid) && told.membership !== room.membership)
-      choiceOf(room)
+    if (told !== undefined && isOver(room) && told.membership !== room.membership) wishes.add(room.nid)
   }
+  return { wanted: wishes.rules(state.meta.configs), lists }
+}
 
-  const known = new Map<string, RequiredState>()
-  const merged = (requests: readonly StateRequest[]): RequiredState => {
-    const made = requiredState(requests)
-    const same = known.get(made.id)
-    if (same !== undefined) return same
-    known.set(made.id, made)
-    return made
+/** A combination of wishes; each is made once, however many rooms it is for. */
+interface Wish {
+  readonly lists: readonly string[]
+  readonly isSubscribed: boolean
+  readonly timelineLimit: number
+  readonly requests: readonly StateRequest[]
+  readonly further: Map<RoomConfig, Wish>
+}
+
+interface Wishes {
+  /** Without a wish the room is there for its own sake, unless there is another reason. */
+  add(nid: number, wish?: RoomConfig, list?: string): void
+  rules(configs: readonly (string | null)[]): ReadonlyMap<number, Rule>
+}
+
+function createWishes(): Wishes {
+  const wishes = new Map<number, Wish>()
+  const nothing: Wish = { lists: [], isSubscribed: false, timelineLimit: 0, requests: [], further: new Map() }
+
+  return {
+    add(nid, wish, list) {
+      const known = wishes.get(nid) ?? nothing
+      if (wish === undefined) {
+        wishes.set(nid, known)
+        return
+      }
+      // Ranges of one list may overlap.
+      if (list !== undefined && known.lists.at(-1) === list) return
+      let both = known.further.get(wish)
+      if (both === undefined) {
+        both = {
+          lists: list === undefined ? known.lists : [...known.lists, list],
+          isSubscribed: known.isSubscribed || list === undefined,
+          timelineLimit: Math.max(known.timelineLimit, wish.timelineLimit),
+          requests: [...known.requests, wish.state],
+          further: new Map(),
+        }
+        known.further.set(wish, both)
+      }
+      wishes.set(nid, both)
+    },
+    rules(configs) {
+      const made = new Map<Wish, Rule>()
+      const rules = new Map<number, Rule>()
+      for (const [nid, wish] of wishes) {
+        let rule = made.get(wish)
+        if (rule === undefined) {
+          const { lists, isSubscribed, timelineLimit } = wish
+          const required = requiredState(wish.requests)
+          rule = { lists, isSubscribed, timelineLimit, required, config: configs.indexOf(required.id) }
+          made.set(wish, rule)
+        }
+        rules.set(nid, rule)
+      }
+      return rules
+    },
   }
-  const byLists = new Map<string, RequiredState>()
-  const wanted = [...choices.values()]
-    .toSorted((a, b) => b.room.activity - a.room.activity || b.room.nid - a.room.nid)
-    .map((choice): [number, WantedRoom] => {
-      const { room, lists: names, isSubscribed, timelineLimit, requests } = choice
-      // Most rooms are there by the same lists.
-      const key = isSubscribed ? undefined : JSON.stringify(names)
-      const required = (key === undefined ? undefined : byLists.get(key)) ?? merged(requests)
-      if (key !== undefined) byLists.set(key, required)
-      return [room.nid, { room, lists: names, isSubscribed, timelineLimit, required }]
-    })
-  return { wanted: new Map(wanted), lists }
 }
 
 const isOver = (room: ListedRoom): boolean => room.membership === 'leave' || room.membership === 'ban'

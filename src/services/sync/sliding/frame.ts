@@ -16,11 +16,17 @@ export interface SlidingFrame {
   readonly typingFrom: number
 }
 
-/** A room that the client looks at, by which rules, and what they together ask of it. */
-export interface WantedRoom {
-  readonly room: ListedRoom
+/** By what a client looks at rooms, and what that together asks of them. Rooms that are looked at in the same way share it. */
+export interface Rule {
   readonly lists: readonly string[]
   readonly isSubscribed: boolean
   readonly timelineLimit: number
   readonly required: RequiredState
+  /** The number by which the connection knows the required state; −1 for one that is new to it. */
+  readonly config: number
+}
+
+/** A room that the client looks at. */
+export interface WantedRoom extends Rule {
+  readonly room: ListedRoom
 }

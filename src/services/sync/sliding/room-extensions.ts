@@ -7,21 +7,21 @@ import { missingPushRules, accountDataEvent } from '../account-data-event.js'
 import type { PushRules } from '../../push/push-rules.js'
 import type { Typing } from '../../typing/typing.js'
 import { receiptEvent } from '../receipt-event.js'
-import { UP_TO_DATE } from './connection-state.js'
-import type { SlidingFrame, WantedRoom } from './frame.js'
+import { UP_TO_DATE, type RoomState } from './connection-state.js'
+import type { Rule, SlidingFrame } from './frame.js'
 import type { News } from './news.js'
 import type { NextState } from './next-state.js'
 import type { ExtensionScope } from './request.js'
 import type { RoomResult } from './room-result.js'
+import type { RoomList } from './user-rooms.js'
 
 export interface ExtensionInput {
   readonly frame: SlidingFrame
-  readonly wanted: ReadonlyMap<number, WantedRoom>
+  readonly wanted: ReadonlyMap<number, Rule>
+  readonly list: RoomList
   readonly results: ReadonlyMap<number, RoomResult>
   readonly news: News
   readonly next: NextState
-  /** The nid of a room of the user's. */
-  roomIds(roomId: string): number | undefined
 }
 
 export interface ExtensionPart {
@@ -34,14 +34,28 @@ const MAX_RECEIPTS = 2_000
 /** Rooms read in one query. */
 const ROOMS_AT_ONCE = 200
 
-/** Rooms that the user is in and the client was told of, with whatever it is told in this answer. */
-function roomsOf(input: ExtensionInput, scope: ExtensionScope): WantedRoom[] {
-  return [...input.wanted.values()].filter((item) => {
-    const told = input.next.room(item.room.nid)
-    if (told?.membership !== 'join' || item.room.membership !== 'join') return false
-    const byList = item.lists.some((name) => scope.lists.has('*') || scope.lists.has(name))
-    return byList || (item.isSubscribed && (scope.rooms.has('*') || scope.rooms.has(item.room.roomId)))
-  })
+/** Whether an extension tells of a room: the user is in it, and the client was told of it, with whatever it is told in this answer. */
+function tellsOf(input: ExtensionInput, scope: ExtensionScope, nid: number, told: RoomState): boolean {
+  const rule = input.wanted.get(nid)
+  const room = input.list.rooms.get(nid)
+  if (rule === undefined || room?.membership !== 'join' || told.membership !== 'join') return false
+  return (
+    rule.lists.some((name) => scope.lists.has('*') || scope.lists.has(name)) ||
+    (rule.isSubscribed && (scope.rooms.has('*') || scope.rooms.has(room.roomId)))
+  )
+}
+
+/** Of the rooms that the client looks at those of which a stream has something to tell. Most have not. */
+function* roomsOf(
+  input: ExtensionInput,
+  scope: ExtensionScope,
+  hasNews: (told: RoomState, nid: number) => boolean,
+): Generator<{ readonly nid: number; readonly roomId: string; readonly told: RoomState }> {
+  for (const nid of input.wanted.keys()) {
+    const told = input.next.room(nid)
+    if (told === undefined || !hasNews(told, nid) || !tellsOf(input, scope, nid, told)) continue
+    yield { nid, roomId: input.list.rooms.get(nid)!.roomId, told }
+  }
 }
 
 /** SPEC: https://github.com/matrix-org/matrix-spec-proposals/pull/3961 */
@@ -52,19 +66,21 @@ export function typingPart(
 ): ExtensionPart {
   const { frame, next } = input
   const rooms: [string, JsonObject][] = []
-  const told = new Set<number>()
-  for (const { room } of scope === undefined ? [] : roomsOf(input, scope)) {
-    told.add(room.nid)
-    const isMissed = next.room(room.nid)!.typingMissed
-    const isNew = frame.state.rooms.get(room.nid) === undefined
-    if (!isMissed && !typing.changedSince(room.nid, frame.typingFrom)) continue
-    next.setRoom(room.nid, { typingMissed: false })
-    const typists = typing.in(room.nid)
-    if (isNew && typists.length === 0) continue
-    rooms.push([room.roomId, { type: 'm.typing', content: { user_ids: typists } }])
+  const changed = new Set(frame.from === 0 ? [] : typing.roomsChangedSince(frame.typingFrom))
+  const done = new Set<number>()
+  const found =
+    scope === undefined
+      ? []
+      : [...roomsOf(input, scope, (told, nid) => told.typingMissed || changed.has(nid))]
+  for (const { nid, roomId } of found) {
+    done.add(nid)
+    next.setRoom(nid, { typingMissed: false })
+    const typists = typing.in(nid)
+    const isNew = frame.state.rooms.get(nid) === undefined
+    if (!isNew || typists.length > 0)
+      rooms.push([roomId, { type: 'm.typing', content: { user_ids: typists } }])
   }
-  for (const nid of frame.from === 0 ? [] : typing.roomsChangedSince(frame.typingFrom))
-    if (!told.has(nid)) next.setRoom(nid, { typingMissed: true })
+  for (const nid of changed) if (!done.has(nid)) next.setRoom(nid, { typingMissed: true })
   return { json: { rooms: Object.fromEntries(rooms) }, hasNews: rooms.length > 0 }
 }
 
@@ -80,19 +96,27 @@ export async function receiptsPart(
   const { frame, next, news, results } = input
   const { from, upTo, viewer } = frame
   const rooms: [string, JsonObject][] = []
-  const told = new Set<number>()
-  const wishes: { readonly item: WantedRoom; read(): Tx<readonly ReceiptRow[]> }[] = []
-  for (const item of scope === undefined ? [] : roomsOf(input, scope)) {
-    const { nid } = item.room
-    told.add(nid)
-    const mark = next.room(nid)!.receipts
-    const shown = results.get(nid)?.shown ?? []
+  const done = new Set<number>()
+  const wishes: { readonly roomId: string; read(): Tx<readonly ReceiptRow[]> }[] = []
+  const shownIn = (nid: number): readonly string[] => results.get(nid)?.shown ?? []
+  const found =
+    scope === undefined
+      ? []
+      : roomsOf(
+          input,
+          scope,
+          (told, nid) => told.receipts !== UP_TO_DATE || news.receipts.has(nid) || shownIn(nid).length > 0,
+        )
+  for (const { nid, roomId, told } of found) {
+    done.add(nid)
+    const mark = told.receipts
+    const shown = shownIn(nid)
     const since = mark === UP_TO_DATE ? (news.receipts.has(nid) ? from : undefined) : mark
     const isWhole = mark === undefined || shown.length > 0
     if (mark !== UP_TO_DATE) next.setRoom(nid, { receipts: UP_TO_DATE })
     if (!isWhole && since === undefined) continue
     wishes.push({
-      item,
+      roomId,
       *read() {
         const whole = isWhole ? yield* receiptsForEvents(nid, viewer.userId, shown, upTo, MAX_RECEIPTS) : []
         const latest = since === undefined ? [] : yield* receiptsBetween(nid, since, upTo)
@@ -102,18 +126,18 @@ export async function receiptsPart(
   }
   for (let at = 0; at < wishes.length; at += ROOMS_AT_ONCE) {
     const part = wishes.slice(at, at + ROOMS_AT_ONCE)
-    const found = await store.read('sliding.receipts', function* () {
+    const read = await store.read('sliding.receipts', function* () {
       const lists: (readonly ReceiptRow[])[] = []
       for (const wish of part) lists.push(yield* wish.read())
       return lists
     })
-    part.forEach(({ item }, i) => {
-      const event = receiptEvent(found[i]!, viewer.userId)
-      if (event !== undefined) rooms.push([item.room.roomId, event])
+    part.forEach(({ roomId }, i) => {
+      const event = receiptEvent(read[i]!, viewer.userId)
+      if (event !== undefined) rooms.push([roomId, event])
     })
   }
   for (const nid of news.receipts) {
-    if (told.has(nid) || next.room(nid)?.receipts !== UP_TO_DATE || from === 0) continue
+    if (done.has(nid) || next.room(nid)?.receipts !== UP_TO_DATE || from === 0) continue
     next.setRoom(nid, { receipts: from })
   }
   return { json: { rooms: Object.fromEntries(rooms) }, hasNews: rooms.length > 0 }
@@ -154,14 +178,19 @@ export async function accountDataPart(
 
   const rooms = new Map<string, readonly AccountDataRow[]>()
   const behind = new Map<string, number>()
-  const told = new Set<number>()
-  for (const { room } of roomsOf(input, scope)) {
-    told.add(room.nid)
-    const roomMark = next.room(room.nid)!.accountData
-    if (roomMark !== UP_TO_DATE) {
-      behind.set(room.roomId, roomMark ?? 0)
-      next.setRoom(room.nid, { accountData: UP_TO_DATE })
-    } else if (byRoom.has(room.roomId)) rooms.set(room.roomId, byRoom.get(room.roomId)!)
+  const done = new Set<number>()
+  const withNews = new Set(toldRoomsWith(byRoom, input).map(([nid]) => nid))
+  for (const { nid, roomId, told } of roomsOf(
+    input,
+    scope,
+    (item, at) => item.accountData !== UP_TO_DATE || withNews.has(at),
+  )) {
+    done.add(nid)
+    if (told.accountData === UP_TO_DATE) rooms.set(roomId, byRoom.get(roomId)!)
+    else {
+      behind.set(roomId, told.accountData ?? 0)
+      next.setRoom(nid, { accountData: UP_TO_DATE })
+    }
   }
   const ids = [...behind.keys()]
   for (let at = 0; at < ids.length; at += ROOMS_AT_ONCE) {
@@ -171,7 +200,7 @@ export async function accountDataPart(
       if (row.pos > behind.get(row.room_id)!) rooms.set(row.room_id, [...(rooms.get(row.room_id) ?? []), row])
     }
   }
-  for (const [nid, roomId] of toldRoomsWith(byRoom, input)) if (!told.has(nid)) fallBehind(nid, roomId)
+  for (const [nid, roomId] of toldRoomsWith(byRoom, input)) if (!done.has(nid)) fallBehind(nid, roomId)
   return {
     json: {
       global: [...global.map(accountDataEvent), ...defaults],
@@ -189,10 +218,10 @@ export async function accountDataPart(
 /** Rooms with news among account data that the user has or had a membership in. */
 function toldRoomsWith(
   byRoom: ReadonlyMap<string, unknown>,
-  { roomIds }: ExtensionInput,
+  { list }: ExtensionInput,
 ): (readonly [nid: number, roomId: string])[] {
   return [...byRoom.keys()].flatMap((roomId) => {
-    const nid = roomIds(roomId)
+    const nid = list.byId.get(roomId)?.nid
     return nid === undefined ? [] : [[nid, roomId] as const]
   })
 }

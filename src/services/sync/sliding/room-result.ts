@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '../../../core/json/value.js'
 import { latestOfTypes, type OwnRoom } from '../../../storage/tables/own-rooms.js'
 import { stateDeltas } from '../../../storage/tables/state.js'
-import { unreadOf } from '../../../storage/tables/unread.js'
+import type { Counts } from '../../../storage/tables/unread.js'
 import { readState, type RoomsContext } from '../../rooms/context.js'
 import { lastDeparture, membershipAt } from '../../rooms/member-history.js'
 import { mapKey } from '../../rooms/state-store.js'
@@ -18,7 +18,7 @@ import { roomOfRow, strippedState } from '../own-room-state.js'
 import { readTimeline, type Timeline } from '../room-block.js'
 import { UP_TO_DATE, type RoomState } from './connection-state.js'
 import type { SlidingFrame, WantedRoom } from './frame.js'
-import { lookupOf, requiredStateFrom, type RequiredState } from './required-state.js'
+import { lookupOf, requiredStateFrom, type RequiredState, type StateLookup } from './required-state.js'
 import { summaryOf } from './room-summary.js'
 import { stateAt } from './state-at.js'
 
@@ -52,6 +52,7 @@ export interface RoomInput {
   readonly isDm: boolean
   /** The user has read something in it, here or on another device, so that the counts are others. */
   readonly countsChanged: boolean
+  readonly unread: Counts
   readonly ignored: ReadonlySet<string>
 }
 
@@ -184,18 +185,27 @@ export function createRoomResults(deps: {
       limited: timeline.limited,
       num_live: frame.from === 0 ? 0 : timeline.events.filter((event) => event.pos! > frame.from).length,
       ...(hasOlder ? { unstable_expanded_timeline: true, expanded_timeline: true } : {}),
-      ...(await counts(row)),
+      ...(row.membership === 'join'
+        ? { notification_count: input.unread.notify, highlight_count: input.unread.highlight }
+        : {}),
     }
     return { json, told: known, shown, isInitial }
   }
 
-  async function counts(row: OwnRoom): Promise<JsonObject> {
-    if (row.membership !== 'join') return {}
-    const unread = await context.store.read('sliding.unread', () => unreadOf(row.user_id, [row.room_nid]))
-    return {
-      notification_count: unread.reduce((total, item) => total + item.notify, 0),
-      highlight_count: unread.reduce((total, item) => total + item.highlight, 0),
+  const lookups = new WeakMap<RequiredState, Promise<StateLookup>>()
+
+  /** Where to look for a required state, asked for once in an answer; keys that no room has ever had are looked for in none. */
+  function lookup(required: RequiredState): Promise<StateLookup> {
+    let found = lookups.get(required)
+    if (found === undefined) {
+      const whole = lookupOf(required)
+      found = context.states.nidsOf(whole.keys).then((nids) => ({
+        ...whole,
+        keys: whole.keys.filter((_, i) => nids[i] !== undefined),
+      }))
+      lookups.set(required, found)
     }
+    return found
   }
 
   /** SPEC: MSC4186: for those who are not in the room it says when that began. */
@@ -273,7 +283,8 @@ export function createRoomResults(deps: {
     if (before !== required && room.root !== undefined) {
       const isNew = (type: string, stateKey: string): boolean =>
         required.wants(type, stateKey) && before?.wants(type, stateKey) !== true
-      for (const event of await stateAt(context, room.nid, room.root, lookupOf(required), isNew)) put(event)
+      const where = await lookup(required)
+      for (const event of await stateAt(context, room.nid, room.root, where, isNew)) put(event)
     }
     const members = new Set(keptMembers)
     if (required.lazyMembers && room.root !== undefined) {

@@ -1,9 +1,11 @@
 import type { JsonObject } from '../../../core/json/value.js'
 import { StorageError } from '../../../storage/errors.js'
 import { ownRoomsByNids, type OwnRoom } from '../../../storage/tables/own-rooms.js'
+import { unreadOf, type Counts } from '../../../storage/tables/unread.js'
+import type { Store } from '../../../storage/tx.js'
 import type { RoomsContext } from '../../rooms/context.js'
 import { UP_TO_DATE, type RoomState } from './connection-state.js'
-import type { SlidingFrame, WantedRoom } from './frame.js'
+import type { Rule, SlidingFrame, WantedRoom } from './frame.js'
 import type { News } from './news.js'
 import type { RoomResult, RoomResults } from './room-result.js'
 import type { NextState } from './next-state.js'
@@ -20,33 +22,33 @@ export interface RoomsPart {
   readonly more: boolean
 }
 
-/** Which of the rooms that the client looks at may have news. Costs a look at each; nothing is read for those that have none. */
+/** Which of the rooms that the client looks at may have news, the latest first. Costs a look at each; nothing is read for those that have none. */
 function withNews(
   frame: SlidingFrame,
-  wanted: ReadonlyMap<number, WantedRoom>,
+  wanted: ReadonlyMap<number, Rule>,
   list: RoomList,
   news: News,
-  next: NextState,
 ): WantedRoom[] {
   const { state, from } = frame
-  return [...wanted.values()].filter((item) => {
-    const { room, required, timelineLimit } = item
-    const told = state.rooms.get(room.nid)
-    return (
+  const found: WantedRoom[] = []
+  for (const [nid, rule] of wanted) {
+    const room = list.rooms.get(nid)!
+    const told = state.rooms.get(nid)
+    const mayHaveNews =
       told === undefined ||
       told.room !== UP_TO_DATE ||
       room.activity > from ||
-      news.ownReceipts.has(room.nid) ||
+      news.ownReceipts.has(nid) ||
       told.isDm !== list.direct.has(room.roomId) ||
-      (room.membership === 'join' &&
-        (timelineLimit > told.timeline || next.stateText(told.config) !== required.id))
-    )
-  })
+      (room.membership === 'join' && (rule.timelineLimit > told.timeline || told.config !== rule.config))
+    if (mayHaveNews) found.push({ ...rule, room })
+  }
+  return found.toSorted((a, b) => b.room.activity - a.room.activity || b.room.nid - a.room.nid)
 }
 
 export async function roomsPart(
   frame: SlidingFrame,
-  wanted: ReadonlyMap<number, WantedRoom>,
+  wanted: ReadonlyMap<number, Rule>,
   list: RoomList,
   news: News,
   next: NextState,
@@ -54,18 +56,14 @@ export async function roomsPart(
 ): Promise<RoomsPart> {
   const { context } = deps
   const { userId } = frame.viewer
-  const all = withNews(frame, wanted, list, news, next)
+  const all = withNews(frame, wanted, list, news)
   const chosen = all.slice(0, MAX_ROOMS)
   // What the list in memory says is for order alone: who may see what is read now.
-  const rows =
-    chosen.length === 0
-      ? []
-      : await context.store.read('sliding.rows', () =>
-          ownRoomsByNids(
-            userId,
-            chosen.map((item) => item.room.nid),
-          ),
-        )
+  const { rows, unread } = await readRows(
+    context.store,
+    userId,
+    chosen.map((item) => item.room.nid),
+  )
   const byNid = new Map(rows.map((row) => [row.room_nid, row]))
   const json: [string, JsonObject][] = []
   const results = new Map<number, RoomResult>()
@@ -118,7 +116,26 @@ export async function roomsPart(
       toldState: told === undefined ? undefined : next.stateText(told.config),
       isDm: list.direct.has(row.room_id),
       countsChanged: news.ownReceipts.has(row.room_nid) || (told !== undefined && told.room !== UP_TO_DATE),
+      unread: unread.get(row.room_nid) ?? { notify: 0, highlight: 0 },
       ignored: news.ignored,
     })
   }
+}
+
+/** Memberships in some rooms, and what is unread in them over all threads. */
+async function readRows(
+  store: Store,
+  userId: string,
+  nids: readonly number[],
+): Promise<{ readonly rows: readonly OwnRoom[]; readonly unread: ReadonlyMap<number, Counts> }> {
+  if (nids.length === 0) return { rows: [], unread: new Map() }
+  const found = await store.read('sliding.rows', function* () {
+    return { rows: yield* ownRoomsByNids(userId, nids), counts: yield* unreadOf(userId, nids) }
+  })
+  const unread = new Map<number, Counts>()
+  for (const { room_nid: nid, notify, highlight } of found.counts) {
+    const sum = unread.get(nid) ?? { notify: 0, highlight: 0 }
+    unread.set(nid, { notify: sum.notify + notify, highlight: sum.highlight + highlight })
+  }
+  return { rows: found.rows, unread }
 }

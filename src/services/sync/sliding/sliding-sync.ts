@@ -145,14 +145,7 @@ export function createSlidingSync(deps: SlidingSyncDeps): SlidingSync {
     const { wanted, lists } = await chooseRooms(frame, list, news, filter)
     next.setMeta({ lists })
     const rooms = await roomsPart(frame, wanted, list, news, next, { context, results })
-    const input: ExtensionInput = {
-      frame,
-      wanted,
-      results: rooms.results,
-      news,
-      next,
-      roomIds: (roomId) => list.byId.get(roomId)?.nid,
-    }
+    const input: ExtensionInput = { frame, wanted, list, results: rooms.results, news, next }
     const accountData = await accountDataPart(input, request.accountData, { store, pushRules })
     const receipts = await receiptsPart(input, request.receipts, store)
     const typists = typingPart(input, request.typing, typing)
