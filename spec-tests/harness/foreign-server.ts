@@ -11,8 +11,9 @@ export type Answering = (request: IncomingMessage, response: ServerResponse, pat
 
 /** A homeserver of the test's own: it has a key, and says what the test wants. */
 export interface ForeignServer {
-  /** `localhost:port`. */
+  /** `localhost:port`, where it was given no other. */
   readonly name: string
+  readonly port: number
   readonly signer: EventSigner
   /** In the place of all but the key. Anything else is a 404. */
   answer: Answering
@@ -27,9 +28,10 @@ export const answerJson = (response: ServerResponse, body: object, status = 200)
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
 }
 
-export async function startForeignServer(authority: Certificate): Promise<ForeignServer> {
+/** @param given a server name without a port, which nodes must be told how to find */
+export async function startForeignServer(authority: Certificate, given?: string): Promise<ForeignServer> {
   const certificate = createServerCertificate({
-    hosts: ['localhost'],
+    hosts: [given ?? 'localhost'],
     validity: { from: Date.now() - DAY, until: Date.now() + 365 * DAY },
     authority,
     random: systemRandom,
@@ -38,7 +40,8 @@ export async function startForeignServer(authority: Certificate): Promise<Foreig
   const foreign = { answer: (() => false) as Answering, answerKeys: (() => false) as Answering }
   const server: Server = createServer({ cert: certificate.certificate, key: certificate.privateKey })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const name = `localhost:${(server.address() as AddressInfo).port}`
+  const { port } = server.address() as AddressInfo
+  const name = given ?? `localhost:${port}`
   const signer: EventSigner = { serverName: name, keyId: key.keyId, sign: key.sign }
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const path = new URL(request.url!, 'https://localhost').pathname
@@ -57,6 +60,7 @@ export async function startForeignServer(authority: Certificate): Promise<Foreig
   })
   return Object.assign(foreign, {
     name,
+    port,
     signer,
     close() {
       server.closeAllConnections()

@@ -96,6 +96,7 @@ export const ITEMS: Readonly<Record<string, Item>> = {
     ],
   },
   K5: { does: 'asks for rooms, aliases and profiles with hostile filters and names' },
+  K6: { does: 'goes on in a room whose list of servers shuts it out, under a name in other letters' },
   // Ephemeral events
   L1: { does: 'types, reads, is present, has devices and messages in the name of users of other servers' },
   L2: {

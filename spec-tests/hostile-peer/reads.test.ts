@@ -7,7 +7,7 @@ jest.setTimeout(60_000)
 
 let world: World
 beforeAll(async () => {
-  world = await startWorld()
+  world = await startWorld({}, ['shut-out.example'])
 }, 60_000)
 afterEach(() => world.othersGoOn())
 afterAll(() => world?.dispose())
@@ -124,5 +124,63 @@ describe('what a hostile peer reads', () => {
         if (!query.includes('devices')) expect(status).toBeGreaterThanOrEqual(400)
       }
     }
+  })
+
+  it('K6: and writes nothing in a room whose list of servers shuts it out, whatever letters the list has', async () => {
+    const { alice } = world
+    const hostile = world.named.get('shut-out.example')!
+    const scene = await world.scene(hostile)
+    const shown = await scene.textsAfterMarker()
+    const room = enc(scene.roomId)
+    const put = (deny: readonly string[]): Promise<unknown> =>
+      alice.ok('PUT', v3(`/rooms/${room}/state/m.room.server_acl/`), { allow: ['*'], deny })
+    const before = scene.last.id
+    await put(['SHUT-?UT.example'])
+    const eve = hostile.user()
+    const body = { latest_events: [before], earliest_events: [], limit: 10 }
+    const pdu = scene.forge()
+    const calls: [string, string, unknown?][] = [
+      ['GET', fed(`/make_join/${room}/${enc(eve)}?ver=11`)],
+      ['GET', fed(`/make_leave/${room}/${enc(scene.eve)}`)],
+      ['GET', fed(`/make_knock/${room}/${enc(eve)}?ver=11`)],
+      ['PUT', fed(`/send_join/${room}/${enc(before)}`, 2), pdu],
+      ['PUT', fed(`/send_join/${room}/${enc(before)}`, 1), pdu],
+      ['PUT', fed(`/send_leave/${room}/${enc(before)}`, 2), pdu],
+      ['PUT', fed(`/send_leave/${room}/${enc(before)}`, 1), pdu],
+      ['PUT', fed(`/send_knock/${room}/${enc(before)}`), pdu],
+      ['PUT', fed(`/invite/${room}/${enc(before)}`, 2), { event: pdu, room_version: '11', invite_room_state: [] }],
+      ['PUT', fed(`/invite/${room}/${enc(before)}`, 1), pdu],
+      ['GET', fed(`/state/${room}?event_id=${enc(before)}`)],
+      ['GET', fed(`/state_ids/${room}?event_id=${enc(before)}`)],
+      ['GET', fed(`/backfill/${room}?v=${enc(before)}&limit=10`)],
+      ['GET', fed(`/event_auth/${room}/${enc(before)}`)],
+      ['GET', fed(`/event/${enc(before)}`)],
+      ['POST', fed(`/get_missing_events/${room}`), body],
+      ['GET', fed(`/timestamp_to_event/${room}?ts=1&dir=f`)],
+    ] // prettier-ignore
+    for (const [method, path, content] of calls) {
+      const answer = await hostile.call(method, path, {
+        ...(content !== undefined && { body: content }),
+        uncheckedBecause: 'what is sent is not what the specification has',
+      })
+      // What is malformed besides may be told first.
+      const refused = path.includes('/invite/') || path.includes('/send_') ? [400, 403] : [403]
+      expect([path, refused.includes(answer.status), answer.body.errcode]).toEqual([path, true, expect.any(String)]) // prettier-ignore
+      if (answer.status === 403) expect(answer.body.errcode).toBe('M_FORBIDDEN')
+    }
+    const sent = await scene.send(
+      [pdu],
+      [
+        { edu_type: 'm.typing', content: { room_id: scene.roomId, user_id: scene.eve, typing: true } },
+        { edu_type: 'm.receipt', content: { [scene.roomId]: { 'm.read': { [scene.eve]: { data: { ts: 1 }, event_ids: [before] } } } } },
+      ],
+    ) // prettier-ignore
+    expect(sent.body.pdus[scene.idOf(pdu)].error).toEqual(expect.any(String))
+    const { rooms } = await alice.ok('GET', v3('/sync'))
+    expect(JSON.stringify(rooms.join[scene.roomId].ephemeral)).not.toContain(scene.eve)
+    // Taken off the list, it is heard again; what it said meanwhile was not kept.
+    await put([])
+    const again = await scene.textsAfterMarker()
+    expect(again.slice(1)).toEqual(shown)
   })
 })

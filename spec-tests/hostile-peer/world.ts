@@ -49,6 +49,8 @@ export interface World {
   readonly hostile: Peer
   /** Another server that the node has not heard of. */
   another(): Promise<Peer>
+  /** Those with a name of their own. */
+  readonly named: ReadonlyMap<string, Peer>
   /** In a room that is made for it. */
   scene(peer: Peer, version?: string, body?: object): Promise<Scene>
   /** In a room that is there, which the peer may join. */
@@ -58,16 +60,29 @@ export interface World {
   dispose(): Promise<void>
 }
 
-export async function startWorld(config: NodeOptions['config'] = {}): Promise<World> {
+/** @param names of servers that are no `localhost:port`, for `named` */
+export async function startWorld(
+  config: NodeOptions['config'] = {},
+  names: readonly string[] = [],
+): Promise<World> {
   const authority = testAuthority()
-  const node = await startNode({ authority, config })
+  const strangers = await Promise.all(names.map((name) => startForeignServer(authority, name)))
+  const hosts = Object.fromEntries(strangers.map(({ name, port }) => [name, { host: '127.0.0.1', port }]))
+  const federation = { ...(config['federation'] as object | undefined), hosts }
+  const node = await startNode({ authority, config: { ...config, federation } })
   const alice = await register(node.url, 'alice')
   const peers: Peer[] = []
+  const named = new Map<string, Peer>()
   const target = { ...node, own: true } as unknown as Parameters<typeof peerOf>[1]
   const another = async (): Promise<Peer> => {
     const peer = peerOf(await startForeignServer(authority), target)
     peers.push(peer)
     return peer
+  }
+  for (const stranger of strangers) {
+    const peer = peerOf(stranger, target)
+    named.set(stranger.name, peer)
+    peers.push(peer)
   }
   const honest = await another()
   const hostile = await another()
@@ -90,6 +105,7 @@ export async function startWorld(config: NodeOptions['config'] = {}): Promise<Wo
     alice,
     honest,
     hostile,
+    named,
     another,
     scene,
     sceneIn,

@@ -123,6 +123,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   const sender = createSender({
     ...base,
     client: transport.client,
+    federates: transport.federates,
     ...(nodeMetrics === undefined ? {} : { onAttempt: nodeMetrics.onAttempt }),
     options: { backoff: { initialMs: backoff.initial, maxMs: backoff.max } },
   })

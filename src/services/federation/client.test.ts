@@ -202,6 +202,25 @@ describe('the certificate of a peer', () => {
   })
 })
 
+describe('the encryption of a peer', () => {
+  it('is TLS 1.2 at the least, whatever the peer offers', async () => {
+    const versions = { 'TLSv1.2': true, 'TLSv1.3': true, 'TLSv1.1': false, TLSv1: false } as const
+    for (const [version, good] of Object.entries(versions)) {
+      const only = version as 'TLSv1.2'
+      const started = await startTestServer(['sante.example'], (_, response) => response.end('{}'), {
+        minVersion: only,
+        maxVersion: only,
+        // Else the peer would not offer the old ones at all.
+        ciphers: 'DEFAULT@SECLEVEL=0',
+      })
+      closers.push(() => started.close())
+      const answer = clientFor([at(started.port)]).request(get)
+      if (good) expect(await answer).toEqual({})
+      else expect((await failure(answer)).kind).toBe('unreachable')
+    }
+  })
+})
+
 describe('the address of a peer', () => {
   it('is refused where the policy refuses it, as a literal and as what a name resolves to', async () => {
     const peer = await server((_, response) => response.end('{}'), ['sante.example', '127.0.0.1'])

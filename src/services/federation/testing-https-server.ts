@@ -1,5 +1,5 @@
 import type { RequestListener } from 'node:http'
-import { createServer } from 'node:https'
+import { createServer, type ServerOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { createAuthority, createServerCertificate } from '../../platform/certificate.js'
@@ -28,15 +28,19 @@ export interface TestServer {
 export async function startTestServer(
   hosts: readonly string[],
   handler: RequestListener,
+  tls: ServerOptions = {},
 ): Promise<TestServer> {
   const leaf = createServerCertificate({ hosts, validity, authority: testAuthority, random: systemRandom })
   const seen: TestServer['seen'] = []
   let connections = 0
-  const server = createServer({ cert: leaf.certificate, key: leaf.privateKey }, (request, response) => {
-    const socket = request.socket as TLSSocket & { servername?: string | false }
-    seen.push({ host: request.headers.host, sni: socket.servername, url: request.url })
-    handler(request, response)
-  })
+  const server = createServer(
+    { ...tls, cert: leaf.certificate, key: leaf.privateKey },
+    (request, response) => {
+      const socket = request.socket as TLSSocket & { servername?: string | false }
+      seen.push({ host: request.headers.host, sni: socket.servername, url: request.url })
+      handler(request, response)
+    },
+  )
   server.on('connection', () => connections++)
   server.on('tlsClientError', () => undefined)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -28,6 +28,8 @@ export interface Transport {
   /** Ordinary HTTP to addresses that others name, under the same policy. */
   readonly http: OutboundHttp
   readonly policy: AddressPolicy
+  /** Whether this server speaks with that one, by the lists of the configuration. */
+  federates(serverName: string): boolean
   /** Does what the first connection would otherwise wait for, and everybody with it. */
   warm(): void
   /** Ends idle connections; requests under way may finish. */
@@ -130,6 +132,7 @@ export function createTransport(deps: TransportDeps): Transport {
     notary: createNotary({ serverName, signer, keys, known, fetcher, clock, federates }),
     http,
     policy,
+    federates,
     warm: () => connections.warm(),
     close: () => connections.close(),
   }

@@ -114,6 +114,12 @@ export function* headsOfRooms(
   return yield* all('SELECT nid, heads FROM rooms WHERE nid IN (??)', roomNids)
 }
 
+/** Post: nothing waits for the destination. */
+export function* clearOutbox(destination: string): Tx<void> {
+  yield* run('DELETE FROM outbox_pdus WHERE destination = ?', destination)
+  yield* run('DELETE FROM outbox_edus WHERE destination = ?', destination)
+}
+
 /** Every destination for which something waits. */
 export function* pendingDestinations(): Tx<readonly string[]> {
   const rows = yield* all<{ destination: string }>(

@@ -68,6 +68,31 @@ const status = (code: number, retryAfterMs?: number): FederationError =>
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   })
 
+describe('what waits for a server that is spoken to no more', () => {
+  it('is removed, at the start and when more comes, and no other server waits longer for it', async () => {
+    const asked: string[] = []
+    await put('closed.example', 3)
+    await put('open.example', 1)
+    const own = sender(
+      ({ destination: name }) => {
+        asked.push(name)
+        return {}
+      },
+      {},
+      { federates: (name) => name !== 'closed.example' },
+    )
+    await own.resume()
+    await until(async () => (await waiting('closed.example')).length + (await waiting('open.example')).length === 0) // prettier-ignore
+    await put('closed.example', 2)
+    own.wake(['closed.example', 'closed.example'])
+    own.sendEphemeral(['closed.example'], { edu_type: 'm.typing', content: {} }, 'key')
+    await until(async () => (await waiting('closed.example')).length === 0)
+    await own.close()
+    expect(asked).toEqual(['open.example'])
+    expect(own.stats()).toEqual({ active: 0, failing: 0 })
+  })
+})
+
 describe('a sender', () => {
   it('goes on after a restart with what waits, and nothing is sent twice after an answer', async () => {
     await put('b.example', 150)

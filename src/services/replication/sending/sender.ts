@@ -16,6 +16,7 @@ import {
   type Health,
 } from './destination-state.js'
 import { skipToLatest } from './catch-up.js'
+import { createForgetting } from './forget-outbox.js'
 import { boundOutbox } from './outbox-bounds.js'
 import { nextBatch, transactionBody, transactionId, type Batch } from './transaction.js'
 import { MAX_EDUS, MAX_PDUS } from '../peers/transaction-limits.js'
@@ -63,6 +64,8 @@ export interface SenderDeps {
   readonly logger: Logger
   readonly serverName: string
   readonly options: SenderOptions
+  /** Whether this server speaks to that one at all; default: to all. What was put aside for others is removed. */
+  federates?(serverName: string): boolean
   /** After each attempt, for metrics. */
   onAttempt?(outcome: { readonly ok: boolean; readonly pdus: number; readonly edus: number }): void
 }
@@ -103,6 +106,9 @@ export function createSender(deps: SenderDeps): Sender {
   // Everything under way listens to it.
   setMaxListeners(0, closing.signal)
   const loops = new Set<Promise<void>>()
+
+  const federates = (name: string): boolean => name !== serverName && (deps.federates?.(name) ?? true)
+  const forgetting = createForgetting(store, logger)
 
   function stateOf(name: string): Destination {
     let state = destinations.get(name)
@@ -314,13 +320,16 @@ export function createSender(deps: SenderDeps): Sender {
 
   return {
     wake(names) {
-      for (const name of names) if (name !== serverName) start(stateOf(name))
+      for (const name of names) {
+        if (federates(name)) start(stateOf(name))
+        else forgetting.forget(name)
+      }
     },
 
     sendEphemeral(names, edu, coalesceKey) {
       if (closing.signal.aborted) return
       for (const name of names) {
-        if (name === serverName) continue
+        if (!federates(name)) continue
         const state = stateOf(name)
         // A server that does not answer has no use for the news of a second.
         if (state.timer !== undefined) continue
@@ -333,7 +342,10 @@ export function createSender(deps: SenderDeps): Sender {
 
     async resume() {
       const names = await store.read('sender.pending', () => pendingDestinations())
-      for (const name of names) if (name !== serverName) start(stateOf(name))
+      for (const name of names) {
+        if (federates(name)) start(stateOf(name))
+        else forgetting.forget(name)
+      }
     },
 
     onContact(name) {
@@ -359,7 +371,7 @@ export function createSender(deps: SenderDeps): Sender {
     async close() {
       closing.abort()
       for (const state of destinations.values()) clearTimeout(state.timer)
-      await Promise.allSettled(loops)
+      await Promise.allSettled([...loops, forgetting.idle()])
       destinations.clear()
     },
   }
