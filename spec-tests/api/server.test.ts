@@ -2,6 +2,8 @@ import { expect } from '@jest/globals'
 import { call } from '../harness/client.js'
 import { section, v3 } from '../harness/section.js'
 
+const POLICY_KEY = '6yhHGKhCiXTSEN2ksjV7kX/N6rBQZ3Xb+M7LlC6NS+s'
+
 section(
   'Server administration and discovery',
   'client-server-api/#server-discovery',
@@ -62,6 +64,21 @@ section(
       },
       { auth: 'none' },
     )
+    operation(
+      'getWellknownPolicy',
+      'GET /.well-known/matrix/policy_server',
+      ({ success }) => {
+        success(
+          'gives the key of the policy server',
+          async (server) => {
+            const { status, body } = await call(server.url, 'GET', '/.well-known/matrix/policy_server')
+            expect([status, body]).toEqual([200, { public_keys: { ed25519: POLICY_KEY } }])
+          },
+          { ownOnly: true },
+        )
+      },
+      { auth: 'none' },
+    )
     operation('getTurnServer', 'GET /_matrix/client/v3/voip/turnServer', ({ success }) => {
       success(
         'gives credentials of its own to each user',
@@ -85,7 +102,10 @@ section(
   {
     config: {
       turn: { uris: ['turn:turn.example.org'], secret: 'turn secret of the tests' },
-      well_known: { support: { contacts: [{ role: 'm.role.admin', email_address: 'help@example.org' }] } },
+      well_known: {
+        support: { contacts: [{ role: 'm.role.admin', email_address: 'help@example.org' }] },
+        policy_server_key: POLICY_KEY,
+      },
     },
   },
 )

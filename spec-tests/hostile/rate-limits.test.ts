@@ -14,6 +14,7 @@ const WITHOUT_BUDGET: ReadonlyMap<string, string> = new Map([
   ['getWellknown', 'a constant; everybody of a ministry asks from one address'],
   ['getWellKnown', 'a constant that other servers keep'],
   ['getWellknownSupport', 'a constant'],
+  ['getWellknownPolicy', 'a constant'],
   ['sendTransaction', 'what may wait is bounded, and a refusal makes the sender pause with everything'],
 ])
 

@@ -40,6 +40,9 @@ export function nodeInfoOptions(config: Config): NodeInfoOptions {
     ...(config.admin_contact === undefined ? {} : { adminContact: config.admin_contact }),
     wellKnownClientExtra: config.well_known.client_extra,
     ...(federation.well_known_server === undefined ? {} : { wellKnownServer: federation.well_known_server }),
+    ...(config.well_known.policy_server_key === undefined
+      ? {}
+      : { policyServerKey: config.well_known.policy_server_key }),
     support: {
       contacts: config.well_known.support.contacts,
       ...(config.well_known.support.page === undefined ? {} : { page: config.well_known.support.page }),

@@ -12,6 +12,7 @@ import type { StateResolving } from '../services/rooms/resolve-aside.js'
 import { createEventStore } from '../services/rooms/event-store.js'
 import { createNids } from '../services/rooms/nids.js'
 import { createOutsideMemberships, type OutsideMemberships } from '../services/rooms/outside-memberships.js'
+import type { PolicySigner } from '../services/rooms/policy-servers.js'
 import { createRoomLoader } from '../services/rooms/room-loader.js'
 import { createRoomWriter, type Committed, type MemberHooks } from '../services/rooms/room-writer.js'
 import { logResolutions } from '../services/rooms/resolution-log.js'
@@ -44,6 +45,8 @@ export interface RoomsPartsDeps {
   /** What else a change of membership writes, in its own transaction. */
   readonly memberHooks: MemberHooks
   wakeSender(destinations: readonly string[]): void
+  /** Where it is absent, nobody says anything in rooms with a policy server. */
+  readonly policySigner?: PolicySigner
   /** After a user of this server has joined a room. */
   onLocalJoin?(roomId: string, userId: string): void
   /** After a user of this server has said something. */
@@ -114,6 +117,7 @@ export function buildRooms(deps: RoomsPartsDeps): RoomsParts {
     readers,
     memberHooks: deps.memberHooks,
     onCommitted,
+    ...(deps.policySigner === undefined ? {} : { policySigner: deps.policySigner }),
     ...(deps.stage === undefined ? {} : { stage: deps.stage.events }),
   })
   const context: RoomsContext = {
@@ -142,6 +146,7 @@ export function buildRooms(deps: RoomsPartsDeps): RoomsParts {
       unreadEffect: (room, event) => unread.effect(room, event),
       unreadRedaction: (room, target) => unread.redaction(room, target),
     },
+    ...(deps.policySigner === undefined ? {} : { policySigner: deps.policySigner }),
     defaultVersion: roomVersion(deps.defaultRoomVersion)!,
   }
   const outside = createOutsideMemberships({

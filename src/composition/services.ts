@@ -1,5 +1,6 @@
 import type { Config } from '../config/schema.js'
 import type { Clock } from '../platform/clock.js'
+import { verifySignatureBy } from '../platform/ed25519.js'
 import type { Logger } from '../platform/logger.js'
 import type { Metrics } from '../platform/metrics.js'
 import { createNotifier, type Notifier } from '../platform/notifier.js'
@@ -33,6 +34,7 @@ import { createAliases } from '../services/rooms/aliases.js'
 import { createRoomCreation } from '../services/rooms/create-room.js'
 import { createGuests } from '../services/rooms/guests.js'
 import { createMemberships } from '../services/rooms/membership.js'
+import { createPolicySigner } from '../services/rooms/policy-servers.js'
 import { createSending } from '../services/rooms/send.js'
 import type { StateResolving } from '../services/rooms/resolve-aside.js'
 import { createServerNotices } from '../services/server-notices/server-notices.js'
@@ -154,6 +156,11 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     ...base,
     ...appservices.staging(stagingHooks(pushWatch, () => push.planner.wake())),
     signer: eventSigner,
+    policySigner: createPolicySigner({
+      client: transport.client,
+      clock,
+      verifySignature: verifySignatureBy,
+    }),
     defaultRoomVersion: config.rooms.default_room_version,
     ...(deps.resolver && { resolver: deps.resolver }),
     wakeSender,

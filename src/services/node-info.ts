@@ -27,6 +27,8 @@ export interface NodeInfoOptions {
     }[]
     readonly page?: string
   }
+  /** Unpadded base64, of Ed25519. */
+  readonly policyServerKey?: string
 }
 
 export interface Health {
@@ -43,6 +45,8 @@ export interface NodeInfo {
   wellKnownServer(): object | undefined
   /** SPEC: client-server-api/#getwell-knownmatrixsupport */
   wellKnownSupport(): object | undefined
+  /** SPEC: client-server-api/#getwell-knownmatrixpolicy_server */
+  wellKnownPolicyServer(): object | undefined
   /** Looks at the store at most once a second, and waits for it two seconds at most. Never throws. */
   health(): Promise<Health>
   /** Undefined where metrics are off. */
@@ -123,6 +127,10 @@ export function createNodeInfo(deps: NodeInfoDeps): NodeInfo {
         ...(page === undefined ? {} : { support_page: page }),
       }
     },
+    wellKnownPolicyServer: () =>
+      options.policyServerKey === undefined
+        ? undefined
+        : { public_keys: { ed25519: options.policyServerKey } },
     health() {
       const now = clock.monotonic()
       if (last === undefined || now - last.at >= HEALTH_CACHE_MS) last = { at: now, health: look() }

@@ -162,6 +162,13 @@ export const server = {
         },
         { description: 'What `/.well-known/matrix/support` says. 404 while it is empty.', default: {} },
       ),
+      policy_server_key: Type.Optional(
+        text(
+          'The Ed25519 key of a policy server that runs under this server’s name, beside it: what `/.well-known/matrix/policy_server` says. This server is none itself.',
+          undefined,
+          { format: 'public-key', example: '6yhHGKhCiXTSEN2ksjV7kX/N6rBQZ3Xb+M7LlC6NS+s' },
+        ),
+      ),
     },
     { description: 'The well-known files that this server itself serves.', default: {} },
   ),

@@ -3,6 +3,7 @@ import { getWellknown } from './client.js'
 import { getHealth } from './health.js'
 import { getLandingPage } from './landing.js'
 import { getMetrics } from './metrics.js'
+import { getWellknownPolicy } from './policy-server.js'
 import { getWellKnown } from './server.js'
 import { getWellknownSupport } from './support.js'
 
@@ -13,7 +14,7 @@ export const nodeRoutes: {
   readonly health: readonly Route[]
   readonly metrics: readonly Route[]
 } = {
-  client: [getLandingPage, getWellknown, getWellknownSupport],
+  client: [getLandingPage, getWellknown, getWellknownSupport, getWellknownPolicy],
   federation: [getWellKnown],
   health: [getHealth],
   metrics: [getMetrics],

@@ -180,7 +180,7 @@ describe('/.well-known/matrix', () => {
     })
   })
 
-  it.each(['client', 'server', 'support'])(
+  it.each(['client', 'server', 'support', 'policy_server'])(
     '%s is 404 M_NOT_FOUND where nothing is configured',
     async (name) => {
       const { get } = await start({ about: BARE })

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { testServices, type TestServices } from '../../composition/testing.js'
 import type { Json, JsonObject } from '../../core/json/value.js'
-import { addLocalEvent } from '../rooms/local-event.js'
+import { addLocalEvent } from '../rooms/add-local-event.js'
 import type { Requester } from '../requester.js'
 
 /* oxlint-disable typescript/no-explicit-any */

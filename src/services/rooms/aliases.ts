@@ -11,7 +11,7 @@ import {
 import { membershipOf } from '../../storage/tables/memberships.js'
 import type { Requester } from '../requester.js'
 import { loadRoom, notInRoom, readPowerLevels, readState, type RoomsContext } from './context.js'
-import { addLocalEvent } from './local-event.js'
+import { addLocalEvent } from './add-local-event.js'
 import type { RemoteMemberships } from './remote-memberships.js'
 import { mapKey } from './state-store.js'
 

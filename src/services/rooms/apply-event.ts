@@ -3,10 +3,12 @@ import { checkAuthEvents } from '../../core/auth/auth-events.js'
 import { authStateKeys } from '../../core/auth/auth-event-keys.js'
 import { redactedEvent } from '../../core/event/redact.js'
 import type { RoomEvent, Verdict } from '../../core/event/types.js'
+import { isSignedByPolicy, needsPolicySignature, POLICY_STATE } from '../../core/policy-server.js'
 import { createEventIdOf } from '../../core/ids/room-id.js'
 import { canonicalJson } from '../../core/json/canonical.js'
 import type { NodeName } from '../../core/state-trie/node.js'
 import { destinationsOf, redactionOf, type LocalEventDeps } from './local-event.js'
+import { policyServerOf } from './policy-servers.js'
 import { mayRedact } from './redaction.js'
 import { resolveRoots } from './resolve-roots.js'
 import type { StoredEvent } from './stored-event.js'
@@ -34,6 +36,8 @@ export interface ApplyOptions {
   /** Where it stands among events of its depth, for backfill. */
   readonly ord?: number
   readonly clientTxn?: ClientTxn
+  /** The room has taken it already, as others say: its policy server has no part in that. */
+  readonly isSettled?: boolean
   /**
    * The room begins anew with `stateBefore`, because nobody was here to follow it: older heads count no more. The
    * changes that this brings, beside the event's own, for whoever follows them.
@@ -103,6 +107,8 @@ export async function applyEvent(
   if (options.live && rejected === undefined && room.root !== undefined && room.root !== stateBefore) {
     softFailed = !(await judgeBy(room.root)).ok
   }
+  if (options.live && options.isSettled !== true && rejected === undefined && !softFailed)
+    softFailed = !(await isRecommended(room, event, deps))
   const shown = rejected === undefined && !softFailed
   const early = shown ? await earlyRedaction(room, event, stateBefore, deps) : undefined
   const stored: StoredEvent = {
@@ -192,6 +198,14 @@ export async function stateChanges(
     const name = names.get(key)
     return name === undefined ? [] : [{ ...name, before: eventOf(was), after: eventOf(is) }]
   })
+}
+
+/** Whether the room's policy server, if it uses one, has signed the event. */
+async function isRecommended(room: WorkingRoom, event: RoomEvent, deps: LocalEventDeps): Promise<boolean> {
+  if (room.root === undefined || !needsPolicySignature(event)) return true
+  const named = (await stateEvents(room, [POLICY_STATE], deps.readers)).get(mapKey(POLICY_STATE))
+  const policy = policyServerOf(named, room.roster, deps.readers.serverName)
+  return policy === undefined || isSignedByPolicy(event, policy, deps.verifySignature)
 }
 
 async function authEventsOf(

@@ -7,6 +7,7 @@ import type { Random } from '../../platform/random.js'
 import type { Store } from '../../storage/tx.js'
 import type { EventStore } from './event-store.js'
 import type { LocalEventDeps } from './local-event.js'
+import type { PolicySigner } from './policy-servers.js'
 import type { RoomLoader } from './room-loader.js'
 import { POWER_KEYS, powerLevelsIn } from './room-power.js'
 import type { RoomWriter } from './room-writer.js'
@@ -30,6 +31,8 @@ export interface RoomsContext {
   readonly writer: RoomWriter
   readonly local: LocalEventDeps
   readonly defaultVersion: RoomVersionRules
+  /** Absent where no other server is spoken to. */
+  readonly policySigner?: PolicySigner
 }
 
 /** Reads some keys of a state; by default the current one. */

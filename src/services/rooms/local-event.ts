@@ -3,6 +3,7 @@ import { checkAuth } from '../../core/auth/check.js'
 import type { VerifySignature } from '../../core/auth/state-lookup.js'
 import { badJson, forbidden } from '../../core/errors.js'
 import { buildEvent } from '../../core/event/build.js'
+import { POLICY_STATE } from '../../core/policy-server.js'
 import { redactedEvent } from '../../core/event/redact.js'
 import { referenceHash } from '../../core/event/hash.js'
 import type { Signer } from '../../core/event/sign.js'
@@ -84,7 +85,7 @@ export async function prepareLocalEvent(
   deps: LocalEventDeps,
 ): Promise<Prepared> {
   const { rules } = room
-  const state = await stateEvents(room, authStateKeys(draft, rules), deps.readers)
+  const state = await stateEvents(room, [...authStateKeys(draft, rules), POLICY_STATE], deps.readers)
   const auth = authEventKeys(draft, rules).flatMap((key) => state.get(mapKey(key)) ?? [])
   const heads = room.heads.toSorted((a, b) => b.depth - a.depth).slice(0, MAX_PREV_EVENTS)
   const depth = heads.reduce((max, head) => Math.max(max, head.depth), 0) + 1
@@ -139,36 +140,6 @@ export function judgeLocalEvent({ event, state }: Prepared, verifySignature: Ver
   )
   if (verdict.ok) return
   throw verdict.rule === 'power_levels.creators' ? badJson(verdict.reason) : forbidden(verdict.reason)
-}
-
-/** A state event that would change nothing is not sent again. */
-async function unchanged(
-  room: WorkingRoom,
-  draft: Draft,
-  deps: LocalEventDeps,
-): Promise<StoredEvent | undefined> {
-  if (draft.stateKey === undefined) return undefined
-  const key = { type: draft.type, stateKey: draft.stateKey }
-  const current = (await stateEvents(room, [key], deps.readers)).get(mapKey(key))
-  if (current === undefined || current.event.sender !== draft.sender) return undefined
-  try {
-    const same = canonicalJson(current.event.content, 'lenient') === canonicalJson(draft.content, 'lenient')
-    return same ? current : undefined
-  } catch {
-    return undefined
-  }
-}
-
-/** Builds, judges and adds an event of a local user. Throws M_FORBIDDEN, M_TOO_LARGE, M_BAD_JSON. */
-export async function addLocalEvent(
-  room: WorkingRoom,
-  draft: Draft,
-  deps: LocalEventDeps,
-): Promise<StoredEvent> {
-  const prepared = await prepareLocalEvent(room, draft, deps)
-  judgeLocalEvent(prepared, deps.verifySignature)
-  // Whoever may not send it is told so, even where it would change nothing.
-  return (await unchanged(room, draft, deps)) ?? addAccepted(room, prepared, draft, deps)
 }
 
 /** Adds an event that stands on all heads and was judged: it becomes the only head. */

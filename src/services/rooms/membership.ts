@@ -13,8 +13,10 @@ import { loadRoom, notInRoom, readStateEvent, type RoomsContext } from './contex
 import { joinAuthority } from './join-authoriser.js'
 import { isDeserted, isResident } from './residence.js'
 import { refuseGuest } from './guests.js'
-import { addLocalEvent, judgeLocalEvent, prepareLocalEvent, type Draft } from './local-event.js'
+import { addLocalEvent } from './add-local-event.js'
+import { judgeLocalEvent, prepareLocalEvent, type Draft } from './local-event.js'
 import type { OutsideMemberships } from './outside-memberships.js'
+import { signedByPolicy } from './policy-signing.js'
 import type { RemoteMemberships } from './remote-memberships.js'
 import { refuseSuspended } from './send.js'
 import type { StoredEvent } from './stored-event.js'
@@ -208,7 +210,7 @@ export function createMemberships(deps: MembershipDeps): Memberships {
         throw error instanceof MatrixError && error.errcode === 'M_NOT_FOUND' ? notInRoom() : error
       })
     await refuseWhereClosed(input)
-    const signed = await remote.invite(prepared.event, server)
+    const signed = await remote.invite(await signedByPolicy(context, prepared.event), server)
     const verdict = await context.writer.write(input.roomId, (room) =>
       applyEvent(room, signed, { live: true, origin: context.serverName, relay: true }, context.local),
     )

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../core/json/value.js'
 import { joinedRoomIds, openRoomIds } from '../../storage/tables/memberships.js'
 import type { RoomsContext } from './context.js'
-import { addLocalEvent } from './local-event.js'
+import { addLocalEvent } from './add-local-event.js'
 import type { Memberships } from './membership.js'
 import { mapKey, stateEvents } from './working-room.js'
 

@@ -1,4 +1,5 @@
-import { MatrixError } from '../../core/errors.js'
+import { forbidden, MatrixError } from '../../core/errors.js'
+import type { RoomEvent } from '../../core/event/types.js'
 import type { RoomVersionRules } from '../../core/room-version/rules.js'
 import type { Clock } from '../../platform/clock.js'
 import type { Logger } from '../../platform/logger.js'
@@ -9,6 +10,7 @@ import type { Store, Tx } from '../../storage/tx.js'
 import type { Nids } from './nids.js'
 import { persistRoom, StaleRoom, type Persisted } from './persist.js'
 import type { RoomLoader } from './room-loader.js'
+import { PolicySignatureNeeded, type PolicySigner } from './policy-servers.js'
 import type { Rosters } from './roster.js'
 import {
   memberChanges,
@@ -27,7 +29,10 @@ import {
  * A job must not touch the network: the whole room waits for it.
  */
 export interface RoomWriter {
-  /** Resolves with the job's result once all that it added is on disk. Rejects with what it throws; it then adds nothing. */
+  /**
+   * A job that is stopped by `PolicySignatureNeeded` is run again with the signed event; the policy server is asked between its turns.
+   * Resolves with the job's result once all that it added is on disk. Rejects with what it throws; it then adds nothing.
+   */
   write<T>(roomId: string, job: (room: WorkingRoom) => Promise<T>): Promise<T>
   /** The same for a room that need not exist yet. */
   create<T>(roomId: string, rules: RoomVersionRules, job: (room: WorkingRoom) => Promise<T>): Promise<T>
@@ -60,6 +65,8 @@ export interface RoomWriterDeps {
   readonly readers: RoomReaders
   /** What else the pending events write, in their own transaction and with their positions. */
   stage?(room: WorkingRoom): Tx<void>
+  /** Absent: rooms with a policy server are read only. */
+  readonly policySigner?: PolicySigner
   /** After the batch is on disk and the caches know it: wakes syncs, senders and whoever else listens. */
   onCommitted(committed: Committed): void
 }
@@ -75,6 +82,8 @@ interface Job {
 const BATCH = 64
 const MAX_WAITING = 2_000
 const MAX_ATTEMPTS = 10
+/** Events of one job that a policy server may sign. */
+const MAX_SIGNED = 20
 
 export function createRoomWriter(deps: RoomWriterDeps): RoomWriter {
   const waiting = new Map<string, Job[]>()
@@ -215,8 +224,25 @@ export function createRoomWriter(deps: RoomWriterDeps): RoomWriter {
     deps.onCommitted({ room, pending: room.pending, persisted })
   }
 
+  async function writeSigned<T>(roomId: string, job: (room: WorkingRoom) => Promise<T>): Promise<T> {
+    const signed: RoomEvent[] = []
+    for (;;) {
+      try {
+        return await enqueue(roomId, undefined, async (room) => {
+          room.signedByPolicy = signed
+          return job(room)
+        })
+      } catch (error) {
+        if (!(error instanceof PolicySignatureNeeded)) throw error
+        if (deps.policySigner === undefined || signed.length >= MAX_SIGNED)
+          throw forbidden('The policy server of this room cannot be asked')
+        signed.push(await deps.policySigner.sign(error.event, error.policy))
+      }
+    }
+  }
+
   return {
-    write: (roomId, job) => enqueue(roomId, undefined, job),
+    write: writeSigned,
     create: (roomId, rules, job) => enqueue(roomId, rules, job),
   }
 }

@@ -117,6 +117,8 @@ export interface WorkingRoom {
   readonly newKeys: Map<number, StateKeyRow>
   readonly byNid: Map<number, StoredEvent>
   readonly byId: Map<string, StoredEvent>
+  /** Events of the running job that the room's policy server has signed. */
+  signedByPolicy: readonly RoomEvent[]
   /** Nids of staged PDUs that this transaction settles: their rows go with it. */
   readonly settled: number[]
 }
@@ -134,6 +136,7 @@ export function openWorkingRoom(base: RoomSnapshot, roster: Roster): WorkingRoom
     newKeys: new Map(),
     byNid: new Map(),
     byId: new Map(),
+    signedByPolicy: [],
     settled: [],
   }
 }

@@ -11,9 +11,10 @@ import { bansOf, moveAliases, movePublication } from '../../storage/tables/room-
 import type { Requester } from '../requester.js'
 import { applyEvent } from '../rooms/apply-event.js'
 import { loadRoom, notInRoom, readState, readWholeState, type RoomsContext } from '../rooms/context.js'
+import { signedByPolicy } from '../rooms/policy-signing.js'
+import { addLocalEvent } from '../rooms/add-local-event.js'
 import {
   addAccepted,
-  addLocalEvent,
   judgeLocalEvent,
   prepareLocalEvent,
   type Draft,
@@ -111,11 +112,12 @@ export function createRoomUpgrades(deps: {
       stateKey: '',
       content: { body: 'This room has been replaced', replacement_room: replacement },
     }
-    return writer.write(roomId, async (room) => {
+    const event = await writer.write(roomId, async (room) => {
       const prepared = await prepareLocalEvent(room, draft, local)
       judgeLocalEvent(prepared, local.verifySignature)
       return prepared.event
     })
+    return signedByPolicy(context, event)
   }
 
   async function prepareCreate(

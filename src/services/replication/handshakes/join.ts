@@ -198,7 +198,7 @@ async function takeIn(deps: HandshakeDeps, server: string, { event, checked }: J
     context.rosters.forget(row.nid)
   }
   await context.writer.create(roomId, rules, async (room) => {
-    const options = { live: true, origin: server, stateBefore: root }
+    const options = { live: true, origin: server, stateBefore: root, isSettled: true }
     const stays = room.root !== undefined && room.roster.local.size > 0
     const stored = await applyEvent(
       room,

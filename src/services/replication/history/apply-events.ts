@@ -2,6 +2,7 @@ import type { RoomEvent } from '../../../core/event/types.js'
 import type { NodeName } from '../../../core/state-trie/node.js'
 import { applyEvent, MissingPredecessors } from '../../rooms/apply-event.js'
 import type { RoomsContext } from '../../rooms/context.js'
+import { askPolicyServer } from '../../rooms/policy-signing.js'
 import { resolveRoots } from '../../rooms/resolve-roots.js'
 import { eventsByIds, type WorkingRoom } from '../../rooms/working-room.js'
 
@@ -27,9 +28,10 @@ export async function applyEvents(
   roomId: string,
   items: readonly ToApply[],
 ): Promise<Applied[]> {
-  const together = await Promise.allSettled(items.map((item) => applyOne(context, roomId, item)))
+  const given = await askPolicyServer(context, roomId, items)
+  const together = await Promise.allSettled(given.map((item) => applyOne(context, roomId, item)))
   const results: Applied[] = []
-  for (const [i, item] of items.entries()) {
+  for (const [i, item] of given.entries()) {
     const first = together[i]!
     if (first.status === 'fulfilled') results.push({ item, ok: true, rowGone: first.value })
     else if (first.reason instanceof MissingPredecessors)

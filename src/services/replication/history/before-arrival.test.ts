@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { until } from '../../../platform/testing-until.js'
-import { addLocalEvent } from '../../rooms/local-event.js'
+import { addLocalEvent } from '../../rooms/add-local-event.js'
 import { addNode, bodiesOf, createNetwork, type Network, type TestNode } from '../testing/network.js'
 
 const ALICE = '@alice:a.example'

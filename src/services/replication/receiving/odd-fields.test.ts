@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { buildEvent, type EventFields } from '../../../core/event/build.js'
 import { RawNumber, type JsonObject } from '../../../core/json/value.js'
 import { all } from '../../../storage/tx.js'
-import { addLocalEvent } from '../../rooms/local-event.js'
+import { addLocalEvent } from '../../rooms/add-local-event.js'
 import { until } from '../../../platform/testing-until.js'
 import { addNode, bodiesOf, createNetwork, type Network, type TestNode } from '../testing/network.js'
 

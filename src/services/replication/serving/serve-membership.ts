@@ -8,6 +8,7 @@ import { ROOM_VERSIONS } from '../../../core/room-version/versions.js'
 import type { Keys } from '../../federation/keys.js'
 import { applyEvent, MissingPredecessors } from '../../rooms/apply-event.js'
 import type { RoomsContext } from '../../rooms/context.js'
+import { signedByPolicy } from '../../rooms/policy-signing.js'
 import { joinAuthority, type JoinAuthority } from '../../rooms/join-authoriser.js'
 import { judgeLocalEvent, prepareLocalEvent } from '../../rooms/local-event.js'
 import type { StoredEvent } from '../../rooms/stored-event.js'
@@ -105,9 +106,11 @@ export function createMembershipServing(deps: MembershipServingDeps): Membership
     const signed = membership === 'join' ? await letIn(room, event) : event
     const [verdict] = await keys.verifyEventSignatures([signed])
     if (verdict?.ok !== true) throw invalidParam('The event is not signed by all that must sign it')
+    // Who comes in does not know yet whom the room asks.
+    const final = await signedByPolicy(context, signed)
     const stored = await context.writer.write(roomId, async (working) => {
       try {
-        const result = await applyEvent(working, signed, { live: true, origin, relay: true }, context.local)
+        const result = await applyEvent(working, final, { live: true, origin, relay: true }, context.local)
         // Thrown, so that nothing of it is written.
         if (result.rejected !== undefined) throw forbidden(`The room does not allow it: ${result.rejected}`)
         const key = { type: 'm.room.member', stateKey: event.sender }
