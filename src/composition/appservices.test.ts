@@ -227,3 +227,98 @@ describe('an application service', () => {
     await aliases.remove(by(`@irc_other:${TEST_SERVER}`), `#irc_x:${TEST_SERVER}`)
   })
 })
+
+describe('an application service that encrypts', () => {
+  const device = (userId: string, deviceId: string): Requester => ({ ...by(userId), deviceId })
+  const alicesDevice = async (): Promise<Requester> => {
+    await node.services.devices.createOrRename(alice.userId, 'PHONE', 'Phone')
+    return { ...alice, deviceId: 'PHONE' }
+  }
+  const keysOf = (userId: string, deviceId: string): JsonObject => ({
+    device_keys: {
+      user_id: userId,
+      device_id: deviceId,
+      algorithms: ['m.olm.v1.curve25519-aes-sha2'],
+      keys: { [`curve25519:${deviceId}`]: 'A'.repeat(43), [`ed25519:${deviceId}`]: 'A'.repeat(43) },
+      signatures: { [userId]: { [`ed25519:${deviceId}`]: 'A'.repeat(86) } },
+    },
+  })
+  const send = (from: Requester, userId: string, deviceId: string, body: string): Promise<unknown> =>
+    node.services.toDevice.send(from, 'm.room_key', `t${++txn}`, { [userId]: { [deviceId]: { body } } })
+  // oxlint-disable-next-line typescript/no-explicit-any
+  const parts = (name: string): any[] => as.taken.flatMap(({ body }) => body[name] ?? [])
+  const waiting = (): Promise<readonly unknown[]> =>
+    node.store.read('test', () => all('SELECT * FROM to_device_messages'))
+
+  it('gets messages to devices of its users, once, with the counts of their keys, by both names', async () => {
+    await node.services.devices.createOrRename(BOT, 'BRIDGE', undefined)
+    await send(alice, BOT, 'BRIDGE', 'one')
+    await send(alice, BOT, '*', 'two')
+    await as.until(() => parts('to_device').length === 2, 'both messages')
+    expect(parts('to_device')).toEqual(
+      ['one', 'two'].map((body) => ({
+        type: 'm.room_key',
+        sender: alice.userId,
+        content: { body },
+        to_user_id: BOT,
+        to_device_id: 'BRIDGE',
+      })),
+    )
+    const { body } = as.taken.find((one) => one.body.to_device.length > 0)!
+    expect(body['de.sorunome.msc2409.to_device']).toEqual(body.to_device)
+    const counts = { [BOT]: { BRIDGE: { signed_curve25519: 0 } } }
+    expect(body.device_one_time_keys_count).toEqual(counts)
+    expect(body['org.matrix.msc3202.device_one_time_keys_count']).toEqual(counts)
+    expect(body['org.matrix.msc3202.device_unused_fallback_key_types']).toEqual({ [BOT]: { BRIDGE: [] } })
+    // Nobody else fetches them: they are not kept.
+    expect(await waiting()).toEqual([])
+  })
+
+  it('leaves messages for a user who is not its alone to their device too', async () => {
+    await node.close()
+    await as.close()
+    await start({ namespaces: { users: [{ exclusive: false, regex: '@.*' }] } })
+    const phone = await alicesDevice()
+    await send(by(BOT), alice.userId, 'PHONE', 'one')
+    await as.until(() => parts('to_device').length === 1, 'the message')
+    expect((await node.sync(phone)).to_device.events).toHaveLength(1)
+  })
+
+  it('is told when keys of those in its rooms change, and when they leave', async () => {
+    const phone = await alicesDevice()
+    const carol = await node.user('carol')
+    const roomId = await room(BOT)
+    await node.services.e2ee.uploadKeys(phone, keysOf(alice.userId, 'PHONE'))
+    await node.services.devices.createOrRename(carol.userId, 'X', undefined)
+    await node.services.e2ee.uploadKeys({ ...carol, deviceId: 'X' }, keysOf(carol.userId, 'X'))
+    await as.until(
+      () => parts('device_lists').some((list) => list.changed.includes(alice.userId)),
+      'the change',
+    )
+    await node.services.memberships.leave(alice, { roomId })
+    await as.until(
+      () => parts('device_lists').some((list) => list.left.includes(alice.userId)),
+      'the leaving',
+    )
+    expect(JSON.stringify(parts('device_lists'))).not.toContain(carol.userId)
+    for (const { body } of as.taken)
+      expect(body['org.matrix.msc3202.device_lists']).toEqual(body.device_lists)
+  })
+
+  it('is told when others have taken one-time keys of its devices', async () => {
+    await node.services.devices.createOrRename(BOT, 'BRIDGE', undefined)
+    const key = { key: 'A'.repeat(43), signatures: { [BOT]: { 'ed25519:BRIDGE': 'A'.repeat(86) } } }
+    await node.services.e2ee.uploadKeys(device(BOT, 'BRIDGE'), {
+      one_time_keys: { 'signed_curve25519:a': key, 'signed_curve25519:b': key },
+      fallback_keys: { 'signed_curve25519:c': { ...key, fallback: true } },
+    })
+    const counts = (n: number): boolean =>
+      parts('device_one_time_keys_count').some((part) => part[BOT]?.BRIDGE?.signed_curve25519 === n)
+    await as.until(() => counts(2), 'two keys')
+    expect(as.taken.at(-1)!.body.device_unused_fallback_key_types).toEqual({
+      [BOT]: { BRIDGE: ['signed_curve25519'] },
+    })
+    await node.services.e2ee.claimKeys({ one_time_keys: { [BOT]: { BRIDGE: 'signed_curve25519' } } })
+    await as.until(() => counts(1), 'one key')
+  })
+})
