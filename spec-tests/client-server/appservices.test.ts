@@ -159,6 +159,22 @@ describe('an application service', () => {
         origin_server_ts: ts,
         sender: bob,
       })
+      // The time counts for memberships too, and between events of one moment the order in which they came.
+      const profile = v3(`/rooms/${enc(room.body.room_id as string)}/state/m.room.member/${enc(bob)}`)
+      const member = { query: { ...asBob, ts: ts + 1 }, body: { membership: 'join', displayname: 'Bob' } }
+      expect((await as('PUT', profile, member)).status).toBe(200)
+      const moved = await as('GET', profile, { query: { ...asBob, format: 'event' } })
+      expect(moved.body.origin_server_ts).toBe(ts + 1)
+      const again = v3(`/rooms/${enc(room.body.room_id as string)}/send/m.room.message/again`)
+      const second = (await as('PUT', again, { query: { ...asBob, ts }, body })).body.event_id as string
+      const nearest = async (dir: string): Promise<string> => {
+        const at = `/_matrix/client/v1/rooms/${enc(room.body.room_id as string)}/timestamp_to_event`
+        return (await as('GET', at, { query: { ...asBob, ts, dir } })).body.event_id as string
+      }
+      expect([await nearest('f'), await nearest('b')]).toEqual([eventId, second])
+
+      const tooLate = v3(`/rooms/${enc(room.body.room_id as string)}/send/m.room.message/3`)
+      expect((await as('PUT', tooLate, { query: { ...asBob, ts: 2 ** 53 }, body })).status).toBe(400)
       const wrong = v3(`/rooms/${enc(room.body.room_id as string)}/send/m.room.message/2`)
       expect((await as('PUT', wrong, { query: { ...asBob, ts: -1 }, body })).status).toBe(400)
 

@@ -19,7 +19,7 @@ export const rooms = {
     { description: 'Presence.', default: {} },
   ),
   appservices: list(
-    'Registration files of application services (bridges and bots).',
+    'Registration files (YAML) of application services: bridges and bots. See docs/operations.md.',
     Type.String({ format: 'path' }),
     [],
   ),

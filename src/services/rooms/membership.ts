@@ -28,6 +28,8 @@ export interface MemberInput {
   readonly reason?: string | undefined
   /** Further keys of the member event, e.g. `is_direct`. */
   readonly content?: JsonObject
+  /** Application services may date what they do. Milliseconds. */
+  readonly ts?: number | undefined
 }
 
 /** SPEC: https://spec.matrix.org/v1.19/client-server-api/#room-membership */
@@ -40,6 +42,8 @@ export interface Memberships {
       readonly via: readonly string[]
       readonly reason?: string | undefined
       readonly content?: JsonObject
+      /** As of `MemberInput`; of no account where another server makes the event. */
+      readonly ts?: number | undefined
       /** An identity server's word that the user has an address that was invited, with who had invited it in `sender`. */
       readonly thirdPartySigned?: JsonObject
     },
@@ -64,7 +68,12 @@ export interface Memberships {
    */
   put(
     requester: Requester,
-    input: { readonly roomId: string; readonly userId: string; readonly content: JsonObject },
+    input: {
+      readonly roomId: string
+      readonly userId: string
+      readonly content: JsonObject
+      readonly ts?: number | undefined
+    },
   ): Promise<{ event_id: string }>
   forget(requester: Requester, roomId: string): Promise<void>
   joinedRooms(userId: string): Promise<readonly string[]>
@@ -116,13 +125,14 @@ export function createMemberships(deps: MembershipDeps): Memberships {
 
   const member = (
     sender: string,
-    input: { roomId: string; userId: string },
+    input: Pick<MemberInput, 'roomId' | 'userId' | 'ts'>,
     content: JsonObject,
   ): Draft & { roomId: string } => ({
     roomId: input.roomId,
     type: 'm.room.member',
     sender,
     stateKey: input.userId,
+    originServerTs: input.ts,
     content,
   })
 
@@ -241,7 +251,7 @@ export function createMemberships(deps: MembershipDeps): Memberships {
         if (by.kind === 'none-needed' || by.kind === 'by') {
           const authorised =
             by.kind === 'by' ? { ...content, join_authorised_via_users_server: by.userId } : content
-          await change(member(userId, { roomId, userId }, authorised))
+          await change(member(userId, { roomId, userId, ts: target.ts }, authorised))
           return { room_id: roomId }
         }
       }
@@ -289,7 +299,8 @@ export function createMemberships(deps: MembershipDeps): Memberships {
       }
     },
 
-    async put(requester, { roomId, userId, content: given }) {
+    async put(requester, { roomId, userId, content: given, ts: wish }) {
+      const ts = requester.appserviceId === undefined ? undefined : wish
       refuseSuspended(requester)
       checkTarget(userId)
       // Who lets a user into a restricted room is found out here, never said by a client.
@@ -304,15 +315,17 @@ export function createMemberships(deps: MembershipDeps): Memberships {
       const current = room === undefined ? undefined : (await rowOf(room, userId))?.membership
       if (membership === 'invite') {
         const { membership: _invite, ...rest } = content
-        return { event_id: (await sendInvite(requester, { roomId, userId, content: rest })).event.id }
+        return { event_id: (await sendInvite(requester, { roomId, userId, content: rest, ts })).event.id }
       }
       if (isOwn && membership === 'leave' && current === 'invite') await deps.checkRejection?.(userId, roomId)
       if (isOwn && membership === 'join' && current !== 'join') {
-        await memberships.join(requester, { room: roomId, via: [], content })
+        await memberships.join(requester, { room: roomId, via: [], content, ts })
       } else if (isOwn && membership === 'leave' && !(await isResident(context, room))) {
         await memberships.leave(requester, { roomId })
       } else {
-        return { event_id: (await change(member(requester.userId, { roomId, userId }, content))).event.id }
+        return {
+          event_id: (await change(member(requester.userId, { roomId, userId, ts }, content))).event.id,
+        }
       }
       const now = await loadRoom(context, roomId)
       const event = await readStateEvent(context, now, 'm.room.member', userId)

@@ -8,7 +8,10 @@ export const sendMessage = route({
   paths: v3('/rooms/{roomId}/send/{eventType}/{txnId}'),
   auth: 'guest',
   rateLimit: 'message',
-  query: Type.Object({ ts: Type.Optional(Type.Integer({ minimum: 0 })) }),
+  // As the time of an event, at most 2^53 - 1.
+  query: Type.Object({
+    ts: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+  }),
   body: 'object',
   // An event has at most 64 KiB; escapes may make its JSON longer.
   maxBody: 256 * 1024,

@@ -13,7 +13,10 @@ export const setRoomStateWithKey = route({
   ],
   auth: 'guest',
   rateLimit: 'message',
-  query: Type.Object({ ts: Type.Optional(Type.Integer({ minimum: 0 })) }),
+  // As the time of an event, at most 2^53 - 1.
+  query: Type.Object({
+    ts: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+  }),
   body: 'object',
   // An event has at most 64 KiB; escapes may make its JSON longer.
   maxBody: 256 * 1024,
@@ -23,7 +26,7 @@ export const setRoomStateWithKey = route({
     const type = params['eventType']!
     const stateKey = params['stateKey'] ?? ''
     if (type === 'm.room.member')
-      return memberships.put(requester, { roomId, userId: stateKey, content: body })
+      return memberships.put(requester, { roomId, userId: stateKey, content: body, ts: query.ts })
     return sending.state(requester, { roomId, type, stateKey, content: body, ts: query.ts })
   },
 })
