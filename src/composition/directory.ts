@@ -20,7 +20,7 @@ export function buildDirectory(deps: {
       acts: (appserviceId, userId) => deps.acts(appserviceId, userId),
       fetchRemote: (server, query) => fetchRemotePublicRooms(transport.client, server, query),
     }),
-    userDirectory: createUserDirectory({ store: context.store }),
+    userDirectory: createUserDirectory({ store: context.store, serverName: context.serverName }),
     mutualRooms: createMutualRooms({ store: context.store }),
   }
 }

@@ -57,3 +57,22 @@ describe('the user directory', () => {
     })
   })
 })
+
+describe('a name that a person has in one room', () => {
+  it('finds them for those who share the room, is shown to nobody, and found by nobody else', async () => {
+    const { roomCreation, memberships, profile, userDirectory } = test.services
+    const [alice, bob, eve] = [await test.user('alice'), await test.user('bob'), await test.user('eve')]
+    await profile.setField(alice, alice.userId, 'displayname', 'Alice Cooper')
+    await roomCreation.create(alice, { visibility: 'public' })
+    const { room_id: room } = await roomCreation.create(bob, { invite: [alice.userId] })
+    await memberships.join(alice, { room, via: [] })
+    const content = { membership: 'join', displayname: 'Freddy' }
+    await memberships.put(alice, { roomId: room, userId: alice.userId, content })
+    const asAlice = { results: [{ user_id: alice.userId, display_name: 'Alice Cooper' }], limited: false }
+    for (const searcher of [bob, eve])
+      for (const term of ['alice cooper', alice.userId])
+        expect(await userDirectory.search(searcher.userId, term, 10)).toEqual(asAlice)
+    expect(await userDirectory.search(bob.userId, 'freddy', 10)).toEqual(asAlice)
+    expect(await userDirectory.search(eve.userId, 'freddy', 10)).toEqual({ results: [], limited: false })
+  })
+})

@@ -27,3 +27,37 @@ export function* peopleKnownTo(searcher: string, after: string, limit: number): 
     limit,
   )
 }
+
+export interface RoomNameRow {
+  readonly user_id: string
+  /** A member event. */
+  readonly json: string
+}
+
+/**
+ * The youngest member events, at most `each` of one person, in rooms that the searcher shares with them and in public ones: what a person
+ * is called in other rooms is nobody else's business. Pre: at most a few hundred people.
+ */
+export function* roomNamesKnownTo(
+  searcher: string,
+  userIds: readonly string[],
+  each: number,
+): Tx<readonly RoomNameRow[]> {
+  if (userIds.length === 0) return []
+  return yield* all<RoomNameRow>(
+    `SELECT p.user_id, e.json FROM (
+       SELECT o.user_id, o.event_nid,
+         ROW_NUMBER() OVER (PARTITION BY o.user_id ORDER BY o.event_nid DESC) AS place
+       FROM memberships o
+       WHERE o.user_id IN (??) AND o.membership = 'join' AND o.event_nid IS NOT NULL
+         AND o.room_nid IN (
+           SELECT m.room_nid FROM memberships m WHERE m.user_id = ? AND m.membership = 'join'
+           UNION SELECT r.nid FROM rooms r WHERE r.published = 1)) p
+     JOIN events e ON e.nid = p.event_nid
+     WHERE p.place <= ?
+     ORDER BY p.user_id, p.place`,
+    userIds,
+    searcher,
+    each,
+  )
+}
