@@ -9,6 +9,14 @@ const READABLE = 'Make it readable for the user that runs the server, or correct
 
 const reason = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? (error as Error).message
 
+function requireWritable(folder: string): void {
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK)
+  } catch (error) {
+    throw new Error(`the folder cannot be written (${reason(error)}): ${folder}`)
+  }
+}
+
 /** What is wrong with the files and folders that a configuration names; of one with other faults, as far as it can be read. */
 export function filesAtFault(config: ReadableConfig): Fault[] {
   const faults: Fault[] = []
@@ -50,9 +58,14 @@ export function filesAtFault(config: ReadableConfig): Fault[] {
     attempt(['data_dir'], 'Make the folder, and let the user that runs the server write into it.', () => {
       if (!existsSync(folder)) throw new Error(`the folder is not there: ${folder}`)
       if (!statSync(folder).isDirectory()) throw new Error(`is not a folder: ${folder}`)
-      accessSync(folder, constants.W_OK)
+      requireWritable(folder)
     })
   }
+  const media = config.media?.path
+  if (media !== undefined && existsSync(media))
+    attempt(['media', 'path'], 'Let the user that runs the server write into it.', () =>
+      requireWritable(media),
+    )
   const key = config.signing_key_path
   if (key !== undefined)
     attempt(

@@ -124,7 +124,7 @@ async function checkTarget(connectionString: string, wanted: readonly AppliedMig
         `the target has schema ${there.at(-1)?.id}, the source schema ${wanted.at(-1)?.id}, or steps that differ: give it a new, empty database`,
       )
   } catch (error) {
-    throw fromPostgres(error, 'copy.target')
+    throw fromPostgres(error, 'the target')
   } finally {
     await client.end().catch(() => undefined)
   }

@@ -67,7 +67,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Store> {
     await prepare(writers, options.migrations ?? ownMigrations, clock)
   } catch (error) {
     await Promise.all([readers.end(), writers.end()])
-    throw fromPostgres(error, 'open')
+    throw fromPostgres(error, 'the PostgreSQL database cannot be opened')
   }
   const writer = createPostgresWriter({ pool: writers, session, clock, logger, observe, options: tuning })
   const positions = sharePosition(readers)

@@ -1,6 +1,6 @@
 import { closeSync, existsSync, fsyncSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { StorageError } from './errors.js'
+import { StorageError, StorageFull } from './errors.js'
 import { SELECT_STATE, type SchemaState } from './migrate.js'
 import { SqliteDatabase } from './sqlite-driver.js'
 import { fromOpening, fromSqlite } from './sqlite-errors.js'
@@ -25,7 +25,9 @@ export function backupSqlite(from: string, to: string, now: number): number {
     for (const path of [to, dirname(to)]) sync(path)
     return checkSqliteCopy(to)
   } catch (error) {
-    throw fromSqlite(error, 'backup')
+    const fault = fromSqlite(error, 'backup')
+    if (fault instanceof StorageFull) throw new StorageError('full', `there is no room for ${to}`, error)
+    throw fault
   }
 }
 

@@ -20,7 +20,7 @@ export function fromOpening(error: unknown, path: string): unknown {
   if (code.startsWith('SQLITE_CORRUPT'))
     return new StorageError('io', `the database ${path} is damaged: restore it from a backup`, error)
   if (UNWRITABLE.test(code))
-    return new StorageError('io', `the database ${path} cannot be opened for writing (${code}): it, and the folder that it lies in, must belong to the user that runs this`, error) // prettier-ignore
+    return new StorageError('io', `the database ${path} cannot be opened for writing (${code}): it, and the folder that it lies in, must be writable for the user that runs this`, error) // prettier-ignore
   if (code === 'ENOSPC' || isFull(code)) return new StorageFull(error)
   return fromSqlite(error, `open ${path}`)
 }
