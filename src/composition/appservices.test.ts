@@ -3,9 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import type { JsonObject } from '../core/json/value.js'
+import { systemClock } from '../platform/clock.js'
+import { silentLogger } from '../platform/logger.js'
+import { beginAppservices } from '../services/appservices/begin.js'
+import { createAppserviceRegistry } from '../services/appservices/registry.js'
 import { startAppservice, type TestAppservice } from '../services/appservices/testing-appservice.js'
 import type { Requester } from '../services/requester.js'
-import { all } from '../storage/tx.js'
+import { allocatePosition } from '../storage/tables/positions.js'
+import { all, many } from '../storage/tx.js'
 import { testServices, TEST_SERVER, type TestServices } from './testing.js'
 
 const REGISTRATION = {
@@ -320,5 +325,59 @@ describe('an application service that encrypts', () => {
     })
     await node.services.e2ee.claimKeys({ one_time_keys: { [BOT]: { BRIDGE: 'signed_curve25519' } } })
     await as.until(() => counts(1), 'one key')
+  })
+
+  it('is told what stands behind much that does not concern it', async () => {
+    await room(BOT)
+    await node.store.write('test', function* () {
+      const last = yield* allocatePosition(1_201)
+      yield* many(
+        'INSERT INTO device_list_changes (user_id, pos) VALUES (?, ?)',
+        Array.from({ length: 1_201 }, (_, i) => [
+          i === 1_200 ? alice.userId : `@stranger${i}:elsewhere.example`,
+          last - 1_200 + i,
+        ]),
+      )
+    })
+    node.built.appservices.sender().nudge()
+    await as.until(
+      () => parts('device_lists').some((list) => list.changed.includes(alice.userId)),
+      'the change',
+    )
+    expect(JSON.stringify(parts('device_lists'))).not.toContain('stranger')
+  })
+})
+
+describe('an application service that is registered no more', () => {
+  const deps = () => ({
+    store: node.store,
+    clock: systemClock,
+    logger: silentLogger,
+    serverName: TEST_SERVER,
+  })
+
+  it('is forgotten with what waited for it, and told only of what comes later where it is registered again', async () => {
+    const roomId = await room(BOT)
+    await as.until(() => events().length === 1, 'the join')
+    await node.built.appservices.close()
+    await say(alice, roomId, 'before')
+    const rows = (): Promise<readonly unknown[]> =>
+      node.store.read('test', () => all('SELECT * FROM appservice_events'))
+    expect(await rows()).toHaveLength(1)
+    await beginAppservices({
+      ...deps(),
+      registry: createAppserviceRegistry({ ...deps(), registrations: [] }),
+    })
+    expect(await rows()).toEqual([])
+    const again = await node.restarted()
+    again.appservices.start()
+    await again.services.sending.message(alice, {
+      roomId,
+      type: 'm.room.message',
+      content: { msgtype: 'm.text', body: 'after' },
+      txnId: 'after',
+    })
+    await as.until(() => bodies().includes('after'), 'the later message')
+    expect(bodies()).toEqual(['after'])
   })
 })

@@ -1,6 +1,11 @@
 import type { Clock } from '../../platform/clock.js'
 import type { Logger } from '../../platform/logger.js'
-import { addAppservices, deleteAppservices, knownAppservices } from '../../storage/tables/appservices.js'
+import {
+  addAppservices,
+  deleteRoomsOfAppservices,
+  deleteWaitingFor,
+  knownAppservices,
+} from '../../storage/tables/appservices.js'
 import { insertUser, usersByIds } from '../../storage/tables/users.js'
 import type { Store } from '../../storage/tx.js'
 import type { AppserviceRegistry } from './registry.js'
@@ -17,12 +22,16 @@ export async function beginAppservices(deps: {
 }): Promise<void> {
   const { store, clock, logger, registry } = deps
   const known = await store.read('appservices.known', () => knownAppservices())
-  const gone = known.filter((id) => registry.byId(id) === undefined)
+  const isTold = (id: string): boolean => registry.byId(id)?.registration.url !== undefined
+  const gone = known.filter((id) => !isTold(id))
   if (gone.length > 0) {
-    await store.write('appservices.forget', () => deleteAppservices(gone))
+    await store.write('appservices.forget', function* () {
+      yield* deleteWaitingFor(gone)
+      yield* deleteRoomsOfAppservices(gone.filter((id) => registry.byId(id) === undefined))
+    })
     logger.info(
       { appservices: gone },
-      'what waited for application services that are registered no more is forgotten',
+      'what waited for application services that are told nothing any more is forgotten',
     )
   }
   if (registry.all.length === 0) return
@@ -51,9 +60,6 @@ export async function beginAppservices(deps: {
       )
   }
   await store.write('appservices.add', () =>
-    addAppservices(
-      registry.all.map((one) => one.id),
-      position,
-    ),
+    addAppservices(registry.all.map((one) => one.id).filter(isTold), position),
   )
 }

@@ -152,39 +152,55 @@ export function createTransactions(deps: TransactionsDeps): Transactions {
     }
   }
 
+  /** One look at what waits: a transaction of it, on disk; or whether more may wait behind what concerns nobody. */
+  async function begin(
+    appservice: Appservice,
+    place: Place,
+    saved: number,
+  ): Promise<Transaction | 'more' | 'nothing'> {
+    const { id } = appservice
+    const fleeting = ephemeral.current()
+    const position = await store.position()
+    const found = await look(appservice, place, position)
+    const body = bodyOf(appservice, found)
+    const transaction =
+      body === undefined
+        ? undefined
+        : {
+            id: `${position}-${random.string(10, 'abcdefghijklmnopqrstuvwxyz0123456789')}`,
+            body: JSON.stringify(body),
+          }
+    const hasQueued = found.events.length + found.queuedToDevice.length > 0
+    if (transaction !== undefined || hasQueued || found.upTo - saved > SCANNED_UNSAVED) {
+      await store.write('appservices.begin', function* () {
+        yield* deleteQueuedForAppservice(found.events)
+        yield* deleteQueuedToDevice(found.queuedToDevice)
+        yield* deleteToDeviceOfMany(delivered(appservice, found.messages))
+        yield* setAppserviceProgress(id, {
+          pos: found.upTo,
+          txn_id: transaction?.id ?? null,
+          body: transaction?.body ?? null,
+          txn_ts: transaction === undefined ? null : (found.events[0]?.ts ?? clock.now()),
+        })
+      })
+    }
+    place.fleeting = fleeting
+    place.scanned = found.upTo
+    return transaction ?? (hasQueued || found.upTo < position ? 'more' : 'nothing')
+  }
+
   return {
     async next(appservice, place) {
-      const { id } = appservice
-      const progress = await store.read('appservices.progress', () => appserviceProgress(id))
-      if (progress === undefined) return undefined
-      if (progress.txn_id !== null && progress.body !== null)
-        return { id: progress.txn_id, body: progress.body }
-      place.scanned = Math.max(place.scanned, progress.pos)
-
-      const fleeting = ephemeral.current()
-      const position = await store.position()
-      const found = await look(appservice, place, position)
-      const body = bodyOf(appservice, found)
-      const isEmpty = body === undefined
-      const mustNote =
-        found.events.length + found.queuedToDevice.length > 0 || found.upTo - progress.pos > SCANNED_UNSAVED
-      const txnId = `${position}-${random.string(10, 'abcdefghijklmnopqrstuvwxyz0123456789')}`
-      if (!isEmpty || mustNote) {
-        await store.write('appservices.begin', function* () {
-          yield* deleteQueuedForAppservice(found.events)
-          yield* deleteQueuedToDevice(found.queuedToDevice)
-          yield* deleteToDeviceOfMany(delivered(appservice, found.messages))
-          yield* setAppserviceProgress(id, {
-            pos: found.upTo,
-            txn_id: isEmpty ? null : txnId,
-            body: isEmpty ? null : JSON.stringify(body),
-            txn_ts: isEmpty ? null : (found.events[0]?.ts ?? clock.now()),
-          })
-        })
+      for (;;) {
+        const progress = await store.read('appservices.progress', () => appserviceProgress(appservice.id))
+        if (progress === undefined) return undefined
+        if (progress.txn_id !== null && progress.body !== null)
+          return { id: progress.txn_id, body: progress.body }
+        place.scanned = Math.max(place.scanned, progress.pos)
+        const begun = await begin(appservice, place, progress.pos)
+        if (begun === 'nothing') return undefined
+        if (begun !== 'more') return begun
       }
-      place.fleeting = fleeting
-      place.scanned = found.upTo
-      return isEmpty ? undefined : { id: txnId, body: JSON.stringify(body) }
     },
   }
 }

@@ -47,16 +47,16 @@ export function* knownAppservices(): Tx<readonly string[]> {
   return rows.map((row) => row.appservice_id)
 }
 
-/** Post: nothing waits for them any more, and they publish no rooms. */
-export function* deleteAppservices(ids: readonly string[]): Tx<void> {
+/** Post: nothing waits for them any more. */
+export function* deleteWaitingFor(ids: readonly string[]): Tx<void> {
   if (ids.length === 0) return
-  for (const table of [
-    'appservice_progress',
-    'appservice_events',
-    'appservice_to_device',
-    'appservice_rooms',
-  ])
+  for (const table of ['appservice_progress', 'appservice_events', 'appservice_to_device'])
     yield* run(`DELETE FROM ${table} WHERE appservice_id IN (??)`, ids)
+}
+
+/** Post: they publish no rooms. */
+export function* deleteRoomsOfAppservices(ids: readonly string[]): Tx<void> {
+  if (ids.length > 0) yield* run('DELETE FROM appservice_rooms WHERE appservice_id IN (??)', ids)
 }
 
 export function* appserviceProgress(id: string): Tx<AppserviceProgress | undefined> {
