@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { appendFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import type { Child } from '../platform/testing-child.js'
@@ -36,6 +36,15 @@ describe('chancery serve', () => {
     const { code, out, err } = await child.stop()
     expect([code, err]).toEqual([0, ''])
     expect(out).toContain('the node has stopped')
+  })
+
+  it('goes on when nobody reads its log any more, and ends as asked', async () => {
+    appendFileSync(join(place.folder, 'homeserver.yaml'), 'logging: { pretty: true }\n')
+    const { child, url } = await serve()
+    child.process.stdout.destroy()
+    // More than the pipe holds, and warnings, which are written at once.
+    for (let i = 0; i < 5; i++) expect((await fetch(`${url}/health?${'x'.repeat(5_000)}`)).status).toBe(200)
+    expect(await child.stop()).toMatchObject({ code: 0, signal: null })
   })
 
   it('refuses a database that another node has, in one sentence, and leaves that node alone', async () => {

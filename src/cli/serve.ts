@@ -33,5 +33,5 @@ function loggerOf(config: Config): Logger {
   const { level, pretty } = config.logging
   if (!pretty) return createLogger({ level })
   const colours = process.stdout.isTTY && process.env['NO_COLOR'] === undefined
-  return createLogger({ level, write: (line) => process.stdout.write(`${prettyLine(line, colours)}\n`) })
+  return createLogger({ level, format: (line) => `${prettyLine(line, colours)}\n` })
 }

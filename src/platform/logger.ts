@@ -24,6 +24,8 @@ export interface LoggerOptions {
   write?: (line: string) => void
   /** A file that is open; standard output where absent. */
   descriptor?: number
+  /** What stands for a line in the descriptor, for people to read; the JSON object itself where absent. */
+  format?: (line: string) => string
 }
 
 /** One JSON object a line. Tokens, passwords and signatures never reach a line, wherever in the fields they stand. */
@@ -46,7 +48,7 @@ export function createLogger(options: LoggerOptions = {}): Logger {
     serializers: { err: (value: unknown) => value },
   }
   if (options.write !== undefined) return wrap(pino(settings, { write: options.write }), () => undefined)
-  const output = bufferedOutput(options.descriptor ?? 1)
+  const output = bufferedOutput(options.descriptor ?? 1, options.format)
   return wrap(pino(settings, output.stream), output.flush)
 }
 
@@ -60,7 +62,10 @@ const MOST_FAILURES = 20
  * Writes many lines at once: the line of each request would otherwise cost a system call of its own. What waits goes out when the
  * process ends, however it ends but by SIGKILL.
  */
-function bufferedOutput(descriptor: number): { stream: pino.DestinationStream; flush: () => void } {
+function bufferedOutput(
+  descriptor: number,
+  format: (line: string) => string = (line) => line,
+): { stream: pino.DestinationStream; flush: () => void } {
   let waiting = ''
   let timer: NodeJS.Timeout | undefined
   const flush = (): void => {
@@ -74,7 +79,7 @@ function bufferedOutput(descriptor: number): { stream: pino.DestinationStream; f
   return {
     stream: {
       write(line) {
-        waiting += line
+        waiting += format(line)
         if (waiting.length >= FLUSH_CHARACTERS) flush()
         else timer ??= setTimeout(flush, FLUSH_MS).unref()
       },
