@@ -8,7 +8,10 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url))
  * Runs seeds in several processes, on the sources under `root`, which are compiled as they are read. `onOutcome` gets each outcome as it
  * comes; when it gives `false` no more are run. Resolves with how many processes ended badly.
  */
-export async function runShards({ seeds, processes, verbose = false, root = here('../..') }, onOutcome) {
+export async function runShards(
+  { seeds, processes, verbose = false, quiet = false, root = here('../..') },
+  onOutcome,
+) {
   const children = new Set()
   let stopped = false
   const run = async (index) => {
@@ -22,7 +25,7 @@ export async function runShards({ seeds, processes, verbose = false, root = here
         `${root}/src/services/replication/testing/simulation/shard.ts`,
         JSON.stringify({ seeds: own, verbose }),
       ],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
+      { stdio: ['ignore', 'pipe', quiet ? 'ignore' : 'inherit'] },
     )
     children.add(child)
     createInterface({ input: child.stdout }).on('line', (line) => {

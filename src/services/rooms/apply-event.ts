@@ -2,12 +2,14 @@ import { checkAuth } from '../../core/auth/check.js'
 import { checkAuthEvents } from '../../core/auth/auth-events.js'
 import { authStateKeys } from '../../core/auth/auth-event-keys.js'
 import { redactedEvent } from '../../core/event/redact.js'
+import { serverNameOf } from '../../core/ids/server-name-of.js'
 import type { RoomEvent, Verdict } from '../../core/event/types.js'
 import { isSignedByPolicy, needsPolicySignature, POLICY_STATE } from '../../core/policy-server.js'
 import { createEventIdOf } from '../../core/ids/room-id.js'
 import { canonicalJson } from '../../core/json/canonical.js'
 import type { NodeName } from '../../core/state-trie/node.js'
 import { destinationsOf, redactionOf, type LocalEventDeps } from './local-event.js'
+import { boundedHeads } from './heads.js'
 import { policyServerOf } from './policy-servers.js'
 import { mayRedact } from './redaction.js'
 import { resolveRoots } from './resolve-roots.js'
@@ -20,6 +22,7 @@ import {
   setState,
   stateEvents,
   type ClientTxn,
+  type Head,
   type StateChange,
   type WorkingRoom,
 } from './working-room.js'
@@ -163,8 +166,7 @@ async function advance(room: WorkingRoom, stored: StoredEvent, deps: LocalEventD
   const { event } = stored
   const named = new Set(event.prevEvents)
   const before = room.root
-  const others = room.heads.filter((head) => !named.has(head.id) && head.nid !== stored.nid)
-  room.heads = [...others, { nid: stored.nid, id: event.id, depth: event.depth }]
+  let others = room.heads.filter((head) => !named.has(head.id) && head.nid !== stored.nid)
   if (others.length === 0) {
     room.root = stored.stateAfter
   } else {
@@ -173,10 +175,15 @@ async function advance(room: WorkingRoom, stored: StoredEvent, deps: LocalEventD
       others.map((head) => head.nid),
       readers,
     )
+    const own: Head = { nid: stored.nid, id: event.id, depth: event.depth }
+    const serverOf = ({ nid }: Head): string =>
+      serverNameOf((nid === stored.nid ? event : events.get(nid)?.event)?.sender ?? '') ?? ''
+    others = boundedHeads([...others, own], serverOf).filter((head) => head !== own)
     const roots = others.flatMap((head) => events.get(head.nid)?.stateAfter ?? [])
     if (stored.stateAfter !== undefined) roots.push(stored.stateAfter)
     room.root = await resolveRoots(room, roots, deps)
   }
+  room.heads = [...others, { nid: stored.nid, id: event.id, depth: event.depth }]
   return before === room.root ? [] : stateChanges(room, before, room.root, deps)
 }
 

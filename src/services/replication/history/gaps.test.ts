@@ -2,6 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import type { JsonObject } from '../../../core/json/value.js'
 import { missingEvents } from '../../../storage/tables/events.js'
 import { all } from '../../../storage/tx.js'
+import { addAccepted, prepareLocalEvent } from '../../rooms/local-event.js'
+import { addLocalEvent } from '../../rooms/add-local-event.js'
 import { readWholeState } from '../../rooms/context.js'
 import { until } from '../../../platform/testing-until.js'
 import { addNode, bodiesOf, createNetwork, type Network, type TestNode } from '../testing/network.js'
@@ -37,6 +39,45 @@ const hand = (...pdus: JsonObject[]): Promise<unknown> =>
 
 const asked = (what: string): number => network.log.filter((line) => line.endsWith(`/${what}`)).length
 const staged = (): Promise<readonly unknown[]> => b.store.read('test', () => all('SELECT * FROM staged_pdus'))
+
+describe('the removal of our last user', () => {
+  it('takes effect although nobody says any more what lies before it', async () => {
+    const roomId = await roomOfBoth()
+    await a.send(ALICE, roomId, 'unseen')
+    const ban = await a.state(ALICE, roomId, 'm.room.member', BOB, { membership: 'ban' })
+    await hand(await pduOf(a, ban))
+    const room = (await b.context.loader.load(roomId))!
+    await until(async () => (await b.context.rosters.of(room.nid)).local.size === 0)
+    expect((await b.stateOf(roomId)).get(`m.room.member|${BOB}`)).toBe(ban)
+    expect(asked('state_ids')).toBeGreaterThan(0)
+    expect(await staged()).toEqual([])
+  })
+
+  it('is not believed of somebody who may not', async () => {
+    const roomId = await roomOfBoth()
+    network.fault = () => undefined
+    const c = await addNode(network, 'c.example')
+    await c.join('@carol:c.example', roomId, 'a.example')
+    await network.settle()
+    await until(async () => (await b.stateOf(roomId)).has('m.room.member|@carol:c.example'))
+    network.fault = () => 'status-500'
+    const draft = { type: 'm.room.member', sender: '@carol:c.example', stateKey: BOB, content: { membership: 'ban' } } // prettier-ignore
+    const ban = await c.context.writer.write(roomId, async (room) => {
+      await addLocalEvent(
+        room,
+        { type: 'm.room.message', sender: '@carol:c.example', content: {} },
+        c.context.local,
+      )
+      const prepared = await prepareLocalEvent(room, draft, c.context.local)
+      return addAccepted(room, prepared, {}, c.context.local)
+    })
+    await b.replication.inbound.handleTransaction('c.example', 'ban', { pdus: [ban.event.pdu as JsonObject] })
+    await until(async () => (await staged()).length === 0)
+    expect((await b.context.events.byId(ban.event.id))?.rejected).toBe('member.ban.level')
+    const room = (await b.context.loader.load(roomId))!
+    expect((await b.context.rosters.of(room.nid)).local.size).toBe(1)
+  })
+})
 
 describe('a gap', () => {
   it('of 500 events is filled with all of them, in order', async () => {

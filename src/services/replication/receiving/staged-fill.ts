@@ -1,4 +1,5 @@
 import type { RoomEvent } from '../../../core/event/types.js'
+import type { NodeName } from '../../../core/state-trie/node.js'
 import { backoffDelay } from '../../../platform/backoff.js'
 import { createLru } from '../../../platform/lru.js'
 import { markStagedVerified, stagedByNids } from '../../../storage/tables/staging.js'
@@ -26,6 +27,18 @@ export interface StagedFillDeps {
   /** Aborted when the process ends. */
   readonly signal: AbortSignal
 }
+
+/** So often what lies before the removal of our last user is asked for. */
+const REMOVAL_ATTEMPTS = 2
+
+/** Whether an event throws out the only user of this server who is in the room. */
+const removesLast = (event: RoomEvent, local: ReadonlySet<string>): boolean =>
+  event.type === 'm.room.member' &&
+  event.stateKey !== undefined &&
+  event.stateKey !== event.sender &&
+  local.size === 1 &&
+  local.has(event.stateKey) &&
+  (event.content['membership'] === 'leave' || event.content['membership'] === 'ban')
 
 /**
  * Fetches what the first of some staged rows of a room wait for, with those of the same origin, and applies them. `onApplied` is told of
@@ -92,6 +105,12 @@ export function createStagedFill(deps: StagedFillDeps): StagedFill {
     )
     if (signal.aborted) return undefined
     const rowOf = new Map(staged.map(({ event, row }) => [event.id, row]))
+    const { local } = await context.rosters.of(room.nid)
+    /** Who is thrown out is answered by nobody any more: what lies before that cannot be had, and the state that is here must do. */
+    const lastResort = (event: RoomEvent): NodeName | undefined =>
+      (rowOf.get(event.id)?.attempts ?? 0) >= REMOVAL_ATTEMPTS && removesLast(event, local)
+        ? room.root
+        : undefined
     const results: Applied[] = []
     const applicable = await withKnownAuth(filled.events)
     for (let i = 0; i < applicable.length; i += APPLIED_AT_ONCE) {
@@ -99,7 +118,7 @@ export function createStagedFill(deps: StagedFillDeps): StagedFill {
         event,
         origin,
         stagedNid: rowOf.get(event.id)?.nid,
-        peerState: filled.stateBefore.get(event.id),
+        peerState: filled.stateBefore.get(event.id) ?? lastResort(event),
       }))
       results.push(...(await applyEvents(context, room.roomId, items)))
     }

@@ -135,6 +135,7 @@ function checkWhole(
       all.set(id, view)
     }
   }
+  checkNews(views, roomId, joins, faults)
   const heads = new Map(views.map((view) => [view, pastOf(view, view.heads)]))
   for (const view of views) {
     const past = new Set<string>()
@@ -146,6 +147,29 @@ function checkWhole(
       if (own === undefined || own.outlier)
         faults.push(
           `${view.server} in ${short(roomId)} lacks ${describe(holder.events.get(id))}, which ${holder.server} has`,
+        )
+    }
+  }
+}
+
+/** What lies before the coming of a server never turns up after it as something new. */
+function checkNews(
+  views: readonly View[],
+  roomId: string,
+  joins: ReadonlyMap<string, readonly string[]>,
+  faults: string[],
+): void {
+  for (const view of views) {
+    // A server that came back may have the rest of its earlier time under way.
+    const [join, ...others] = joins.get(view.server) ?? []
+    const came = view.events.get(join ?? '')?.pos
+    if (join === undefined || others.length > 0 || came === undefined) continue
+    const before = new Set(views.flatMap((other) => [...pastOf(other, [join])]))
+    for (const id of before) {
+      const stored = view.events.get(id)
+      if (stored?.pos !== undefined && stored.pos > came)
+        faults.push(
+          `${view.server} in ${short(roomId)} took ${describe(stored)} for news, which is older than its join`,
         )
     }
   }

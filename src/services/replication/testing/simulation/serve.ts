@@ -2,6 +2,7 @@ import { MatrixError } from '../../../../core/errors.js'
 import { canonicalJson } from '../../../../core/json/canonical.js'
 import type { JsonObject } from '../../../../core/json/value.js'
 import type { Keys } from '../../../federation/keys.js'
+import type { NotaryService } from '../../../federation/notary.js'
 import type { InviteServing } from '../../serving/serve-invite.js'
 import type { MembershipServing } from '../../serving/serve-membership.js'
 import type { FederationReads } from '../../serving/serve-reads.js'
@@ -19,12 +20,13 @@ async function text(parts: AsyncIterable<string>): Promise<string> {
 /** The server-server API as functions: what the endpoints do between a request and its answer. */
 export function serveWith(services: {
   readonly keys: Pick<Keys, 'ownDocument'>
+  readonly notary: Pick<NotaryService, 'queryMany'>
   readonly inbound: Inbound
   readonly membership: MembershipServing
   readonly invites: InviteServing
   readonly reads: FederationReads
 }): Serve {
-  const { keys, inbound, membership, invites, reads } = services
+  const { keys, notary, inbound, membership, invites, reads } = services
   return async (origin, { path, query = {}, body = {} }) => {
     const [, , , , action, ...rest] = path.split('/').map(decodeURIComponent)
     const [first = '', second = ''] = rest
@@ -33,6 +35,8 @@ export function serveWith(services: {
     switch (action) {
       case 'server':
         return json(keys.ownDocument())
+      case 'query':
+        return json(await notary.queryMany(body))
       case 'send':
         return json(await inbound.handleTransaction(origin, first, body))
       case 'make_join':

@@ -9,6 +9,7 @@ import { buildRooms } from '../../../../composition/rooms.js'
 import { createKeyFetcher } from '../../../federation/key-fetcher.js'
 import { createKeys } from '../../../federation/keys.js'
 import { createKnownKeys } from '../../../federation/known-keys.js'
+import { createNotary } from '../../../federation/notary.js'
 import type { Requester } from '../../../requester.js'
 import type { RoomsContext } from '../../../rooms/context.js'
 import { createRoomCreation, type RoomCreation } from '../../../rooms/create-room.js'
@@ -68,6 +69,8 @@ export const as = (userId: string): Requester => ({
 export interface SimNodeDeps {
   readonly name: string
   readonly users: readonly string[]
+  /** The other servers of this world. */
+  readonly others: readonly string[]
   readonly time: VirtualTime
   readonly transport: Transport
   readonly keys: SimKeys
@@ -135,11 +138,14 @@ async function startProcess(deps: ProcessDeps): Promise<Process> {
   const { random } = deps.random
   const client = transport.clientOf(name, deps.isAlive)
   const known = createKnownKeys({ store, clock, logger })
+  // Whose server cannot be reached, what they have said would else be missing from a state that is taken over.
+  const notaries = deps.others.map((serverName) => ({ serverName }))
+  const fetcher = createKeyFetcher({ client, known, notaries, clock, random, logger })
   const keys = createKeys({
     serverName: name,
     signer,
     known,
-    fetcher: createKeyFetcher({ client, known, notaries: [], clock, random, logger }),
+    fetcher,
     clock,
     verifySignature: (key, bytes, signature) => deps.keys.verify(key, bytes, signature),
   })
@@ -187,8 +193,10 @@ async function startProcess(deps: ProcessDeps): Promise<Process> {
     checkInvitable: () => Promise.resolve(),
     userExists: isOurs,
   })
+  const federates = (): boolean => true
   const serve = serveWith({
     keys,
+    notary: createNotary({ serverName: name, signer, keys, known, fetcher, clock, federates }),
     inbound: replication.inbound,
     membership: createMembershipServing({ context, keys }),
     invites: createInviteServing({

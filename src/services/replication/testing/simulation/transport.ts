@@ -47,6 +47,8 @@ export interface Transport {
   readonly servers: Map<string, Serve>
   /** Nothing passes between these, in either direction: `a b`, in alphabetical order. */
   readonly cut: Set<string>
+  /** Endpoints that a server never answers, by its name. */
+  readonly silent: Map<string, ReadonlySet<string>>
   /** How often something happened, for floors. */
   readonly counts: Map<string, number>
   /** `isAlive`: nothing is sent for a process that has ended, and no answer reaches it. */
@@ -69,6 +71,7 @@ export function createTransport(time: VirtualTime, chance: Seeded): Transport {
     weather: FAIR,
     servers: new Map(),
     cut: new Set(),
+    silent: new Map(),
     counts: new Map(),
     clientOf,
   }
@@ -123,7 +126,9 @@ export function createTransport(time: VirtualTime, chance: Seeded): Transport {
           time.after(chance.int(1, VOID_MS), unreachable)
           return
         }
-        const deaf = weather.deaf.includes(request.path.split('/')[4]!)
+        const endpoint = request.path.split('/')[4]!
+        const silent = transport.silent.get(request.destination)?.has(endpoint) === true
+        const deaf = silent || weather.deaf.includes(endpoint)
         if (deaf || chance.chance(weather.trouble)) {
           count('refused requests')
           time.after(2 * way(), () =>
