@@ -172,7 +172,7 @@ describe('POST /account/deactivate', () => {
     const body = { type: 'm.login.password', user: 'alice', password: PASSWORD }
     expect(await request('POST', 'login', { body })).toMatchObject({
       status: 403,
-      body: { errcode: 'M_FORBIDDEN' },
+      body: { errcode: 'M_USER_DEACTIVATED' },
     })
     expect((await request('GET', `profile/${alice.user_id}`)).status).toBe(404)
   })

@@ -1,3 +1,4 @@
+import { MatrixError } from '../../core/errors.js'
 import { canonicalEmail } from '../../core/ids/email-address.js'
 import { replacePasswordHash, usersByIds, type UserRow } from '../../storage/tables/users.js'
 import { threepidOwner } from '../../storage/tables/threepids.js'
@@ -9,9 +10,8 @@ import type { Passwords } from './passwords.js'
 
 /**
  * Finds the account that a name and a password belong to. Throws M_FORBIDDEN for a wrong pair (in the same words and
- * the same time whether or not the account exists), M_LIMIT_EXCEEDED.
- * NOTSPEC: a deactivated account has no password any more, so that nobody can show that it was theirs; M_USER_DEACTIVATED would tell strangers who
- * has worked here.
+ * the same time whether or not the account exists), M_LIMIT_EXCEEDED; M_USER_DEACTIVATED whatever the password, which is
+ * forgotten by then, so that who left and came back learns why.
  * Locked accounts pass: whether that matters is the caller's to say.
  */
 export type PasswordCheck = (name: LoginName, password: string, ip: string) => Promise<UserRow>
@@ -48,7 +48,11 @@ export function createPasswordCheck(deps: {
       attempt.withdrawn()
       throw error
     }
-    if (user === undefined || user.deactivated === 1 || verdict === 'wrong') throw wrongPassword()
+    if (user?.deactivated === 1) {
+      attempt.withdrawn()
+      throw new MatrixError('M_USER_DEACTIVATED', 'This account has been deactivated')
+    }
+    if (user === undefined || verdict === 'wrong') throw wrongPassword()
     attempt.succeeded()
     if (verdict === 'outdated') {
       const fresh = await passwords.hash(password)
