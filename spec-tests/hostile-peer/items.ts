@@ -61,15 +61,7 @@ export const ITEMS: Readonly<Record<string, Item>> = {
   I6: { does: 'enters a room that is for this server alone' },
   I7: { does: 'builds a long chain of changes of power, and conflicts over it' },
   I8: { does: 'leaves hundreds of loose ends in a room' },
-  I9: {
-    does: 'has a room damaged in the database',
-    heldBy: [
-      [
-        `${replication}/receiving/drain.test.ts`,
-        'that fails %s costs only itself: its room and others go on',
-      ],
-    ],
-  },
+  I9: { does: 'speaks in a room that is damaged in the database of this server' },
   // Membership
   J1: { does: 'sends another event than the join, leave or knock that it was given' },
   J2: { does: 'gives a template that would have this server sign something else' },
