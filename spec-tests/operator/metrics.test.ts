@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { startAppservice, type TestAppservice } from '../../src/services/appservices/testing-appservice.js'
 import { createRoom, eventually, register, sendText, startSync, v3, type User } from '../harness/client.js'
 import { startNode, testAuthority, type Node } from '../harness/node.js'
 
 const enc = encodeURIComponent
+let bridge: TestAppservice
 let finances: Node
 let interieur: Node
 let alice: User
@@ -11,7 +13,16 @@ let roomId: string
 
 beforeAll(async () => {
   const authority = testAuthority()
-  finances = await startNode({ authority })
+  bridge = await startAppservice()
+  const registration = {
+    id: 'bridge',
+    url: bridge.url,
+    as_token: 'as',
+    hs_token: 'hs',
+    sender_localpart: 'bridgebot',
+    namespaces: { users: [{ exclusive: false, regex: '@.*' }] },
+  }
+  finances = await startNode({ authority, appservices: [registration] })
   interieur = await startNode({ authority })
   alice = await register(finances.url, 'alice')
   benoit = await register(interieur.url, 'benoit')
@@ -21,6 +32,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await finances?.dispose()
   await interieur?.dispose()
+  await bridge?.close()
 })
 
 interface Metric {
@@ -63,7 +75,9 @@ describe('the metrics of a node', () => {
     await sync.until('the answer', (answer) => answer.rooms.join?.[roomId])
     const metrics = await eventually('all are fed', async () => {
       const now = await scrape(finances)
-      return sum(now, 'federation_delivered_total') > 1 ? now : undefined
+      const isFed =
+        sum(now, 'federation_delivered_total') > 1 && sum(now, 'appservice_transactions_total') > 0
+      return isFed ? now : undefined
     })
     const ours = [...metrics].filter(([name]) => name.startsWith('chancery_'))
     expect(ours.length).toBeGreaterThan(12)
