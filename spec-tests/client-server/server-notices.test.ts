@@ -54,6 +54,14 @@ describe('server notices', () => {
     ).toMatchObject({ status: 400 })
   })
 
+  it('reach a user who takes no invites', async () => {
+    const dora = await register(node.url, 'dora')
+    const path = v3(`/user/${encodeURIComponent(dora.userId)}/account_data/m.invite_permission_config`)
+    await dora.ok('PUT', path, { default_action: 'block' })
+    await admin.ok('POST', PATH, notice(dora, 'hello'))
+    await dora.ok('POST', v3(`/join/${encodeURIComponent(await inviteOf(dora))}`), {})
+  })
+
   it('reach a user in one room, whose invite stands until it is taken', async () => {
     const bob = await register(node.url, 'bob')
     const { event_id: first } = await admin.ok('POST', PATH, notice(bob, 'hello'))

@@ -75,6 +75,11 @@ describe('mail about what is unread', () => {
     expect(mail.mails).toHaveLength(before + 1)
 
     const token = /unsubscribe\?token=(\w+)/.exec(got.text)![1]!
+    const head = got.raw.slice(0, got.raw.indexOf('\r\n\r\n')).replaceAll(/\r\n\s+/g, ' ')
+    expect(head).toMatch(
+      new RegExp(`^List-Unsubscribe: <https?://\\S+/_chancery/email/unsubscribe\\?token=${token}>$`, 'm'),
+    )
+    expect(head).toMatch(/^List-Unsubscribe-Post: List-Unsubscribe=One-Click$/m)
     expect(await node.services.pushers.unsubscribeTarget(token)).toEqual({ address })
     expect(await node.services.pushers.unsubscribeTarget('wrong')).toBeUndefined()
     expect(await node.services.pushers.unsubscribe(token)).toBe(true)

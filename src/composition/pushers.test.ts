@@ -274,6 +274,18 @@ describe('a pusher', () => {
     expect(await pushers.list(alice.userId)).toEqual([])
   })
 
+  it('says nothing to a locked account, not even what waited', async () => {
+    const { alice, bob, roomId } = await pair()
+    await node.services.accounts.moderation.set('@admin:x.example', bob.userId, 'locked', true)
+    await say(alice, roomId, 'while it is locked')
+    await quiet()
+    expect(await queued()).toEqual([])
+    await node.services.accounts.moderation.set('@admin:x.example', bob.userId, 'locked', false)
+    const { event_id: after } = await say(alice, roomId, 'afterwards')
+    await quiet()
+    expect(eventsOf(gateway)).toEqual([after])
+  })
+
   it('goes with the session that set it', async () => {
     const { bob } = await pair()
     const { pushers, devices } = node.services

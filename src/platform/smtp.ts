@@ -22,6 +22,8 @@ export interface OutgoingMail {
   readonly text: string
   /** Without angle brackets. */
   readonly messageId: string
+  /** Where the recipient ends such mail by one POST (RFC 8058). No spaces, no angle brackets. */
+  readonly unsubscribeUrl?: string
 }
 
 /** `permanent`: the server will not take this message later either (a 5xx answer about it). */
@@ -63,7 +65,7 @@ export function smtpTransport(options: SmtpOptions): MailTransport {
     disableUrlAccess: true,
   })
   return {
-    async send({ from, to, subject, text, messageId }) {
+    async send({ from, to, subject, text, messageId, unsubscribeUrl }) {
       try {
         await transport.sendMail({
           from,
@@ -71,7 +73,15 @@ export function smtpTransport(options: SmtpOptions): MailTransport {
           subject,
           text,
           messageId: `<${messageId}>`,
-          headers: { 'Auto-Submitted': 'auto-generated' },
+          headers: {
+            'Auto-Submitted': 'auto-generated',
+            ...(unsubscribeUrl === undefined
+              ? {}
+              : {
+                  'List-Unsubscribe': `<${unsubscribeUrl}>`,
+                  'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click',
+                }),
+          },
         })
       } catch (error) {
         throw mailError(error)

@@ -1,6 +1,7 @@
 import { forbidden, invalidParam, notFound } from '../../core/errors.js'
 import { parseUserId } from '../../core/ids/user-id.js'
 import { devicesOfUser } from '../../storage/tables/devices.js'
+import { forgetPushesOf } from '../../storage/tables/pushers.js'
 import { setUserFlag, userById, type UserRow } from '../../storage/tables/users.js'
 import type { Store, Tx } from '../../storage/tx.js'
 import type { TokenCache } from '../devices/token-cache.js'
@@ -60,6 +61,8 @@ export function createModeration(deps: {
       await store.write('moderation.set', function* () {
         yield* moderated(adminId, userId)
         yield* setUserFlag(userId, flag, value)
+        // Nobody reads on a locked account what was said meanwhile, nor before.
+        if (flag === 'locked' && value) yield* forgetPushesOf(userId)
       })
       tokenCache.forget(userId)
     },

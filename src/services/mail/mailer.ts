@@ -15,6 +15,8 @@ export interface Mail {
   readonly text: string
   /** Not worth sending afterwards. */
   readonly expiresTs: number
+  /** Where the recipient ends mail of this kind, with one click. */
+  readonly unsubscribeUrl?: string | undefined
 }
 
 /**
@@ -75,6 +77,7 @@ export function createMailer(deps: {
         subject: row.subject,
         text: row.body,
         messageId: `${row.message_id}@${idDomain}`,
+        ...(row.unsubscribe_url === null ? {} : { unsubscribeUrl: row.unsubscribe_url }),
       })
     } catch (error) {
       if (!(error instanceof MailError)) throw error
@@ -135,7 +138,7 @@ export function createMailer(deps: {
   }
 
   return {
-    *queue({ to, subject, text, expiresTs }) {
+    *queue({ to, subject, text, expiresTs, unsubscribeUrl }) {
       if ((yield* rows.countMails()) >= maxQueued)
         throw new MatrixError('M_LIMIT_EXCEEDED', 'Too much mail is waiting to be sent; try again later', {
           retry_after_ms: MAX_WAIT_MS,
@@ -147,6 +150,7 @@ export function createMailer(deps: {
         body: text,
         due_ts: clock.now(),
         expires_ts: expiresTs,
+        unsubscribe_url: unsubscribeUrl ?? null,
       })
     },
     wake,

@@ -132,7 +132,8 @@ function digest(
   token: string,
   serverName: string,
   baseurl: string,
-): { readonly subject: string; readonly text: string } {
+): { readonly subject: string; readonly text: string; readonly unsubscribeUrl: string } {
+  const unsubscribeUrl = `${baseurl}/_chancery/email/unsubscribe?token=${token}`
   const rooms = new Set(unread.map(({ row }) => row.room_nid)).size
   const senders = [...new Set(unread.map(({ sender }) => sender))].filter(isCompliantUserId)
   const named = senders.slice(0, MAX_SENDERS)
@@ -148,6 +149,7 @@ function digest(
       `You have ${what} on ${serverName} that you have not read.${from}\n\n` +
       'Open your client to read them.\n\n' +
       `You get this because you asked for mail about unread messages. To end it, open this link and press the button:\n\n` +
-      `${baseurl}/_chancery/email/unsubscribe?token=${token}\n`,
+      `${unsubscribeUrl}\n`,
+    unsubscribeUrl,
   }
 }

@@ -252,6 +252,17 @@ describe('pages of results', () => {
     expect(seen.size).toBe(count)
   })
 
+  it('leads nowhere from an empty page alone', async () => {
+    const room = await roomOf(alice)
+    for (const text of ['takahe', 'a takahe', 'the takahe']) await say(alice, room, text)
+    const more = { filter: { limit: 3, rooms: [room] } }
+    const last = await search(alice, 'takahe', more)
+    expect(last).toMatchObject({ count: 3, results: [{}, {}, {}] })
+    const end = await search(alice, 'takahe', { ...more, nextBatch: last.next_batch! })
+    expect(end).toMatchObject({ count: last.count, results: [] })
+    expect(end.next_batch).toBeUndefined()
+  })
+
   it('are refused for a token of somewhere else', async () => {
     for (const nextBatch of ['', 's1_1_1_1', 'q1_x_0', 'q1_1_0_room_%', 'q1_99999999999999999_0'])
       await expect(search(alice, 'kakapo', { nextBatch })).rejects.toMatchObject({

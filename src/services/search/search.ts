@@ -169,11 +169,13 @@ export function createSearch(deps: SearchDeps): Search {
       const matches = ordered.slice(place.skip, place.skip + limit)
       const given = place.skip + matches.length
       const { group } = place
+      const isOver = given >= ordered.length && part.below === undefined
+      // Clients ask on until a page is empty; only that one leads nowhere.
       const next: SearchPlace | undefined =
-        given < ordered.length
-          ? { below: part.top, skip: given, until: place.until, group }
-          : part.below === undefined
-            ? undefined
+        isOver && matches.length === 0
+          ? undefined
+          : given < ordered.length || part.below === undefined
+            ? { below: part.top, skip: given, until: place.until, group }
             : { below: part.below, skip: 0, group }
       const shown = await viewsOf(matches, viewer)
       const results: JsonObject[] = []

@@ -1,6 +1,7 @@
 import { appendTo } from '../../core/append-to.js'
 import type { Json, JsonObject } from '../../core/json/value.js'
 import { StorageError } from '../../storage/errors.js'
+import { noticeRoomOf } from '../../storage/tables/notice-rooms.js'
 import { accountDataOfRooms, type AccountDataRow } from '../../storage/tables/account-data.js'
 import { receiptsBetween, roomsWithReceipts, type ReceiptRow } from '../../storage/tables/receipts.js'
 import { unreadOf, type UnreadCount } from '../../storage/tables/unread.js'
@@ -53,18 +54,22 @@ export function createRoomsPart(deps: {
       appendTo(dataByRoom, row.room_id, row)
     }
     const everyRoom = from === 0 || frame.input.fullState || dataByRoom.size > 0
-    const { own, withReceipts, ignored, hidesInvites } = await context.store.read('sync.rooms', function* () {
-      const withReceipts = from === 0 ? [] : yield* roomsWithReceipts(viewer.userId, from, upTo)
-      return {
-        // Most rooms of most answers have no news: the database leaves them out.
-        own: everyRoom
-          ? yield* ownRooms(viewer.userId, from)
-          : yield* ownRoomsWithNews(viewer.userId, from, [...new Set([...withReceipts, ...typingNews])]),
-        withReceipts,
-        ignored: yield* ignoredUsersOf(viewer.userId),
-        hidesInvites: yield* invitesBlocked(viewer.userId),
-      }
-    })
+    const { own, withReceipts, ignored, hidesInvites, noticeRoom } = await context.store.read(
+      'sync.rooms',
+      function* () {
+        const withReceipts = from === 0 ? [] : yield* roomsWithReceipts(viewer.userId, from, upTo)
+        return {
+          // Most rooms of most answers have no news: the database leaves them out.
+          own: everyRoom
+            ? yield* ownRooms(viewer.userId, from)
+            : yield* ownRoomsWithNews(viewer.userId, from, [...new Set([...withReceipts, ...typingNews])]),
+          withReceipts,
+          ignored: yield* ignoredUsersOf(viewer.userId),
+          hidesInvites: yield* invitesBlocked(viewer.userId),
+          noticeRoom: yield* noticeRoomOf(viewer.userId),
+        }
+      },
+    )
     const receiptNews = new Set(withReceipts)
     const sections: Record<Section, Map<string, Json>> = {
       join: new Map(),
@@ -85,8 +90,8 @@ export function createRoomsPart(deps: {
       if (!mayHaveNews) continue
       try {
         const [section, block] = await roomOf(row, frame, ignored, dataByRoom.get(row.room_id) ?? [])
-        // SPEC: https://spec.matrix.org/v1.19/client-server-api/#invite-permission
-        if (section === 'invite' && hidesInvites) continue
+        // What the server itself has to say always arrives. SPEC: https://spec.matrix.org/v1.19/client-server-api/#invite-permission
+        if (section === 'invite' && hidesInvites && row.room_id !== noticeRoom) continue
         if (block !== undefined) sections[section].set(row.room_id, block)
       } catch (error) {
         // One damaged room must not keep the others from the user; a store that fails concerns them all.

@@ -19,6 +19,7 @@ import { lostPositions } from './0018-lost-positions.js'
 import { slidingSync } from './0019-sliding-sync.js'
 import { appservices } from './0020-appservices.js'
 import { threepidBindings } from './0021-threepid-bindings.js'
+import { mailUnsubscribe } from './0022-mail-unsubscribe.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -45,4 +46,5 @@ export const migrations: readonly Migration[] = [
   slidingSync,
   appservices,
   threepidBindings,
+  mailUnsubscribe,
 ]

@@ -12,20 +12,23 @@ export interface MailRow {
   readonly due_ts: number
   /** Not worth sending afterwards. */
   readonly expires_ts: number
+  /** Where the recipient ends such mail; null for what nobody can end. */
+  readonly unsubscribe_url: string | null
 }
 
-const COLUMNS = 'mail_id, message_id, address, subject, body, attempts, due_ts, expires_ts'
+const COLUMNS = 'mail_id, message_id, address, subject, body, attempts, due_ts, expires_ts, unsubscribe_url'
 
 export function* insertMail(row: Omit<MailRow, 'mail_id' | 'attempts'>): Tx<void> {
   yield* run(
-    `INSERT INTO mail_queue (message_id, address, subject, body, attempts, due_ts, expires_ts)
-     VALUES (?, ?, ?, ?, 0, ?, ?)`,
+    `INSERT INTO mail_queue (message_id, address, subject, body, attempts, due_ts, expires_ts, unsubscribe_url)
+     VALUES (?, ?, ?, ?, 0, ?, ?, ?)`,
     row.message_id,
     row.address,
     row.subject,
     row.body,
     row.due_ts,
     row.expires_ts,
+    row.unsubscribe_url,
   )
 }
 

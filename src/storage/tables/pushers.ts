@@ -82,12 +82,16 @@ export function* pushersOf(userId: string): Tx<readonly PusherRow[]> {
   return yield* all<PusherRow>('SELECT * FROM pushers WHERE user_id = ? ORDER BY pusher_id', userId)
 }
 
-/** Pre: at most a few hundred users. */
+/** But for those of locked accounts, which are told nothing. Pre: at most a few hundred users. */
 export function* pushersOfUsers(
   userIds: readonly string[],
 ): Tx<readonly Pick<PusherRow, 'pusher_id' | 'user_id' | 'since_pos' | 'badge'>[]> {
   if (userIds.length === 0) return []
-  return yield* all('SELECT pusher_id, user_id, since_pos, badge FROM pushers WHERE user_id IN (??)', userIds)
+  return yield* all(
+    `SELECT p.pusher_id, p.user_id, p.since_pos, p.badge FROM pushers p
+     WHERE p.user_id IN (??) AND NOT EXISTS (SELECT 1 FROM users u WHERE u.user_id = p.user_id AND u.locked = 1)`,
+    userIds,
+  )
 }
 
 /** Everybody who has a pusher. */
@@ -150,6 +154,15 @@ export function* deletePushersOfDevices(userId: string, deviceIds: readonly stri
   yield* deletePushers(idsOf(rows))
 }
 
+/** What waits to be told to a user is told no more; the pushers stay. */
+export function* forgetPushesOf(userId: string): Tx<void> {
+  yield* run(
+    'DELETE FROM push_queue WHERE pusher_id IN (SELECT pusher_id FROM pushers WHERE user_id = ?)',
+    userId,
+  )
+  yield* run('UPDATE pushers SET badge_due = 0 WHERE user_id = ?', userId)
+}
+
 export function* deletePushersOfUser(userId: string): Tx<void> {
   yield* deletePushers(idsOf(yield* pushersOf(userId)))
 }
@@ -189,6 +202,7 @@ export function* markBadgesDue(userIds: readonly string[]): Tx<readonly number[]
   const rows = yield* all<{ pusher_id: number }>(
     `UPDATE pushers SET badge_due = badge_due + 1 WHERE user_id IN (??) AND kind = 'http' AND
        (badge > 0 OR EXISTS (SELECT 1 FROM push_queue q WHERE q.pusher_id = pushers.pusher_id))
+       AND NOT EXISTS (SELECT 1 FROM users u WHERE u.user_id = pushers.user_id AND u.locked = 1)
      RETURNING pusher_id`,
     userIds,
   )

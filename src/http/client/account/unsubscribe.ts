@@ -35,18 +35,24 @@ export const getUnsubscribe = route({
   },
 })
 
-/** The person has pressed the button. */
+/**
+ * The person has pressed the button, of the page or of their mail program, which has nothing but the link.
+ * SPEC: https://www.rfc-editor.org/rfc/rfc8058#section-3.1
+ */
 export const postUnsubscribe = route({
   id: 'postUnsubscribe',
   method: 'POST',
   paths: PATHS,
   auth: 'none',
   rateLimit: 'public',
+  query: Type.Object({ token: Type.Optional(Type.String({ maxLength: 255 })) }),
   body: 'stream',
-  async handler({ request }, { pushers }): Promise<Reply> {
+  async handler({ request, query }, { pushers }): Promise<Reply> {
     const bytes = await readBody(request.stream, request.headers['content-length'], MAX_FORM)
     const form = new URLSearchParams(Buffer.from(bytes).toString('utf8'))
-    if (!(await pushers.unsubscribe(form.get('token') ?? ''))) return deadLinkPage()
+    const isOneClick = form.get('List-Unsubscribe') === 'One-Click'
+    const token = form.get('token') ?? (isOneClick ? query.token : undefined) ?? ''
+    if (!(await pushers.unsubscribe(token))) return deadLinkPage()
     return htmlPage({
       title: 'Done',
       content: '<p>No more mail about unread messages is sent to this address.</p>',

@@ -132,7 +132,8 @@ async function eligibleRooms(
 }
 
 /** SPEC: https://spec.matrix.org/v1.19/client-server-api/#invite-permission */
-const isHidden = (room: ListedRoom, news: News): boolean => news.hidesInvites || news.ignored.has(room.sender)
+const isHidden = (room: ListedRoom, news: News): boolean =>
+  room.roomId !== news.noticeRoom && (news.hidesInvites || news.ignored.has(room.sender))
 
 async function mayBeShown(
   userId: string,

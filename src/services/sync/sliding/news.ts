@@ -6,6 +6,7 @@ import {
 } from '../../../storage/tables/receipts.js'
 import type { Store } from '../../../storage/tx.js'
 import { ignoredUsersOf } from '../../account-data/ignored-users.js'
+import { noticeRoomOf } from '../../../storage/tables/notice-rooms.js'
 import { invitesBlocked } from '../../account-data/invite-permission.js'
 
 /** What changed for a user between two positions, but for the events of rooms. */
@@ -18,6 +19,8 @@ export interface News {
   readonly ownReceipts: ReadonlySet<number>
   readonly ignored: ReadonlySet<string>
   readonly hidesInvites: boolean
+  /** Where the server itself speaks to the user: its invite is always shown. */
+  readonly noticeRoom: string | undefined
 }
 
 /** More receipts than this are not gone through one by one. */
@@ -35,6 +38,7 @@ export async function readNews(store: Store, userId: string, from: number, upTo:
       ),
       ignored: yield* ignoredUsersOf(userId),
       hidesInvites: yield* invitesBlocked(userId),
+      noticeRoom: yield* noticeRoomOf(userId),
     }
   })
 }
