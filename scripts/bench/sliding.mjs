@@ -5,8 +5,9 @@ import { message, sendPath } from './send.mjs'
 import { each, registerUsers, userWithRooms } from './world.mjs'
 
 const PATH = '/_matrix/client/unstable/org.matrix.simplified_msc3575/sync'
-const TIMES = 200
-const WARM_UP = 30
+const TIMES = 500
+/** Until the node's code for it is compiled. */
+const WARM_UP = 300
 
 /** The list of rooms as matrix-rust-sdk asks for it. */
 const roomList = (connId, last) => ({

@@ -105,6 +105,17 @@ describe('a connection of sliding sync', () => {
     for (const { pos } of [second, again]) expect((await ask(ALL, pos)).rooms).toEqual({})
   })
 
+  it('gives positions from which one can page back', async () => {
+    const roomId = await room(ann)
+    for (const text of ['a', 'b', 'c']) await say(ann, roomId, text)
+    const first = await ask(ALL)
+    await say(ann, roomId, 'later')
+    const { services } = node
+    const page = await services.history.messages(ann, { roomId, dir: 'b', from: first.pos, limit: 2 })
+    const chunk = page['chunk'] as unknown as readonly { content: { body: string } }[]
+    expect(chunk.map((event) => event.content.body)).toEqual(['c', 'b'])
+  })
+
   it('goes on after a restart of the node', async () => {
     const roomId = await room(ann)
     const other = await room(ann)

@@ -48,8 +48,21 @@ export function* moveSlidingBase(conn: number, base: number, meta: string): Tx<v
   yield* run('UPDATE sliding_connections SET base = ?, meta = ? WHERE nid = ?', base, meta, conn)
 }
 
-export function* touchSlidingConnection(conn: number, lastSeq: number, usedTs: number): Tx<void> {
-  yield* run('UPDATE sliding_connections SET last_seq = ?, used_ts = ? WHERE nid = ?', lastSeq, usedTs, conn)
+/** Post: `last_seq` is one more, and no other transaction changes the connection before this one ends. Gives it; undefined for none. */
+export function* nextSlidingState(
+  userId: string,
+  deviceId: string,
+  connId: string,
+  usedTs: number,
+): Tx<SlidingConnectionRow | undefined> {
+  return yield* one<SlidingConnectionRow>(
+    `UPDATE sliding_connections SET last_seq = last_seq + 1, used_ts = ?
+     WHERE user_id = ? AND device_id = ? AND conn_id = ? RETURNING *`,
+    usedTs,
+    userId,
+    deviceId,
+    connId,
+  )
 }
 
 export function* markSlidingConnectionUsed(

@@ -105,7 +105,7 @@ export function createConnections(deps: {
   }
 
   function* goOn(key: ConnectionKey, parent: number, change: string, now: number): Tx<number | undefined> {
-    const row = yield* rows.slidingConnection(key.userId, key.deviceId, key.connId)
+    const row = yield* rows.nextSlidingState(key.userId, key.deviceId, key.connId, now)
     if (row === undefined) return undefined
     if (row.base !== parent) {
       // The client has come with this state, so the one before it is not needed any more.
@@ -116,10 +116,8 @@ export function createConnections(deps: {
       yield* rows.moveSlidingBase(row.nid, parent, meta === undefined ? row.meta : JSON.stringify(meta))
       yield* rows.deleteSlidingChanges(row.nid)
     }
-    const seq = row.last_seq + 1
-    yield* rows.insertSlidingChange(row.nid, seq, change, KEPT_ANSWERS)
-    yield* rows.touchSlidingConnection(row.nid, seq, now)
-    return seq
+    yield* rows.insertSlidingChange(row.nid, row.last_seq, change, KEPT_ANSWERS)
+    return row.last_seq
   }
 
   return {
