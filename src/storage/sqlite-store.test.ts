@@ -394,6 +394,34 @@ describe('bodies', () => {
     expect(groups.length).toBeGreaterThanOrEqual(4)
   })
 
+  it('run once while none of their group fails, and again, apart, where one does', async () => {
+    const runs: string[] = []
+    const groups: number[] = []
+    const store = await open({
+      durability: 'none',
+      tuning: { groupMs: 60_000 },
+      observe: (event) => void (event.kind === 'group' && groups.push(event.bodies)),
+    })
+    const body = (name: string, fails = false) =>
+      store.write(name, function* () {
+        runs.push(name)
+        const before = yield* count()
+        yield* insert(name)
+        if (fails) throw new Error(name)
+        return before
+      })
+    expect(await Promise.all([body('a'), body('b')])).toEqual([0, 1])
+    expect(runs).toEqual(['a', 'b'])
+    const results = await Promise.allSettled([body('c'), body('d', true), body('e')])
+    expect(results.map((result) => (result.status === 'fulfilled' ? result.value : 'failed'))).toEqual([2, 'failed', 3]) // prettier-ignore
+    expect(runs.slice(2)).toEqual(['c', 'd', 'c', 'd', 'e'])
+    expect(groups).toEqual([2, 3])
+    const names = await store.read('names', () =>
+      all<{ name: string }>('SELECT name FROM things ORDER BY id'),
+    )
+    expect(names.map(({ name }) => name)).toEqual(['a', 'b', 'c', 'e'])
+  })
+
   it('may not name a result column in a way that PostgreSQL would fold', async () => {
     const store = await open({ durability: 'none' })
     await expect(store.read('r', () => one('SELECT 1 AS userId'))).rejects.toMatchObject({ code: 'misuse' })

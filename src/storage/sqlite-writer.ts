@@ -64,7 +64,7 @@ interface Group {
 const BUSY_RETRY_MS = 20
 
 /**
- * Group commit. The bodies that wait run in one transaction, a savepoint each; the commit leaves its pages in the kernel's
+ * Group commit. The bodies that wait run in one transaction, one that fails is taken out of it; the commit leaves its pages in the kernel's
  * hands, and one sync on the thread pool covers all groups committed before it began. A group that would have to wait for
  * the sync under way and then for one of its own is held back until that begins: one larger group writes each page once.
  * A promise settles only then, a rejection too: "this name is taken" must not be said of a row that a power cut takes away.
@@ -102,24 +102,41 @@ export function createSqliteWriter(deps: SqliteWriterDeps): SqliteWriter {
     // The end of the sync schedules again. A full group gains nothing by waiting.
     if (syncing && queue.length < options.groupBodies) return
     if (!beginGroup()) return
+    const started = clock.monotonic()
+    let outcomes = runBodies(false)
+    if (outcomes === 'again') {
+      rollback.run()
+      if (!beginGroup()) return
+      outcomes = runBodies(true)
+    }
+    if (outcomes === 'again' || outcomes === 'lost') return
+    commitGroup(outcomes)
+    deps.observe({ kind: 'group', ms: clock.monotonic() - started, bodies: outcomes.length })
+    schedule()
+  }
+
+  /**
+   * Runs the bodies of a group and takes them from the queue. Savepoints cost a copy of each page that is written: they are set only `apart`,
+   * after a group without them had a body that failed; that one gives `again`, and takes nothing from the queue.
+   * `lost`: the transaction is gone, and the bodies of it are rejected.
+   */
+  function runBodies(apart: boolean): Outcome[] | 'again' | 'lost' {
     const jobs = queue
     const started = clock.monotonic()
     const outcomes: Outcome[] = []
-    let taken = 0
     for (const job of jobs) {
-      if (taken > 0 && (taken >= options.groupBodies || clock.monotonic() - started > options.groupMs)) break
-      taken++
-      const failure = runJob(job, outcomes)
+      const full = outcomes.length >= options.groupBodies || clock.monotonic() - started > options.groupMs
+      if (outcomes.length > 0 && full) break
+      const failure = runJob(job, outcomes, apart)
+      if (failure === 'again') return 'again'
       if (failure !== undefined) {
-        queue = jobs.slice(taken)
+        queue = jobs.slice(outcomes.length)
         abandon(outcomes, failure.error, job.label)
-        return
+        return 'lost'
       }
     }
-    queue = jobs.slice(taken)
-    commitGroup(outcomes)
-    deps.observe({ kind: 'group', ms: clock.monotonic() - started, bodies: taken })
-    schedule()
+    queue = jobs.slice(outcomes.length)
+    return outcomes
   }
 
   /** False where the group cannot begin now. */
@@ -147,19 +164,20 @@ export function createSqliteWriter(deps: SqliteWriterDeps): SqliteWriter {
     }
   }
 
-  /** Runs one body. Gives the error where the whole transaction is lost. */
-  function runJob(job: Job, outcomes: Outcome[]): { error: unknown } | undefined {
+  /** Runs one body. Gives the error where the whole transaction is lost, `again` where a failed body cannot be taken out of it. */
+  function runJob(job: Job, outcomes: Outcome[], apart: boolean): { error: unknown } | 'again' | undefined {
     const started = clock.monotonic()
     try {
-      savepoint.run()
+      if (apart) savepoint.run()
       const value = deps.runBody(job.body)
-      release.run()
+      if (apart) release.run()
       outcomes.push({ job, ok: true, value })
       return undefined
     } catch (error) {
       outcomes.push({ job, ok: false, value: fromSqlite(error, job.label) })
       // SQLite rolls back the whole transaction by itself when the disk is full, an I/O fails or memory is short.
       if (!database.inTransaction) return { error }
+      if (!apart) return 'again'
       try {
         rollbackTo.run()
         release.run()
