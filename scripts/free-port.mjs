@@ -44,12 +44,16 @@ const canListen = (port) =>
     server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
   })
 
-/** A TCP port of the loopback interface that is free, and this process's until it ends. */
-export async function freePort() {
+/** A number such that the TCP ports at these offsets from it are free on the loopback interface, and this process's until it ends. */
+export async function freeBase(offsets) {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   for (let attempt = 0; attempt < 1_000; attempt++) {
-    const port = randomInt(LOWEST, HIGHEST)
-    if (claim(port) && (await canListen(port))) return port
+    const base = randomInt(LOWEST, HIGHEST - Math.max(...offsets))
+    const ports = offsets.map((offset) => base + offset)
+    if (ports.every(claim) && (await Promise.all(ports.map(canListen))).every(Boolean)) return base
   }
-  throw new Error(`no free port from ${LOWEST} to ${HIGHEST}`)
+  throw new Error(`no free ports from ${LOWEST} to ${HIGHEST}`)
 }
+
+/** A TCP port of the loopback interface that is free, and this process's until it ends. */
+export const freePort = () => freeBase([0])

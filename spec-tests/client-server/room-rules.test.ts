@@ -1,5 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { createRoom, register, sendText, startSync, v3, type Answer, type User } from '../harness/client.js'
+import {
+  createRoom,
+  enc,
+  inRoom,
+  register,
+  sendText,
+  startSync,
+  v3,
+  type Answer,
+  type User,
+} from '../harness/client.js'
 import { startNode, type Node } from '../harness/node.js'
 
 let node: Node
@@ -14,8 +24,6 @@ beforeAll(async () => {
 })
 afterAll(() => node.dispose())
 
-const enc = encodeURIComponent
-const inRoom = (roomId: string, rest: string): string => v3(`/rooms/${enc(roomId)}/${rest}`)
 const of = ({ status, body }: Answer): unknown => (status === 200 ? 200 : [status, body.errcode])
 interface Event {
   event_id: string

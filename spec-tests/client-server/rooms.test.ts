@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import {
   call,
   createRoom,
+  enc,
   eventually,
   logIn,
   register,
@@ -21,8 +22,6 @@ beforeAll(async () => {
   bob = await register(node.url, 'bob')
 })
 afterAll(() => node.dispose())
-
-const enc = encodeURIComponent
 
 async function sharedRoom(body: object = {}): Promise<string> {
   const roomId = await createRoom(alice, { invite: [bob.userId], ...body })

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import {
   createRoom,
+  enc,
+  inRoom,
   logIn,
   register,
   sendText,
@@ -21,7 +23,6 @@ beforeAll(async () => {
 })
 afterAll(() => node.dispose())
 
-const enc = encodeURIComponent
 interface Event {
   event_id: string
   type: string
@@ -36,7 +37,6 @@ async function sharedRoom(body: object = {}, guest = bob): Promise<string> {
   await guest.ok('POST', v3(`/join/${enc(roomId)}`))
   return roomId
 }
-const inRoom = (roomId: string, rest: string): string => v3(`/rooms/${enc(roomId)}/${rest}`)
 const setState = (user: User, roomId: string, type: string, content: object, key = ''): Promise<unknown> =>
   user.ok('PUT', inRoom(roomId, `state/${type}/${enc(key)}`), content)
 const bodies = (events: readonly Event[]): unknown[] =>

@@ -226,6 +226,11 @@ export async function startSync(user: User, query: CallOptions['query'] = {}): P
   return syncing
 }
 
+export const enc = encodeURIComponent
+
+/** The path of something in a room. */
+export const inRoom = (roomId: string, rest: string): string => v3(`/rooms/${enc(roomId)}/${rest}`)
+
 export async function createRoom(user: User, body: object = {}): Promise<string> {
   return (await user.ok('POST', v3('/createRoom'), body)).room_id
 }

@@ -3,6 +3,8 @@ import { segmentsOf } from '../contract/definitions.js'
 import {
   call,
   createRoom,
+  enc,
+  inRoom,
   keepContractFaults,
   sendText,
   v3,
@@ -300,11 +302,7 @@ export async function refusal(
   return given
 }
 
-export const enc = encodeURIComponent
 export type { Answer, CallOptions, User }
-
-/** The path of something in a room. */
-export const inRoom = (roomId: string, rest: string): string => v3(`/rooms/${enc(roomId)}/${rest}`)
 
 /** A public room that the others have joined. */
 export async function sharedRoom(
@@ -317,4 +315,4 @@ export async function sharedRoom(
   return roomId
 }
 
-export { createRoom, sendText, v3 }
+export { createRoom, enc, inRoom, sendText, v3 }

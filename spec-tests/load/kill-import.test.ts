@@ -116,7 +116,7 @@ describe('a node that is killed', () => {
       // The moments are such that some are in the middle.
       expect(absent).toBeGreaterThan(0)
     },
-    60_000 + KILLS * 15_000,
+    60_000 + KILLS * 40_000,
   )
 
   it(
@@ -173,6 +173,6 @@ describe('a node that is killed', () => {
       const there = (await allMessages(user, room.roomId)).map(({ eventId }) => eventId)
       expect(there).toEqual(said.toReversed())
     },
-    60_000 + KILLS * 20_000,
+    60_000 + KILLS * 40_000,
   )
 })

@@ -1,48 +1,31 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { createRoom, eventually, register, v3, type User } from '../harness/client.js'
+import { enc, eventually, v3 } from '../harness/client.js'
 import { startNode, testAuthority, type Node } from '../harness/node.js'
 import { inspectDisk } from './inspect-disk.js'
-import { allMessages, pause, startSender, type Sender } from './load.js'
+import { allMessages, pause } from './load.js'
+import { expectEachOnce, makeLoadedRooms, startLoad, type Load, type LoadedRooms } from './loaded-node.js'
 
 /** CI kills 50 times. */
 const KILLS = Number(process.env['CHANCERY_KILLS'] ?? 10)
 const ROOMS = 4
 const SENDERS_PER_ROOM = 2
 const onSqlite = process.env['CHANCERY_TEST_STORE'] !== 'postgres'
-const enc = encodeURIComponent
 
 let node: Node
 let other: Node
-let users: User[]
-let remote: User
-let rooms: string[]
-/** A room that the other node, which is down, has joined. */
-let shared: string
-/** The last one sends to the shared room. */
-let senders: Sender[] = []
+/** The other node, which is down, has joined the shared one. */
+let made: LoadedRooms
+let load: Load | undefined
 
 beforeAll(async () => {
   const authority = testAuthority()
   node = await startNode({ authority })
   other = await startNode({ authority })
-  users = await Promise.all(
-    Array.from({ length: ROOMS * SENDERS_PER_ROOM }, (_, index) => register(node.url, `load${index}`)),
-  )
-  remote = await register(other.url, 'remote')
-  rooms = await Promise.all(users.slice(0, ROOMS).map((user) => createRoom(user, { preset: 'public_chat' })))
-  for (const [index, user] of users.slice(ROOMS).entries()) {
-    await user.ok('POST', v3(`/join/${enc(rooms[index % ROOMS]!)}`))
-  }
-  shared = await createRoom(users[0]!, { preset: 'public_chat' })
-  await remote.ok('POST', v3(`/join/${enc(shared)}`), {}, { via: node.serverName })
-  await eventually('the join is known', async () => {
-    const members = await users[0]!.ok('GET', v3(`/rooms/${enc(shared)}/joined_members`))
-    return members.joined[remote.userId] !== undefined
-  })
+  made = await makeLoadedRooms(node, other, { users: ROOMS * SENDERS_PER_ROOM, rooms: ROOMS })
   await other.stop()
 })
 afterAll(async () => {
-  await Promise.allSettled(senders.map((sender) => sender.stop()))
+  await Promise.allSettled((load?.senders ?? []).map((sender) => sender.stop()))
   await node?.dispose()
   await other?.dispose()
 })
@@ -51,24 +34,15 @@ describe(`a node that is killed ${KILLS} times under load`, () => {
   it(
     'keeps every event that it has answered for, whole, and what waits for other servers',
     async () => {
-      const toShared = startSender(users[0]!, shared, 'shared', 20)
-      const toRooms = users.map((user, index) => startSender(user, rooms[index % ROOMS]!, `sender ${index}`))
-      senders = [...toRooms, toShared]
-      const answeredNow = (): number => senders.reduce((sum, sender) => sum + sender.answered.length, 0)
+      const { users, rooms } = made
+      load = startLoad(made)
       for (let kill = 1; kill <= KILLS; kill++) {
-        // The test is one only where the load is real.
-        const [all, other] = [answeredNow(), toShared.answered.length]
-        await eventually('it answers', () =>
-          Promise.resolve(answeredNow() > all + 10 && toShared.answered.length > other),
-        )
+        await load.goesOn()
         // A moment that is another one each time, from in the middle of the first groups to well under way.
         await pause((kill * 137) % 400)
         await node.kill()
         if (onSqlite) {
-          const answered = new Map<string, boolean>()
-          for (const sender of senders)
-            for (const { eventId } of sender.answered) answered.set(eventId, false)
-          for (const { eventId } of toShared.answered) answered.set(eventId, true)
+          const answered = load.answered(true)
           const { events } = inspectDisk(node.folder, answered)
           expect(events).toBeGreaterThanOrEqual(answered.size)
         }
@@ -79,28 +53,18 @@ describe(`a node that is killed ${KILLS} times under load`, () => {
         }
       }
       await pause(200)
-      for (const sender of senders) await sender.stop()
+      for (const sender of load.senders) await sender.stop()
     },
-    60_000 + KILLS * 10_000,
+    60_000 + KILLS * 30_000,
   )
 
-  it('has each message exactly once, the repeated ones too', async () => {
-    for (const [index, roomId] of [...rooms, shared].entries()) {
-      const there = await allMessages(users[index % ROOMS]!, roomId)
-      const bodies = there.map((message) => message.body)
-      expect(new Set(bodies).size).toBe(bodies.length)
-      const idOf = new Map(there.map((message) => [message.body, message.eventId]))
-      for (const sender of senders) {
-        for (const kept of sender.answered) {
-          if (kept.roomId === roomId) expect(idOf.get(kept.body)).toBe(kept.eventId)
-        }
-      }
-    }
-  })
+  it('has each message exactly once, the repeated ones too', () => expectEachOnce(made, load!))
 
   it('sends on what waited, once the other server is back', async () => {
     await other.start()
-    const last = senders.at(-1)!.answered.at(-1)!
+    const { remote, shared } = made
+    const promised = load!.toShared.answered
+    const last = promised.at(-1)!
     await eventually(
       'the last message arrives',
       async () => {
@@ -110,7 +74,7 @@ describe(`a node that is killed ${KILLS} times under load`, () => {
       60_000,
     )
     const there = new Set((await allMessages(remote, shared)).map((message) => message.eventId))
-    const lost = senders.at(-1)!.answered.filter((kept) => !there.has(kept.eventId))
+    const lost = promised.filter((kept) => !there.has(kept.eventId))
     expect(lost).toEqual([])
   })
 })

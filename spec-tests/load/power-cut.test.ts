@@ -10,12 +10,14 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { numbersFrom } from '../../src/platform/testing-numbers.js'
 import { readDiskLog, replay } from '../../src/storage/durability/disk-log.js'
-import { createRoom, eventually, register, v3, type User } from '../harness/client.js'
+import { eventually, v3 } from '../harness/client.js'
 import { startNode, testAuthority, type Node } from '../harness/node.js'
 import { buildShim } from './disk-shim.js'
 import { inspectDisk } from './inspect-disk.js'
-import { allMessages, pause, startSender, type Sender } from './load.js'
+import { allMessages, pause, startSender } from './load.js'
+import { expectEachOnce, makeLoadedRooms, startLoad, type Load, type LoadedRooms } from './loaded-node.js'
 
 /** CI cuts 50 times. */
 const CUTS = Number(process.env['CHANCERY_POWER_CUTS'] ?? 4)
@@ -24,23 +26,11 @@ const SENDERS = 6
 /** Of each sector that was written and not synced, how likely it is there after the cut. */
 const LUCK = [0, 0.1, 0.5, 0.9, 1]
 const SYNC_MS = 2
-const enc = encodeURIComponent
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'chancery-cut-')))
 const shim = process.env['CHANCERY_TEST_STORE'] === 'postgres' ? undefined : buildShim(folder)
 const withShim = shim === undefined ? describe.skip : describe
 const seed = Number(process.env['CHANCERY_CUT_SEED'] ?? Date.now() % 2 ** 31)
-
-/** mulberry32: a run is repeated by its seed, as far as the load is the same. */
-function randomFrom(start: number): () => number {
-  let state = start
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 /** Files of the database; what SQLite rebuilds after a crash is not among them. */
 const KEPT = /^homeserver\.db(-wal|-journal)?$/
@@ -48,15 +38,11 @@ const REBUILT = /^homeserver\.db-(shm|lock)$/
 
 withShim('a node whose power is cut', () => {
   const env: Record<string, string> = {}
-  const random = randomFrom(seed)
+  const random = numbersFrom(seed)
   let node: Node
   let other: Node
-  let users: User[]
-  let remote: User
-  let rooms: string[]
-  let shared: string
-  let senders: Sender[] = []
-  let toShared: Sender
+  let made: LoadedRooms
+  let load: Load | undefined
   /** Every time that an event came to the remote user, by id. */
   const arrivals = new Map<string, number>()
   let stopFollowing: (() => Promise<void>) | undefined
@@ -102,12 +88,10 @@ withShim('a node whose power is cut', () => {
     rmSync(log)
   }
 
-  const answeredBy = (list: readonly Sender[]): Map<string, boolean> =>
-    new Map(list.flatMap((sender) => sender.answered.map(({ eventId }) => [eventId, false] as const)))
-
   /** Counts what comes to the remote user's timeline of the shared room. */
   async function follow(): Promise<void> {
     const filter = JSON.stringify({ room: { timeline: { limit: 1_000 } } })
+    const { remote, shared } = made
     let since = (await remote.ok('GET', v3('/sync'), undefined, { filter })).next_batch as string
     let following = true
     const loop = (async () => {
@@ -131,23 +115,12 @@ withShim('a node whose power is cut', () => {
     const authority = testAuthority()
     node = await startNode({ authority, env })
     other = await startNode({ authority })
-    users = await Promise.all(
-      Array.from({ length: SENDERS }, (_, index) => register(node.url, `load${index}`)),
-    )
-    remote = await register(other.url, 'remote')
-    rooms = await Promise.all(
-      users.slice(0, ROOMS).map((user) => createRoom(user, { preset: 'public_chat' })),
-    )
-    for (const [index, user] of users.slice(ROOMS).entries()) {
-      await user.ok('POST', v3(`/join/${enc(rooms[index % ROOMS]!)}`))
-    }
-    shared = await createRoom(users[0]!, { preset: 'public_chat' })
-    await remote.ok('POST', v3(`/join/${enc(shared)}`), {}, { via: node.serverName })
+    made = await makeLoadedRooms(node, other, { users: SENDERS, rooms: ROOMS })
     await follow()
     await node.stop()
   })
   afterAll(async () => {
-    await Promise.allSettled(senders.map((sender) => sender.stop()))
+    await Promise.allSettled((load?.senders ?? []).map((sender) => sender.stop()))
     await stopFollowing?.().catch(() => undefined)
     await node?.dispose()
     await other?.dispose()
@@ -157,44 +130,29 @@ withShim('a node whose power is cut', () => {
   it(
     `${CUTS} times under load keeps every event that it has answered for, whole (seed ${seed})`,
     async () => {
-      toShared = startSender(users[0]!, shared, 'shared', 20)
-      senders = [...users.map((user, i) => startSender(user, rooms[i % ROOMS]!, `sender ${i}`)), toShared]
+      load = startLoad(made)
       for (let cut = 0; cut < CUTS; cut++) {
         const log = await startRecorded()
-        // The test is one only where the load is real.
-        const [all, other] = [answeredBy(senders).size, toShared.answered.length]
-        await eventually('it answers', () =>
-          Promise.resolve(answeredBy(senders).size > all + 10 && toShared.answered.length > other),
-        )
+        await load.goesOn()
         await pause(random() * 500)
         // What is answered from now on may be lost or not; what was answered before may not be.
-        const answered = answeredBy(senders)
+        const answered = load.answered(false)
         await cutPower(log, LUCK[cut % LUCK.length]!)
-        for (const id of answeredBy(senders).keys()) answered.set(id, false)
+        for (const id of load.answered(false).keys()) answered.set(id, false)
         const { events } = inspectDisk(node.folder, answered)
         expect(events).toBeGreaterThanOrEqual(answered.size)
       }
       await node.start()
       await pause(200)
-      for (const sender of senders) await sender.stop()
+      for (const sender of load.senders) await sender.stop()
     },
-    60_000 + CUTS * 10_000,
+    60_000 + CUTS * 30_000,
   )
 
-  it('has each message exactly once, also those that were sent again', async () => {
-    for (const [index, roomId] of [...rooms, shared].entries()) {
-      const there = await allMessages(users[index % ROOMS]!, roomId)
-      const idOf = new Map(there.map((message) => [message.body, message.eventId]))
-      expect(idOf.size).toBe(there.length)
-      const wrong = senders
-        .flatMap((sender) => sender.answered)
-        .filter((kept) => kept.roomId === roomId && idOf.get(kept.body) !== kept.eventId)
-      expect(wrong).toEqual([])
-    }
-  })
+  it('has each message exactly once, also those that were sent again', () => expectEachOnce(made, load!))
 
   it('goes on sending to other servers what waited, each event once, and nothing that it has lost itself', async () => {
-    const there = (await allMessages(users[0]!, shared)).map(({ eventId }) => eventId)
+    const there = (await allMessages(made.users[0]!, made.shared)).map(({ eventId }) => eventId)
     await eventually('all of them arrive', async () => there.every((id) => arrivals.has(id)), 60_000)
     await stopFollowing!()
     stopFollowing = undefined
@@ -205,10 +163,10 @@ withShim('a node whose power is cut', () => {
   it('is seen to lose what it has answered for where nothing is synced, as with synchronous=OFF', async () => {
     await node.stop()
     const log = await startRecorded()
-    const sender = startSender(users[1]!, rooms[1]!, 'unsynced')
+    const sender = startSender(made.users[1]!, made.rooms[1]!, 'unsynced')
     await eventually('some are answered', async () => sender.answered.length > 20)
     await cutPower(log, 0, false)
-    const answered = answeredBy([sender])
+    const answered = new Map(sender.answered.map(({ eventId }) => [eventId, false]))
     expect(existsSync(join(node.folder, 'homeserver.db'))).toBe(true)
     expect(() => inspectDisk(node.folder, answered)).toThrow()
     await node.start()

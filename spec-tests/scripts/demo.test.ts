@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { freeBase } from '../../scripts/free-port.mjs'
 import { call, createRoom, eventually, register, sendText, v3 } from '../harness/client.js'
 import { startNode, testAuthority } from '../harness/node.js'
 
@@ -57,23 +57,6 @@ function isAlive(pid: number): boolean {
   }
 }
 
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port })
-    socket.once('connect', () => resolve((socket.destroy(), true)))
-    socket.once('error', () => resolve(false))
-  })
-}
-
-/** A base whose six ports are free. */
-async function freeBase(): Promise<number> {
-  for (;;) {
-    const base = 20_000 + Math.floor(Math.random() * 10_000)
-    const ports = [0, 10, 20, 440, 450, 460].map((offset) => base + offset)
-    if (!(await Promise.all(ports.map(answers))).includes(true)) return base
-  }
-}
-
 /** The password that the table shows for a username. */
 function passwordOf(username: string): string {
   const row = demo.output().split('\n').find((line) => line.startsWith(`@${username}:`)) // prettier-ignore
@@ -100,7 +83,7 @@ async function roomId(index: number, token: string, alias: string): Promise<stri
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'chancery-demo-'))
-  basePort = await freeBase()
+  basePort = await freeBase([0, 10, 20, 440, 450, 460])
   demo = startDemo('--base-port', String(basePort))
   await running(demo)
 })

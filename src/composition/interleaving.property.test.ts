@@ -1,19 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { wholeNumbersFrom } from '../platform/testing-numbers.js'
 import type { Requester } from '../services/requester.js'
 import type { Services } from '../services/services.js'
 import { testServices, type TestServices } from './testing.js'
 
-/** The same numbers for the same seed, so that a failure can be run again: `CHANCERY_SEED=…`. */
-function numbersFrom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
+/** A failure is run again by its seed: `CHANCERY_SEED=…`. */
 const GIVEN = process.env['CHANCERY_SEED']
 const SEEDS = GIVEN === undefined ? [1, 2, 3, 4] : [Number(GIVEN)]
 const USERS = 4
@@ -119,8 +110,7 @@ async function refusable(request: Promise<unknown>): Promise<void> {
 
 describe('clients that follow a room while the database answers in any order', () => {
   it.each(SEEDS)('know at the end what the server knows (seed %i)', async (seed) => {
-    const number = numbersFrom(seed)
-    const below = (limit: number): number => Math.floor(number() * limit)
+    const below = wholeNumbersFrom(seed)
     let { services } = node
     let { context } = node.built.rooms
     const users = await Promise.all(Array.from({ length: USERS }, (_, i) => node.user(`user${i}`)))

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { wholeNumbersFrom } from '../platform/testing-numbers.js'
 import type { Requester } from '../services/requester.js'
 import {
   follow,
@@ -8,17 +9,7 @@ import {
 } from '../services/sync/testing-follower.js'
 import { testServices, type TestServices } from './testing.js'
 
-/** The same numbers for the same seed, so that a failure can be run again: `CHANCERY_SEED=…`. */
-function numbersFrom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
+/** A failure is run again by its seed: `CHANCERY_SEED=…`. */
 const GIVEN = process.env['CHANCERY_SEED']
 const SEEDS = GIVEN === undefined ? [1, 2, 3, 4, 5, 6] : [Number(GIVEN)]
 const STEPS = 90
@@ -49,8 +40,7 @@ const VISIBILITIES = ['world_readable', 'shared', 'invited', 'joined']
 
 describe('a client that follows a room by incremental syncs', () => {
   it.each(SEEDS)('knows what a fresh one is told, without holes (seed %i)', async (seed) => {
-    const number = numbersFrom(seed)
-    const below = (limit: number): number => Math.floor(number() * limit)
+    const below = wholeNumbersFrom(seed)
     let { services } = node
     const users = [await node.user('ann'), await node.user('ben'), await node.user('cid')] as const
     const [founder] = users

@@ -1,4 +1,5 @@
 import { afterEach, expect, it, jest } from '@jest/globals'
+import { wholeNumbersFrom } from '../platform/testing-numbers.js'
 import type { JsonObject } from '../core/json/value.js'
 import type { Requester } from '../services/requester.js'
 import { unreadOf } from '../storage/tables/unread.js'
@@ -10,15 +11,6 @@ let node: TestServices
 afterEach(() => node.close())
 
 const STEPS = 80
-
-/** Numbers that are the same in every run. */
-function numbers(seed: number): (below: number) => number {
-  let state = seed
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return Math.floor((state / 2 ** 32) * below)
-  }
-}
 
 interface Said {
   readonly id: string
@@ -34,7 +26,7 @@ interface Unread {
 it.each([1, 2, 3, 4])(
   'what is redacted counts no more, whoever had not read it (course %i)',
   async (seed) => {
-    const below = numbers(seed)
+    const below = wholeNumbersFrom(seed)
     node = await testServices()
     const { services, store, built } = node
     const alice = await node.user('alice')

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { wholeNumbersFrom } from '../../platform/testing-numbers.js'
 import { openTestStore } from '../../storage/testing.js'
 import { replaceUnread, unreadOf } from '../../storage/tables/unread.js'
 import { insertRoom, advanceRoom } from '../../storage/tables/rooms.js'
@@ -134,20 +135,11 @@ describe('counts of what is unread', () => {
   })
 })
 
-/** Numbers that are the same in every run. */
-function numbers(seed: number): (below: number) => number {
-  let state = seed
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return Math.floor((state / 2 ** 32) * below)
-  }
-}
-
 describe('any course of events', () => {
   it.each([1, 2, 3, 4, 5, 6, 7, 8])(
     'gives the counts that counting one by one gives (seed %i)',
     async (seed) => {
-      const below = numbers(seed)
+      const below = wholeNumbersFrom(seed)
       const users = Array.from({ length: 5 }, (_, i) => user(i))
       const threads = ['', '$t', '$u', '$v']
       const model = new Map<string, Map<string, [number, number]>>()

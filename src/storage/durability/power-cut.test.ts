@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { numbersFrom } from '../../platform/testing-numbers.js'
 import { startChild } from '../../platform/testing-child.js'
 import { findFaults, parseAcknowledged } from './check-load.js'
 import type { ChildTask } from './child.js'
@@ -29,17 +30,6 @@ const base = realpathSync(mkdtempSync(join(tmpdir(), 'chancery-cut-')))
 const shim = join(base, 'shim.so')
 let child: string
 let folders = 0
-
-/** mulberry32: a run is repeated by its seed. */
-function randomFrom(start: number): () => number {
-  let state = start
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 function freshFolder(): string {
   const folder = join(base, `f${folders++}`)
@@ -124,7 +114,7 @@ const whenCompiled = compiler ? describe : describe.skip
 
 whenCompiled('a power cut', () => {
   it(`loses nothing that was acknowledged, at ${CUTS} moments (seed ${seed})`, async () => {
-    const report = cutAndCheck(await recordLoad('full'), CUTS, randomFrom(seed))
+    const report = cutAndCheck(await recordLoad('full'), CUTS, numbersFrom(seed))
     expect(report.broken).toEqual([])
     expect(report.acknowledged).toBeGreaterThan(200)
     // The moments include those in and around checkpoints.
@@ -137,7 +127,7 @@ whenCompiled('a power cut', () => {
   it.each(['skip', 'none'] as const)(
     'is seen to lose acknowledged writes where nothing syncs them (%s)',
     async (sync) => {
-      const report = cutAndCheck(await recordLoad(sync), 10, randomFrom(seed))
+      const report = cutAndCheck(await recordLoad(sync), 10, numbersFrom(seed))
       expect(report.broken.length).toBeGreaterThan(2)
       expect(report.broken.flatMap(({ faults }) => faults).join()).toMatch(/is lost|cannot be read|is gone/)
     },
@@ -178,7 +168,7 @@ whenCompiled('a disk', () => {
 
 describe('a killed process', () => {
   it(`has lost nothing that was acknowledged, ${KILLS} times`, async () => {
-    const random = randomFrom(seed)
+    const random = numbersFrom(seed)
     await Promise.all(Array.from({ length: LANES }, () => killAgainAndAgain(KILLS / LANES, random)))
   })
 })
