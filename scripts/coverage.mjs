@@ -3,11 +3,11 @@
  *
  * Runs the tests of the core and says which of its lines no test reaches. Fails under 95 % of the lines, or when a test fails.
  */
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { checkNode, installDependencies, ROOT } from './prepare.mjs'
+import { runJest } from './jest.mjs'
+import { checkNode, installDependencies } from './prepare.mjs'
 
 /** Not measured: tests, what only tests use, and files that hold types alone, of which nothing is left to run. */
 const LEFT_OUT = [
@@ -21,10 +21,8 @@ checkNode()
 installDependencies()
 const folder = mkdtempSync(join(tmpdir(), 'chancery-coverage-'))
 try {
-  const done = spawnSync(
-    process.execPath,
+  const done = runJest(
     [
-      join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js'),
       '--maxWorkers=2',
       '--coverage',
       '--coverageProvider=v8',
@@ -36,15 +34,7 @@ try {
       `--coverageThreshold=${JSON.stringify({ global: { lines: 95 } })}`,
       'src/core/',
     ],
-    {
-      cwd: ROOT,
-      stdio: 'inherit',
-      env: {
-        ...process.env,
-        NODE_OPTIONS:
-          `${process.env['NODE_OPTIONS'] ?? ''} --experimental-vm-modules --disable-warning=ExperimentalWarning`.trim(),
-      },
-    },
+    { stdio: 'inherit' },
   )
   process.exitCode = done.status === 0 ? 0 : 1
 } finally {

@@ -4,11 +4,11 @@
  * Runs the tests of the specification's operations (spec-tests/api) against a homeserver, or against a node of ours that is started
  * for them, and reports by section and operation. See spec-tests/README.md.
  */
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { runJest } from './jest.mjs'
 import { prepare, ROOT } from './prepare.mjs'
 import { junit } from './spec-tests/junit.mjs'
 import { collect, untested } from './spec-tests/results.mjs'
@@ -32,24 +32,15 @@ if (options.write && (options.homeserver !== undefined || options.only !== undef
 prepare()
 const folder = mkdtempSync(join(tmpdir(), 'chancery-spec-tests-'))
 const output = join(folder, 'results.json')
-const env = {
-  ...process.env,
-  NODE_OPTIONS: [
-    process.env['NODE_OPTIONS'],
-    '--experimental-vm-modules --disable-warning=ExperimentalWarning',
-  ]
-    .filter(Boolean)
-    .join(' '),
-}
+const env = {}
 if (options.homeserver !== undefined) env.SPEC_TESTS_HOMESERVER = options.homeserver.replace(/\/$/, '')
 if (options['registration-secret'] !== undefined)
   env.SPEC_TESTS_REGISTRATION_SECRET = options['registration-secret']
 if (options['server-name'] !== undefined) env.SPEC_TESTS_SERVER_NAME = options['server-name']
 
-const jest = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js')
 const args = ['--maxWorkers=2', '--json', `--outputFile=${output}`, 'spec-tests/api/']
 if (options.only !== undefined) args.push('--testNamePattern', options.only)
-spawnSync(process.execPath, [jest, ...args], { cwd: ROOT, stdio: ['ignore', 'ignore', 'ignore'], env })
+runJest(args, { stdio: ['ignore', 'ignore', 'ignore'], env })
 
 let report
 try {

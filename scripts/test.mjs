@@ -4,31 +4,21 @@
  * Makes the clone ready and runs the tests. The last line is `N passed, N failed`; a test file that does not load counts as
  * one failed. With arguments only some run: `npm test -- src/core`.
  */
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { prepare, ROOT } from './prepare.mjs'
+import { runJest } from './jest.mjs'
+import { prepare } from './prepare.mjs'
 
 /** Runs jest with the given arguments and gives the counts. */
-function runJest(args) {
+function runTests(args) {
   const folder = mkdtempSync(join(tmpdir(), 'chancery-test-'))
   const results = join(folder, 'results.json')
-  const nodeOptions = [
-    process.env['NODE_OPTIONS'],
-    '--experimental-vm-modules --disable-warning=ExperimentalWarning',
-  ]
-  const jest = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js')
   try {
-    const done = spawnSync(
-      process.execPath,
-      [jest, '--maxWorkers=2', '--json', `--outputFile=${results}`, ...args],
+    const done = runJest(
+      ['--maxWorkers=2', '--json', `--outputFile=${results}`, ...args],
       // With --json jest writes the results to standard output too; the report for people is on standard error.
-      {
-        cwd: ROOT,
-        stdio: ['ignore', 'ignore', 'inherit'],
-        env: { ...process.env, NODE_OPTIONS: nodeOptions.filter(Boolean).join(' ') },
-      },
+      { stdio: ['ignore', 'ignore', 'inherit'] },
     )
     const report = JSON.parse(readFileSync(results, 'utf8'))
     const skipped = report.numPendingTests + report.numTodoTests
@@ -47,7 +37,7 @@ const brokenOff = () => console.log('0 passed, 1 failed')
 process.once('exit', brokenOff)
 prepare()
 process.off('exit', brokenOff)
-const { passed, failed, skipped, ok } = runJest(process.argv.slice(2))
+const { passed, failed, skipped, ok } = runTests(process.argv.slice(2))
 if (skipped > 0) console.log(`${skipped} skipped`)
 console.log(`${passed} passed, ${failed} failed`)
 process.exitCode = ok ? 0 : 1

@@ -4,34 +4,24 @@
  * Tests the tests of spec-tests/api: a proxy breaks a real node, one operation and one way at a time; the tests of that operation must
  * fail. Prints what survived. Ends with 1 where something did.
  */
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { prepare, ROOT } from '../prepare.mjs'
+import { runJest } from '../jest.mjs'
+import { prepare } from '../prepare.mjs'
 
 const { values } = parseArgs({ options: { only: { type: 'string' } } })
 prepare()
 const folder = mkdtempSync(join(tmpdir(), 'chancery-mutation-'))
 const report = join(folder, 'report.json')
-const jest = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js')
-const env = {
-  ...process.env,
-  NODE_OPTIONS: [
-    process.env['NODE_OPTIONS'],
-    '--experimental-vm-modules --disable-warning=ExperimentalWarning',
-  ]
-    .filter(Boolean)
-    .join(' '),
-  MUTATION_ALL: '1',
-  MUTATION_REPORT: report,
-  ...(values.only === undefined ? {} : { MUTATION_ONLY: values.only }),
-}
-const done = spawnSync(process.execPath, [jest, '--runInBand', 'spec-tests/mutation/run'], {
-  cwd: ROOT,
+const done = runJest(['--runInBand', 'spec-tests/mutation/run'], {
   stdio: ['ignore', 'ignore', 'pipe'],
-  env,
+  env: {
+    MUTATION_ALL: '1',
+    MUTATION_REPORT: report,
+    ...(values.only === undefined ? {} : { MUTATION_ONLY: values.only }),
+  },
 })
 try {
   const { mutants, untouched, survivors, unsound } = JSON.parse(readFileSync(report, 'utf8'))

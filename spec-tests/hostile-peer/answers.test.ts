@@ -1,12 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import type { JsonObject } from '../../src/core/json/value.js'
 import { createRoom, eventually, v3, type Answer } from '../harness/client.js'
 import { answerJson } from '../harness/foreign-server.js'
 import { foreignRoom, sendPdus, type ForeignRoom } from '../harness/foreign-room.js'
 import { enc, signedAsItIs, startWorld, stateOf, textsIn, type Scene, type World } from './world.js'
-
-jest.setTimeout(60_000)
 
 let world: World
 let scene: Scene

@@ -1,9 +1,7 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import { eventually, register, startSync, v3, type Syncing, type User } from '../harness/client.js'
 import { answerJson } from '../harness/foreign-server.js'
 import { enc, startWorld, type Scene, type World } from './world.js'
-
-jest.setTimeout(60_000)
 
 let world: World
 let scene: Scene

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import { parseJson } from '../../src/core/json/parse.js'
 import { createSigner, generateSigningKey } from '../../src/platform/ed25519.js'
 import { systemRandom } from '../../src/platform/random.js'
@@ -6,8 +6,6 @@ import type { JsonObject } from '../../src/core/json/value.js'
 import { authorizationHeader } from '../../src/services/federation/x-matrix.js'
 import { sendText, v3 } from '../harness/client.js'
 import { enc, signedAsItIs, startWorld, type Scene, type World } from './world.js'
-
-jest.setTimeout(60_000)
 
 let world: World
 let scene: Scene

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import { eventId } from '../../src/core/event/event-id.js'
 import type { Pdu } from '../../src/core/event/types.js'
 import type { JsonObject } from '../../src/core/json/value.js'
@@ -8,8 +8,6 @@ import { answerJson, type Answering } from '../harness/foreign-server.js'
 import { foreignRoom, sendPdus, type ForeignRoom } from '../harness/foreign-room.js'
 import { fed, type Peer } from '../harness/peer.js'
 import { enc, signedAsItIs, startWorld, stateOf, textsIn, type World } from './world.js'
-
-jest.setTimeout(60_000)
 
 let world: World
 let names = 0

@@ -1,9 +1,7 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import { createRoom, sendText, v3 } from '../harness/client.js'
 import { fed } from '../harness/peer.js'
 import { enc, startWorld, type Scene, type World } from './world.js'
-
-jest.setTimeout(60_000)
 
 let world: World
 beforeAll(async () => {

@@ -1,12 +1,10 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import { eventId } from '../../src/core/event/event-id.js'
 import type { Pdu } from '../../src/core/event/types.js'
 import type { JsonObject } from '../../src/core/json/value.js'
 import { createRoom, sendText, v3 } from '../harness/client.js'
 import { fed, type Peer } from '../harness/peer.js'
 import { enc, signedAsItIs, startWorld, stateId, stateOf, textsIn, type Scene, type World } from './world.js'
-
-jest.setTimeout(60_000)
 
 let world: World
 beforeAll(async () => {

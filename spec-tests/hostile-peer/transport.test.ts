@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals'
 import { signJson, type Signer } from '../../src/core/event/sign.js'
 import type { JsonObject } from '../../src/core/json/value.js'
 import { createSigner, generateSigningKey } from '../../src/platform/ed25519.js'
@@ -10,8 +10,6 @@ import { answerJson } from '../harness/foreign-server.js'
 import { startNode } from '../harness/node.js'
 import { fed, type Peer } from '../harness/peer.js'
 import { enc, startWorld, type World } from './world.js'
-
-jest.setTimeout(60_000)
 
 const DAY = 24 * 3_600_000
 const stolen = createSigner(generateSigningKey(systemRandom, 'stolen'))

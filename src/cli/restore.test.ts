@@ -1,11 +1,9 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { createTestDatabase, testPostgres } from '../storage/testing-postgres.js'
 import { startNodeIn, type Answer, type NodeUnderTest } from './testing-node-client.js'
 import { workplace, type Finished, type Workplace } from './testing.js'
-
-jest.setTimeout(60_000)
 
 const CONFIG = `server_name: ministry.example
 listeners: [{ address: 127.0.0.1, port: 0 }]

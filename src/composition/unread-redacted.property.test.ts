@@ -1,11 +1,9 @@
-import { afterEach, expect, it, jest } from '@jest/globals'
+import { afterEach, expect, it } from '@jest/globals'
 import { wholeNumbersFrom } from '../platform/testing-numbers.js'
 import type { JsonObject } from '../core/json/value.js'
 import type { Requester } from '../services/requester.js'
 import { unreadOf } from '../storage/tables/unread.js'
 import { testServices, type TestServices } from './testing.js'
-
-jest.setTimeout(120_000)
 
 let node: TestServices
 afterEach(() => node.close())
