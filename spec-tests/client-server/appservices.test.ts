@@ -19,7 +19,7 @@ const enc = encodeURIComponent
 const opened: { dispose(): Promise<void> }[] = []
 afterEach(async () => {
   for (const one of opened.splice(0).reverse()) await one.dispose()
-}, 120_000)
+})
 
 interface Bridged {
   readonly node: Node

@@ -233,7 +233,7 @@ describe('a client with two connections', () => {
     expect(Object.keys(read.extensions.receipts.rooms)).toEqual([ids[3]])
     for (const told of rooms.rooms.values())
       expect(told.filter((room) => room.initial === true)).toHaveLength(1)
-  }, 120_000)
+  })
 
   it('is woken by a message, by typing and by an invite', async () => {
     const roomId = await createRoom(alice, { invite: [bob.userId] })

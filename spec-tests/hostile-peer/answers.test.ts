@@ -12,7 +12,7 @@ let names = 0
 beforeAll(async () => {
   world = await startWorld({ federation: { timeouts: { request: '5s', join: '10s' } } })
   scene = await world.scene(world.hostile)
-}, 60_000)
+})
 afterEach(async () => {
   world.hostile.server.answer = () => false
   await world.othersGoOn()

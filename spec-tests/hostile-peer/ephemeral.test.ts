@@ -14,7 +14,7 @@ beforeAll(async () => {
   honest = await world.sceneIn(world.honest, scene.roomId)
   bob = await register(world.node.url, 'bob')
   await bob.ok('POST', v3(`/join/${enc(scene.roomId)}`))
-}, 60_000)
+})
 afterEach(() => world.othersGoOn())
 afterAll(() => world?.dispose())
 

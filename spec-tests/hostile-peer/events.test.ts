@@ -12,7 +12,7 @@ let scene: Scene
 beforeAll(async () => {
   world = await startWorld()
   scene = await world.scene(world.hostile)
-}, 60_000)
+})
 afterEach(() => world.othersGoOn())
 afterAll(() => world?.dispose())
 

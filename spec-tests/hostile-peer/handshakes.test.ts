@@ -13,7 +13,7 @@ let world: World
 let names = 0
 beforeAll(async () => {
   world = await startWorld({ federation: { timeouts: { request: '5s', join: '10s' } } })
-}, 60_000)
+})
 afterEach(async () => {
   world.hostile.server.answer = () => false
   await world.othersGoOn()

@@ -6,7 +6,7 @@ import { enc, startWorld, type Scene, type World } from './world.js'
 let world: World
 beforeAll(async () => {
   world = await startWorld({}, ['shut-out.example'])
-}, 60_000)
+})
 afterEach(() => world.othersGoOn())
 afterAll(() => world?.dispose())
 

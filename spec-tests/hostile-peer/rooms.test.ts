@@ -9,7 +9,7 @@ import { enc, signedAsItIs, startWorld, stateId, stateOf, textsIn, type Scene, t
 let world: World
 beforeAll(async () => {
   world = await startWorld()
-}, 60_000)
+})
 afterEach(() => world.othersGoOn())
 afterAll(() => world?.dispose())
 

@@ -31,9 +31,9 @@ function afterTheShellDies(env: Record<string, string>): Promise<string> {
 describe('a script that npm runs', () => {
   it('ends when npm is told to, though no signal reaches it', async () => {
     expect(await afterTheShellDies({ npm_lifecycle_event: 'start', LIFE_MS: '60000' })).toBe('ready\nstopped\n') // prettier-ignore
-  }, 60_000)
+  })
 
   it('outlives its parent where npm has no part in it', async () => {
     expect(await afterTheShellDies({ LIFE_MS: '2000' })).toBe('ready\nstill there\n')
-  }, 60_000)
+  })
 })

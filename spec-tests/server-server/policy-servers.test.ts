@@ -18,7 +18,7 @@ const authority = testAuthority()
 let server: Homeserver
 beforeAll(async () => {
   server = await homeserver({ authority })
-}, 60_000)
+})
 afterAll(() => server?.dispose())
 
 async function bodyOf(request: IncomingMessage): Promise<JsonObject> {

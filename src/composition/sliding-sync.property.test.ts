@@ -94,7 +94,7 @@ describe('a client of sliding sync, after whatever happened', () => {
       }),
       { numRuns: Number(process.env['SLIDING_RUNS'] ?? 6), endOnFailure: true },
     )
-  }, 120_000)
+  })
 
   async function play(steps: readonly Step[], run: string): Promise<void> {
     let services: Services = node.services
