@@ -22,6 +22,7 @@ export function periodicJobs(services: Services): readonly Job[] {
       atStart: true,
       run: () => accounts.credentials.resumeDeactivations(),
     },
+    { name: 'upgrades.resume', every: HOUR, atStart: true, run: () => services.roomUpgrades.resume() },
     { name: 'openid.prune', every: HOUR, run: () => services.openId.prune() },
     { name: 'guests.checkAll', every: HOUR, atStart: true, run: () => services.guests.checkAll() },
     { name: 'threepids.prune', every: HOUR, run: () => services.threepids.prune() },

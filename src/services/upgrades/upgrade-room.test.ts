@@ -2,9 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { untilPasses } from '../../platform/testing-until.js'
 import { testServices, type TestServices } from '../../composition/testing.js'
 import type { JsonObject } from '../../core/json/value.js'
+import { putRoomUpgrade, roomUpgrades } from '../../storage/tables/room-upgrade.js'
 import type { Requester } from '../requester.js'
 import { readWholeState } from '../rooms/context.js'
 import type { CreateRoomInput } from '../rooms/create-room.js'
+import { createRoomUpgrades } from './upgrade-room.js'
 
 let test: TestServices
 let alice: Requester
@@ -294,5 +296,74 @@ describe('an upgrade that is refused', () => {
     const [first, second, other] = await Promise.all([upgrade(alice, old, '12'), upgrade(alice, old, '12'), refusal(upgrade(bob, old, '12'))]) // prettier-ignore
     expect(second).toBe(first)
     expect(other).toMatch(/being upgraded/)
+  })
+})
+
+describe('an upgrade that the end of the process cuts short', () => {
+  /** Ends as a process would, at the so-manieth turn of the old room. */
+  async function cutShort(roomId: string, newVersion: string, turn: number): Promise<void> {
+    const { context } = test.built.rooms
+    let turns = 0
+    await new Promise<void>((resolve) => {
+      const write: typeof context.writer.write = (id, job) => {
+        if (id !== roomId || ++turns < turn) return context.writer.write(id, job)
+        resolve()
+        return new Promise(() => undefined)
+      }
+      const { memberships } = test.services
+      const memberProfile = (): Promise<JsonObject> => Promise.resolve({ displayname: 'Alice' })
+      const deps = {
+        context: { ...context, writer: { ...context.writer, write } },
+        memberships,
+        memberProfile,
+      }
+      void createRoomUpgrades(deps).upgrade(alice, { roomId, newVersion })
+    })
+  }
+  const left = (): Promise<unknown> => test.store.read('test', () => roomUpgrades(10))
+
+  it.each([
+    ['11', '12'],
+    ['12', '11'],
+  ])('is gone on with at the next start, from version %s to %s', async (from, to) => {
+    const alias = `cut-short-${from}`
+    const old = await create({
+      ...everything,
+      room_version: from,
+      room_alias_name: alias,
+      visibility: 'public',
+    })
+    await test.services.memberships.ban(alice, { roomId: old, userId: '@eve:elsewhere.example' })
+    await cutShort(old, to, 2)
+    expect((await stateOf(old))['m.room.tombstone|']).toBeUndefined()
+    expect(await left()).toHaveLength(1)
+    await test.services.roomUpgrades.resume()
+    const successor = (await stateOf(old))['m.room.tombstone|']!['replacement_room'] as string
+    expect(await stateOf(successor)).toMatchObject({
+      'm.room.name|': { name: 'The council' },
+      'm.room.member|@eve:elsewhere.example': { membership: 'ban' },
+    })
+    const resolved = await test.services.aliases.resolve(`#${alias}:${alice.userId.split(':')[1]!}`)
+    expect(resolved.room_id).toBe(successor)
+    expect(await left()).toEqual([])
+    // What is over is not begun again.
+    await test.services.roomUpgrades.resume()
+    expect((await stateOf(old))['m.room.tombstone|']!['replacement_room']).toBe(successor)
+  })
+
+  it('is forgotten where the new room was never made', async () => {
+    const old = await create({ room_version: '11' })
+    await test.store.write('test', () =>
+      putRoomUpgrade({
+        room_id: old,
+        successor: '!none:x.example',
+        upgrader: alice.userId,
+        creators: '[]',
+        tombstone: '{}',
+      }),
+    )
+    await test.services.roomUpgrades.resume()
+    expect(await left()).toEqual([])
+    expect((await stateOf(old))['m.room.tombstone|']).toBeUndefined()
   })
 })

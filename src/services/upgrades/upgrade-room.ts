@@ -1,5 +1,8 @@
 import { MatrixError, badJson, forbidden } from '../../core/errors.js'
 import type { RoomEvent } from '../../core/event/types.js'
+import { readPdu } from '../../core/event/format.js'
+import { canonicalJson } from '../../core/json/canonical.js'
+import { parseJson } from '../../core/json/parse.js'
 import { isUserId } from '../../core/ids/user-id.js'
 import type { JsonObject } from '../../core/json/value.js'
 import type { RoomVersionRules } from '../../core/room-version/rules.js'
@@ -7,10 +10,25 @@ import { roomVersion } from '../../core/room-version/versions.js'
 import { createPace } from '../../platform/pace.js'
 import { aliasesOf } from '../../storage/tables/aliases.js'
 import { membershipOf } from '../../storage/tables/memberships.js'
-import { bansOf, moveAliases, movePublication } from '../../storage/tables/room-upgrade.js'
-import type { Requester } from '../requester.js'
+import {
+  bansOf,
+  deleteRoomUpgrade,
+  moveAliases,
+  movePublication,
+  putRoomUpgrade,
+  roomUpgrades,
+  type RoomUpgradeRow,
+} from '../../storage/tables/room-upgrade.js'
+import { requesterOf, type Requester } from '../requester.js'
 import { applyEvent } from '../rooms/apply-event.js'
-import { loadRoom, notInRoom, readState, readWholeState, type RoomsContext } from '../rooms/context.js'
+import {
+  loadRoom,
+  notInRoom,
+  readState,
+  readStateEvent,
+  readWholeState,
+  type RoomsContext,
+} from '../rooms/context.js'
 import { signedByPolicy } from '../rooms/policy-signing.js'
 import { addLocalEvent } from '../rooms/add-local-event.js'
 import {
@@ -48,6 +66,8 @@ export interface RoomUpgrades {
    * SPEC: https://spec.matrix.org/v1.19/client-server-api/#room-upgrades
    */
   upgrade(requester: Requester, input: UpgradeInput): Promise<{ replacement_room: string }>
+  /** Job: goes on with upgrades that the end of a process cut short after the new room was there. */
+  resume(): Promise<void>
 }
 
 const CANONICAL = { type: 'm.room.canonical_alias', stateKey: '' }
@@ -56,6 +76,8 @@ const MAX_CHILDREN = 1_000
 const MAX_BANS = 20_000
 /** Bans that one transaction writes. */
 const BANS_AT_ONCE = 100
+/** Upgrades gone on with at one time. */
+const MAX_RESUMED = 100
 
 /** The old room, as it is when the upgrade begins. */
 interface OldRoom {
@@ -226,6 +248,64 @@ export function createRoomUpgrades(deps: {
     }
   }
 
+  /** From a successor that is made to the end. Each step may have been taken before. */
+  async function finish(
+    requester: Requester,
+    old: OldRoom,
+    successor: string,
+    rules: RoomVersionRules,
+    creators: ReadonlySet<string>,
+    tombstone: RoomEvent,
+  ): Promise<void> {
+    const upgrader = requester.userId
+    const { roomId } = old.room
+    try {
+      await carryBans(old, successor, upgrader)
+      // Only now: it takes power that the upgrader may lack in the end.
+      const { lasting } = upgradedPowerLevels(old, rules, upgrader, creators)
+      await writer.write(successor, (room) =>
+        addLocalEvent(room, { ...POWER_LEVELS, sender: upgrader, content: lasting }, local),
+      )
+      await lastWords(old, tombstone)
+    } catch (error) {
+      await abandon(requester, successor, error)
+      await store.write('upgrade.abandon', () => deleteRoomUpgrade(roomId))
+      throw error
+    }
+    await move(old.room, successor)
+  }
+
+  async function move(old: RoomSnapshot, successor: string): Promise<void> {
+    const { nid } = await loadRoom(context, successor)
+    await store.write('upgrade.move', function* () {
+      yield* moveAliases(old.roomId, successor)
+      yield* movePublication(old.nid, nid)
+      yield* deleteRoomUpgrade(old.roomId)
+    })
+  }
+
+  /** Throws what is no verdict on the upgrade, so that it is tried again. */
+  async function resumeOne({ room_id: roomId, successor, upgrader, ...row }: RoomUpgradeRow): Promise<void> {
+    const room = await loadRoom(context, roomId)
+    const made = await context.loader.load(successor)
+    const creators = JSON.parse(row.creators) as string[]
+    const json = parseJson(row.tombstone)
+    const read = json.ok ? readPdu(json.value, room.rules, { roomId }) : undefined
+    const isMember = made?.root !== undefined && (await context.rosters.of(made.nid)).local.has(upgrader)
+    if (made === undefined || !isMember || read?.ok !== true)
+      return store.write('upgrade.forget', () => deleteRoomUpgrade(roomId))
+    const ended = await readStateEvent(context, room, 'm.room.tombstone', '')
+    if (ended?.event.id === read.event.id) return move(room, successor)
+    context.logger.info({ roomId, successor }, 'the upgrade of a room is gone on with')
+    const people = new Set(made.rules.creator === 'privileged' ? [upgrader, ...creators] : [])
+    try {
+      await finish(requesterOf(upgrader), await readOld(room), successor, made.rules, people, read.event)
+    } catch (error) {
+      // It was told, and the successor left.
+      if (!(error instanceof MatrixError)) throw error
+    }
+  }
+
   async function upgrade(
     requester: Requester,
     roomId: string,
@@ -251,23 +331,22 @@ export function createRoomUpgrades(deps: {
     }
     const successor = create.event.roomId
     const people = new Set(rules.creator === 'privileged' ? [upgrader, ...additional] : [])
-    const nid = await makeRoom(create, old, upgrader, people)
+    await store.write('upgrade.begin', () =>
+      putRoomUpgrade({
+        room_id: roomId,
+        successor,
+        upgrader,
+        creators: JSON.stringify(additional),
+        tombstone: canonicalJson(tombstone.pdu, 'lenient'),
+      }),
+    )
     try {
-      await carryBans(old, successor, upgrader)
-      // Only now: it takes power that the upgrader may lack in the end.
-      const { lasting } = upgradedPowerLevels(old, rules, upgrader, people)
-      await writer.write(successor, (room) =>
-        addLocalEvent(room, { ...POWER_LEVELS, sender: upgrader, content: lasting }, local),
-      )
-      await lastWords(old, tombstone)
+      await makeRoom(create, old, upgrader, people)
     } catch (error) {
-      await abandon(requester, successor, error)
+      await store.write('upgrade.unmade', () => deleteRoomUpgrade(roomId))
       throw error
     }
-    await store.write('upgrade.move', function* () {
-      yield* moveAliases(roomId, successor)
-      yield* movePublication(old.room.nid, nid)
-    })
+    await finish(requester, old, successor, rules, people, tombstone)
     return { replacement_room: successor }
   }
 
@@ -292,6 +371,19 @@ export function createRoomUpgrades(deps: {
       const work = upgrade(requester, roomId, rules, additional).finally(() => underWay.delete(roomId))
       underWay.set(roomId, { key, work })
       return work
+    },
+
+    async resume() {
+      for (const row of await store.read('upgrade.left', () => roomUpgrades(MAX_RESUMED))) {
+        if (underWay.has(row.room_id)) continue
+        const work = resumeOne(row).then(() => ({ replacement_room: row.successor }))
+        underWay.set(row.room_id, { key: '', work })
+        await work
+          .catch((error: unknown) => {
+            context.logger.warn({ err: error, roomId: row.room_id }, 'an upgrade cannot be finished yet')
+          })
+          .finally(() => underWay.delete(row.room_id))
+      }
     },
   }
 }

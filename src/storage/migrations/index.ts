@@ -20,6 +20,7 @@ import { slidingSync } from './0019-sliding-sync.js'
 import { appservices } from './0020-appservices.js'
 import { threepidBindings } from './0021-threepid-bindings.js'
 import { mailUnsubscribe } from './0022-mail-unsubscribe.js'
+import { roomUpgrades } from './0023-room-upgrades.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -47,4 +48,5 @@ export const migrations: readonly Migration[] = [
   appservices,
   threepidBindings,
   mailUnsubscribe,
+  roomUpgrades,
 ]

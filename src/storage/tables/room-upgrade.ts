@@ -28,3 +28,38 @@ export function* movePublication(fromNid: number, toNid: number): Tx<void> {
   const moved = yield* run('UPDATE rooms SET published = 0 WHERE nid = ? AND published = 1', fromNid)
   if (moved === 1) yield* run('UPDATE rooms SET published = 1 WHERE nid = ?', toNid)
 }
+
+/** An upgrade that is under way, or that a process left behind. */
+export interface RoomUpgradeRow {
+  readonly room_id: string
+  readonly successor: string
+  readonly upgrader: string
+  /** JSON. */
+  readonly creators: string
+  /** JSON. */
+  readonly tombstone: string
+}
+
+export function* putRoomUpgrade(row: RoomUpgradeRow): Tx<void> {
+  yield* run(
+    `INSERT INTO room_upgrades (room_id, successor, upgrader, creators, tombstone) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT (room_id) DO UPDATE SET successor = excluded.successor, upgrader = excluded.upgrader,
+       creators = excluded.creators, tombstone = excluded.tombstone`,
+    row.room_id,
+    row.successor,
+    row.upgrader,
+    row.creators,
+    row.tombstone,
+  )
+}
+
+export function* roomUpgrades(limit: number): Tx<readonly RoomUpgradeRow[]> {
+  return yield* all<RoomUpgradeRow>(
+    'SELECT room_id, successor, upgrader, creators, tombstone FROM room_upgrades ORDER BY room_id LIMIT ?',
+    limit,
+  )
+}
+
+export function* deleteRoomUpgrade(roomId: string): Tx<void> {
+  yield* run('DELETE FROM room_upgrades WHERE room_id = ?', roomId)
+}
