@@ -248,11 +248,13 @@ function bodyOf(appservice: Appservice, found: Found): JsonObject | undefined {
     body['to_device'] = toDevice
     body['de.sorunome.msc2409.to_device'] = toDevice
   }
-  if (encrypts) {
+  if (hasLists) {
     const lists = { changed: [...changed], left: [...left] }
-    const { counts = {}, fallback = {} } = found.counts ?? {}
     body['device_lists'] = lists
     body['org.matrix.msc3202.device_lists'] = lists
+  }
+  if (found.counts !== undefined) {
+    const { counts, fallback } = found.counts
     body['device_one_time_keys_count'] = counts
     body['org.matrix.msc3202.device_one_time_keys_count'] = counts
     // The name that the proposal had first.
