@@ -350,6 +350,41 @@ describe('an application service that encrypts', () => {
   })
 })
 
+describe('two application services', () => {
+  it('do not wait for each other, and nobody waits for them: one that hangs holds up itself alone', async () => {
+    await node.close()
+    const other = await startAppservice()
+    try {
+      const second = {
+        ...REGISTRATION,
+        id: 'log',
+        as_token: 'log_as',
+        sender_localpart: 'logbot',
+        url: other.url,
+      }
+      writeFileSync(join(folder, 'log.yaml'), JSON.stringify(second))
+      node = await testServices({ appservices: [join(folder, 'irc.yaml'), join(folder, 'log.yaml')] })
+      node.built.appservices.start()
+      alice = await node.user('alice')
+      as.answer(() => 'hang')
+      const roomId = await room(BOT)
+      await node.services.memberships.join(
+        { ...by(`@logbot:${TEST_SERVER}`), appserviceId: 'log' },
+        { room: roomId, via: [] },
+      )
+      await as.until(() => as.transactions.length > 0, 'the one that hangs')
+      for (let i = 0; i < 20; i++) await say(alice, roomId, `m${i}`)
+      // oxlint-disable-next-line typescript/no-explicit-any
+      const got = (): any[] => other.taken.flatMap(({ body }) => body.events)
+      await other.until(() => got().some((event) => event.content.body === 'm19'), 'the last message')
+      expect(as.transactions).toHaveLength(1)
+      expect(as.taken).toEqual([])
+    } finally {
+      await other.close()
+    }
+  })
+})
+
 describe('an application service that is registered no more', () => {
   const deps = () => ({
     store: node.store,
