@@ -29,7 +29,7 @@ const [
     'platform/clock.js',
     'platform/logger.js',
     'platform/notifier.js',
-    'services/rooms/local-event.js',
+    'services/rooms/add-local-event.js',
     'services/rooms/apply-event.js',
     'core/event/build.js',
     'workers/state-resolver.js',
