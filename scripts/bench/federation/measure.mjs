@@ -173,10 +173,8 @@ async function measureBigJoin({ client, program, authority }, members, changes) 
 /** In a process of its own, which has nothing else to do. */
 export function measureResolution(dist, events) {
   return new Promise((resolve, reject) => {
-    const child = fork(fileURLToPath(new URL('./resolution-process.mjs', import.meta.url)), [
-      dist,
-      String(events),
-    ])
+    const program = fileURLToPath(new URL('./resolution-process.mjs', import.meta.url))
+    const child = fork(program, [dist, String(events)], { execArgv: [] })
     child.once('message', resolve)
     child.once('exit', (code) => reject(new Error(`the process that resolves states ended with ${code}`)))
   })
