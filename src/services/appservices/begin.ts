@@ -59,7 +59,6 @@ export async function beginAppservices(deps: {
         'the user of an application service is an account that was made otherwise',
       )
   }
-  await store.write('appservices.add', () =>
-    addAppservices(registry.all.map((one) => one.id).filter(isTold), position),
-  )
+  const fresh = registry.all.map((one) => one.id).filter((id) => isTold(id) && !known.includes(id))
+  if (fresh.length > 0) await store.write('appservices.add', () => addAppservices(fresh, position))
 }
