@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import type { Requester } from '../services/requester.js'
+import type { JsonObject } from '../core/json/value.js'
 import { one } from '../storage/tx.js'
 import { testServices, type TestServices } from './testing.js'
 
@@ -46,6 +47,30 @@ describe('invites to who wants none', () => {
     const fred = await node.user('fred')
     await block(fred, 'perhaps')
     await expect(node.services.roomCreation.create(alice, { invite: [fred.userId] })).resolves.toBeDefined()
+  })
+})
+
+describe('invites by the lists of users and servers', () => {
+  const filter = (user: Requester, lists: JsonObject): Promise<void> =>
+    node.services.accountData.set(user.userId, '', 'org.matrix.msc4155.invite_permission_config', lists)
+
+  it('are refused, or taken and shown nowhere, until the lists change', async () => {
+    const { memberships, roomCreation, initialSync } = node.services
+    const [ivan, mallory] = [await node.user('ivan'), await node.user('mallory')]
+    await filter(ivan, { blocked_users: [mallory.userId], ignored_users: [alice.userId] })
+    const { room_id: roomId } = await roomCreation.create(mallory, {})
+    await expect(memberships.invite(mallory, { roomId, userId: ivan.userId })).rejects.toMatchObject({
+      errcode: 'M_INVITE_BLOCKED',
+    })
+    const { room_id: silent } = await roomCreation.create(alice, { invite: [ivan.userId] })
+    expect((await node.sync(ivan)).rooms?.invite).toBeUndefined()
+    expect(await initialSync.all(ivan, { archived: false })).toMatchObject({ rooms: [] })
+    await filter(ivan, {})
+    expect(Object.keys((await node.sync(ivan)).rooms.invite as object)).toEqual([silent])
+    await memberships.invite(mallory, { roomId, userId: ivan.userId })
+    expect(Object.keys((await node.sync(ivan)).rooms.invite as object).sort()).toEqual(
+      [silent, roomId].sort(),
+    )
   })
 })
 

@@ -216,7 +216,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
       })
     : isolatedMemberships
   const checkInvitable = async (userId: string, inviter = ''): Promise<void> => {
-    if (!serverNotices.isSender(inviter)) await refuseBlockedInvite(store, userId)
+    if (!serverNotices.isSender(inviter)) await refuseBlockedInvite(store, userId, inviter)
   }
   const aliases = createAliases(context, remote, appservices.aliasRules)
   const memberships = createMemberships({

@@ -30,7 +30,7 @@ export function buildServing(deps: {
   readonly outside: OutsideMemberships
   readonly memberships: Memberships
   /** Throws M_INVITE_BLOCKED. */
-  checkInvitable(userId: string): Promise<void>
+  checkInvitable(userId: string, inviter: string): Promise<void>
   userRow(userId: string): Promise<{ readonly deactivated: number } | undefined>
 }): Serving {
   const { context, transport } = deps

@@ -1,6 +1,12 @@
 import { setImmediate } from 'node:timers/promises'
 import { rulesOf } from '../../core/push-rules/defaults.js'
 import { NO_STORED_RULES, type RuleSet, type StoredRules } from '../../core/push-rules/rules.js'
+import {
+  INVITE_FILTER,
+  INVITE_PERMISSION,
+  readInvitePermission,
+  type InvitePermission,
+} from '../../core/invite-permission.js'
 import { isObject, type Json, type JsonObject } from '../../core/json/value.js'
 import { createLru } from '../../platform/lru.js'
 import { accountDataOfUsers } from '../../storage/tables/account-data.js'
@@ -13,6 +19,8 @@ export interface OwnSettings {
   readonly rules: RuleSet | undefined
   /** Their messages notify nobody who ignores them. */
   readonly ignored: ReadonlySet<string>
+  /** Invites that they do not want notify them of nothing either. */
+  readonly invites: InvitePermission
 }
 
 /** The push rules of local users, as account data `m.push_rules` keeps them. */
@@ -27,13 +35,22 @@ export interface PushRules {
 }
 
 /** Types of account data that are cached here. */
-export const PUSH_DATA: readonly string[] = ['m.push_rules', 'm.ignored_user_list']
+export const PUSH_DATA: readonly string[] = [
+  'm.push_rules',
+  'm.ignored_user_list',
+  INVITE_PERMISSION,
+  INVITE_FILTER,
+]
 
 const CACHED = 50_000
 /** Users read in one query. */
 const BATCH = 500
 /** One object for all who have set nothing. */
-const NOTHING: OwnSettings = { rules: undefined, ignored: new Set() }
+const NOTHING: OwnSettings = {
+  rules: undefined,
+  ignored: new Set(),
+  invites: readInvitePermission(undefined, undefined),
+}
 
 export function createPushRules(deps: { readonly store: Store }): PushRules {
   const cache = createLru<string, OwnSettings>({ max: CACHED })
@@ -110,6 +127,7 @@ function settingsOf(userId: string, stored: ReadonlyMap<string, Json> | undefine
   return {
     rules: own === undefined ? undefined : rulesOf(userId, own),
     ignored: isObject(users) ? new Set(Object.keys(users)) : NOTHING.ignored,
+    invites: readInvitePermission(stored.get(INVITE_PERMISSION), stored.get(INVITE_FILTER)),
   }
 }
 

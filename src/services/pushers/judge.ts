@@ -2,7 +2,7 @@ import type { RoomEvent } from '../../core/event/types.js'
 import { rulesOf } from '../../core/push-rules/defaults.js'
 import { matchingRule, outcomeOf, type PushSubject } from '../../core/push-rules/evaluate.js'
 import { NO_STORED_RULES, type Action, type PushRule } from '../../core/push-rules/rules.js'
-import type { PushRules } from '../push/push-rules.js'
+import type { OwnSettings, PushRules } from '../push/push-rules.js'
 import { asksForName, joinedMembersOf, namedBy, NOBODY_RULES, subjectOf } from '../push/subject.js'
 import { readPowerLevels, readStateEvent, type RoomsContext } from '../rooms/context.js'
 import { type RoomSnapshot } from '../rooms/working-room.js'
@@ -26,6 +26,13 @@ function actionsOf(rule: PushRule | undefined): Actions | undefined {
   if (rule === undefined || !outcomeOf(rule.actions).notify) return undefined
   return rule.actions.filter((action) => action === 'notify' || typeof action === 'object')
 }
+
+/** Who is blocked cannot invite at all, but for the server itself, whose notices arrive in any case. */
+const isUnwantedInvite = (own: OwnSettings, event: RoomEvent, userId: string): boolean =>
+  event.type === 'm.room.member' &&
+  event.stateKey === userId &&
+  event.content['membership'] === 'invite' &&
+  own.invites.of(event.sender) === 'ignore'
 
 export function createJudge(deps: {
   readonly context: Pick<RoomsContext, 'events' | 'states' | 'rosters'>
@@ -54,6 +61,7 @@ export function createJudge(deps: {
         for (const userId of others) {
           const own = settings.get(userId)
           if (own?.ignored.has(event.sender) === true) continue
+          if (own !== undefined && isUnwantedInvite(own, event, userId)) continue
           let actions = common
           if (own?.rules !== undefined || named.has(userId)) {
             const rules = own?.rules ?? rulesOf(userId, NO_STORED_RULES)
@@ -72,6 +80,7 @@ export function createJudge(deps: {
     async judgeInvite(roomId, sender, userId) {
       const own = (await pushRules.ownOf([userId])).get(userId)
       if (own?.ignored.has(sender) === true) return undefined
+      if (own !== undefined && own.invites.of(sender) === 'ignore') return undefined
       const subject: PushSubject = {
         type: 'm.room.member',
         sender,

@@ -46,6 +46,8 @@ const VERSIONS: readonly string[] = [
 const UNSTABLE_FEATURES: Readonly<Record<string, boolean>> = {
   // MSC4186, which clients know by the name of what came before it.
   'org.matrix.simplified_msc3575': true,
+  // Invite filtering.
+  'org.matrix.msc4155': true,
 }
 
 const DAY_SECONDS = 86_400

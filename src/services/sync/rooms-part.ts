@@ -6,7 +6,7 @@ import { accountDataOfRooms, type AccountDataRow } from '../../storage/tables/ac
 import { receiptsBetween, roomsWithReceipts, type ReceiptRow } from '../../storage/tables/receipts.js'
 import { unreadOf, type UnreadCount } from '../../storage/tables/unread.js'
 import { ignoredUsersOf } from '../account-data/ignored-users.js'
-import { invitesBlocked } from '../account-data/invite-permission.js'
+import { invitePermissionOf } from '../account-data/invite-permission.js'
 import type { RoomsContext } from '../rooms/context.js'
 import { lastDeparture, membershipAt } from '../rooms/member-history.js'
 import type { StoredEvent } from '../rooms/stored-event.js'
@@ -54,7 +54,7 @@ export function createRoomsPart(deps: {
       appendTo(dataByRoom, row.room_id, row)
     }
     const everyRoom = from === 0 || frame.input.fullState || dataByRoom.size > 0
-    const { own, withReceipts, ignored, hidesInvites, noticeRoom } = await context.store.read(
+    const { own, withReceipts, ignored, invites, noticeRoom } = await context.store.read(
       'sync.rooms',
       function* () {
         const withReceipts = from === 0 ? [] : yield* roomsWithReceipts(viewer.userId, from, upTo)
@@ -65,7 +65,7 @@ export function createRoomsPart(deps: {
             : yield* ownRoomsWithNews(viewer.userId, from, [...new Set([...withReceipts, ...typingNews])]),
           withReceipts,
           ignored: yield* ignoredUsersOf(viewer.userId),
-          hidesInvites: yield* invitesBlocked(viewer.userId),
+          invites: yield* invitePermissionOf(viewer.userId),
           noticeRoom: yield* noticeRoomOf(viewer.userId),
         }
       },
@@ -91,7 +91,8 @@ export function createRoomsPart(deps: {
       try {
         const [section, block] = await roomOf(row, frame, ignored, dataByRoom.get(row.room_id) ?? [])
         // What the server itself has to say always arrives. SPEC: https://spec.matrix.org/v1.19/client-server-api/#invite-permission
-        if (section === 'invite' && hidesInvites && row.room_id !== noticeRoom) continue
+        const isUnwanted = row.room_id !== noticeRoom && invites.of(row.sender) !== 'allow'
+        if (section === 'invite' && isUnwanted) continue
         if (block !== undefined) sections[section].set(row.room_id, block)
       } catch (error) {
         // One damaged room must not keep the others from the user; a store that fails concerns them all.

@@ -8,7 +8,9 @@ import {
 } from '../../storage/tables/account-data.js'
 import { membershipOf, ownMemberships, type MembershipRow } from '../../storage/tables/memberships.js'
 import { roomsByNids } from '../../storage/tables/rooms.js'
+import { noticeRoomOf } from '../../storage/tables/notice-rooms.js'
 import { ignoredUsersOf } from '../account-data/ignored-users.js'
+import { invitePermissionOf } from '../account-data/invite-permission.js'
 import type { RoomsContext } from '../rooms/context.js'
 import type { ClientViews, Viewer } from './client-view.js'
 import type { History } from './history.js'
@@ -137,19 +139,26 @@ export function createInitialSync(deps: {
       deps.gate.run(async () => {
         const limit = Math.min(Math.max(0, input.limit ?? DEFAULT_LIMIT), MAX_LIMIT)
         const place = await here()
-        const { own, ignored, data } = await store.read('timeline.initialSync', function* () {
-          return {
-            own: yield* ownMemberships(
-              viewer.userId,
-              input.archived ? ['join', 'invite', 'leave', 'ban'] : ['join', 'invite'],
-            ),
-            ignored: yield* ignoredUsersOf(viewer.userId),
-            data: yield* accountDataBetween(viewer.userId, 0, place.pos),
-          }
-        })
+        const { own, ignored, invites, noticeRoom, data } = await store.read(
+          'timeline.initialSync',
+          function* () {
+            return {
+              own: yield* ownMemberships(
+                viewer.userId,
+                input.archived ? ['join', 'invite', 'leave', 'ban'] : ['join', 'invite'],
+              ),
+              ignored: yield* ignoredUsersOf(viewer.userId),
+              invites: yield* invitePermissionOf(viewer.userId),
+              noticeRoom: yield* noticeRoomOf(viewer.userId),
+              data: yield* accountDataBetween(viewer.userId, 0, place.pos),
+            }
+          },
+        )
         const rooms: JsonObject[] = []
         for (const row of own) {
-          if (row.membership === 'invite' && ignored.has(row.sender)) continue
+          const isUnwanted =
+            row.room_id !== noticeRoom && (ignored.has(row.sender) || invites.of(row.sender) !== 'allow')
+          if (row.membership === 'invite' && isUnwanted) continue
           const room = await roomOf(viewer, row, limit, place)
           if (room !== undefined) rooms.push(room)
         }

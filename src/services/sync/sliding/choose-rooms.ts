@@ -133,7 +133,8 @@ async function eligibleRooms(
 
 /** SPEC: https://spec.matrix.org/v1.19/client-server-api/#invite-permission */
 const isHidden = (room: ListedRoom, news: News): boolean =>
-  room.roomId !== news.noticeRoom && (news.hidesInvites || news.ignored.has(room.sender))
+  room.roomId !== news.noticeRoom &&
+  (news.ignored.has(room.sender) || news.invites.of(room.sender) !== 'allow')
 
 async function mayBeShown(
   userId: string,

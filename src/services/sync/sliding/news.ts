@@ -5,9 +5,10 @@ import {
   roomsWithReceipts,
 } from '../../../storage/tables/receipts.js'
 import type { Store } from '../../../storage/tx.js'
+import type { InvitePermission } from '../../../core/invite-permission.js'
 import { ignoredUsersOf } from '../../account-data/ignored-users.js'
 import { noticeRoomOf } from '../../../storage/tables/notice-rooms.js'
-import { invitesBlocked } from '../../account-data/invite-permission.js'
+import { invitePermissionOf } from '../../account-data/invite-permission.js'
 
 /** What changed for a user between two positions, but for the events of rooms. */
 export interface News {
@@ -18,7 +19,7 @@ export interface News {
   /** Nids of rooms in which the user's own receipts changed: what is unread may be less. */
   readonly ownReceipts: ReadonlySet<number>
   readonly ignored: ReadonlySet<string>
-  readonly hidesInvites: boolean
+  readonly invites: InvitePermission
   /** Where the server itself speaks to the user: its invite is always shown. */
   readonly noticeRoom: string | undefined
 }
@@ -37,7 +38,7 @@ export async function readNews(store: Store, userId: string, from: number, upTo:
           (yield* roomsWithOwnReceipts(userId, from, upTo)),
       ),
       ignored: yield* ignoredUsersOf(userId),
-      hidesInvites: yield* invitesBlocked(userId),
+      invites: yield* invitePermissionOf(userId),
       noticeRoom: yield* noticeRoomOf(userId),
     }
   })
