@@ -14,6 +14,8 @@ afterEach(() => world.othersGoOn())
 afterAll(() => world?.dispose())
 
 const UNKNOWN = `$${'A'.repeat(43)}`
+/** On each branch. */
+const CHANGES = 100
 const state = (roomId: string, rest: string): string => v3(`/rooms/${enc(roomId)}/state/${rest}`)
 /** A room with the hostile peer and the honest one in it. */
 async function both(body: object = {}): Promise<{ scene: Scene; honest: Scene }> {
@@ -267,8 +269,8 @@ describe('what a hostile peer says of a room', () => {
       return last
     }
     const start = { id: granted, depth: scene.last.depth + 20 }
-    await branch(300, start)
-    const other = await branch(300, { ...start, depth: start.depth + 1 })
+    await branch(CHANGES, start)
+    const other = await branch(CHANGES, { ...start, depth: start.depth + 1 })
     scene.last = { id: other.id, depth: other.depth }
     const power = other.id
     scene.forge = ((forge) => (changes = {}) => forge({ auth_events: [create, power, scene.joined.event.id], ...changes }))(scene.forge) // prettier-ignore

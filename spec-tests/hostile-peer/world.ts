@@ -124,6 +124,9 @@ export async function startWorld(
   }
 }
 
+/** A machine that has much else to do takes its time. */
+const PATIENCE_MS = 45_000
+
 let marker = 0
 let transaction = 0
 
@@ -177,7 +180,7 @@ async function makeScene(alice: User, peer: Peer, roomId: string): Promise<Scene
           const texts = await textsIn(alice, roomId)
           return texts.includes(text) && texts
         },
-        20_000,
+        PATIENCE_MS,
       )
     },
   }

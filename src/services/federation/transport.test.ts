@@ -2,15 +2,18 @@ import { afterEach, describe, expect, it } from '@jest/globals'
 import type { RequestListener } from 'node:http'
 import type { MatrixError } from '../../core/errors.js'
 import { parseJson } from '../../core/json/parse.js'
-import type { Json } from '../../core/json/value.js'
-import { systemClock } from '../../platform/clock.js'
-import { createSigner, generateSigningKey } from '../../platform/ed25519.js'
+import { signJson } from '../../core/event/sign.js'
+import type { Json, JsonObject } from '../../core/json/value.js'
+import { systemClock, type Clock } from '../../platform/clock.js'
+import { createSigner, generateSigningKey, writeKeyFile } from '../../platform/ed25519.js'
 import { silentLogger } from '../../platform/logger.js'
 import { systemRandom } from '../../platform/random.js'
 import { openTestStore } from '../../storage/testing.js'
 import { encodePath } from './client.js'
+import type { SignatureVerdict } from './keys.js'
+import { createOwnKeys } from './own-keys.js'
 import { startTestServer, testAuthority } from './testing-https-server.js'
-import { createTransport, type Transport, type TransportOptions } from './transport.js'
+import { createTransport, type Transport, type TransportDeps, type TransportOptions } from './transport.js'
 
 const closers: (() => Promise<unknown>)[] = []
 afterEach(async () => {
@@ -22,6 +25,7 @@ async function node(
   name: string,
   ports: Map<string, { host: string; port: number }>,
   options: TransportOptions = {},
+  deps: Partial<TransportDeps> = {},
 ): Promise<Transport> {
   const store = await openTestStore()
   const transport = createTransport({
@@ -32,6 +36,7 @@ async function node(
     random: systemRandom,
     logger: silentLogger,
     userAgent: 'test/1',
+    ...deps,
     options: {
       hosts: ports,
       extraCa: [testAuthority.certificate],
@@ -108,6 +113,42 @@ describe('two nodes', () => {
       body: parsed.value as never,
     })
     expect(answer['origin']).toBe('finances.example')
+  })
+
+  it('go on after one of them has rotated its key, and what the old one has signed is valid for who never saw it in use', async () => {
+    const ports = new Map<string, { host: string; port: number }>()
+    let later = 0
+    const clock: Clock = {
+      ...systemClock,
+      now: () => systemClock.now() + later,
+      monotonic: () => systemClock.monotonic() + later,
+    }
+    let text = writeKeyFile(generateSigningKey(systemRandom))
+    const file = {
+      read: () => Promise.resolve(text),
+      replace(next: string) {
+        text = next
+        return Promise.resolve()
+      },
+    }
+    const own = createOwnKeys({ file, text, clock, random: systemRandom })
+    const { signer, retired } = own
+    const finances = await node('finances.example', ports, {}, { signer, retired, clock })
+    const sante = await node('sante.example', ports, {}, { clock })
+    const ask = (): Promise<JsonObject> => finances.client.request({ ...send, destination: 'sante.example' })
+    expect((await ask())['origin']).toBe('finances.example')
+    const before = signJson({ said: 'before' }, { serverName: 'finances.example', ...signer })
+    const at = clock.now()
+    await own.rotate()
+    // Sante asks for keys once a minute at most.
+    later += 61_000
+    expect((await ask())['origin']).toBe('finances.example')
+    const third = await node('interieur.example', ports, {}, { clock })
+    const valid = (minimumValidUntil: number): Promise<SignatureVerdict> =>
+      third.keys.verifyJson('finances.example', before, { minimumValidUntil })
+    expect(await valid(at)).toEqual({ ok: true })
+    expect((await valid(at + 3_600_000)).ok).toBe(false)
+    expect((await sante.keys.verifyJson('finances.example', before, { minimumValidUntil: at })).ok).toBe(true)
   })
 
   it('speak to nobody outside a closed federation, in either direction', async () => {
