@@ -14,8 +14,7 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
-/** Where there is no application service, a call of one is refused before its body is looked at. */
-const jsonRoutes = allRoutes.filter((route) => takesJson(route) && route.auth !== 'appservice')
+const jsonRoutes = allRoutes.filter(takesJson)
 
 const ENDS_SESSION: ReadonlySet<string> = new Set(['logout', 'logout_all'])
 
@@ -99,7 +98,7 @@ describe('a body', () => {
   })
 
   it('that says it is too large is refused before it comes', async () => {
-    const bodies = allRoutes.filter(({ auth, body }) => body !== undefined && auth !== 'appservice')
+    const bodies = allRoutes.filter(({ body }) => body !== undefined)
     const found = await faults(bodies, async (route) => {
       const headers = { ...world.credentials(route, world.target(route), {}), 'content-length': '9999999999', connection: 'close' } // prettier-ignore
       const answer = await raw(world.node.url, route.method, world.target(route), { headers })

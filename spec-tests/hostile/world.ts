@@ -10,6 +10,15 @@ import { BODIES } from './bodies.js'
 import { raw, sample, shapeOf, takesJson, target, type RawAnswer } from './routes.js'
 
 const SECRET = 'a secret of many characters'
+/** An application service that is told nothing. */
+const APPSERVICE = {
+  id: 'bridge',
+  url: null,
+  as_token: 'the-token-of-the-bridge',
+  hs_token: 'hs',
+  sender_localpart: 'bridgebot',
+  namespaces: {},
+}
 const BACKUP = 'm.megolm_backup.v1.curve25519-aes-sha2'
 
 export interface Sent {
@@ -56,7 +65,11 @@ async function administrator(url: string): Promise<User> {
 
 export async function startWorld(): Promise<World> {
   const authority = testAuthority()
-  const node = await startNode({ authority, config: { registration: { shared_secret: SECRET } } })
+  const node = await startNode({
+    authority,
+    config: { registration: { shared_secret: SECRET } },
+    appservices: [APPSERVICE],
+  })
   const peer = await startForeignServer(authority)
   const user = await register(node.url)
   const other = await register(node.url)
@@ -88,6 +101,7 @@ export async function startWorld(): Promise<World> {
     tag: 'u.tag',
     kind: 'override',
     ruleId: 'own',
+    appserviceId: APPSERVICE.id,
   }
   const OF_ROUTES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     uploadContentToMXC: { mediaId: announced.content_uri.split('/').at(-1) },
@@ -114,6 +128,7 @@ export async function startWorld(): Promise<World> {
     credentials(route, uri, content) {
       if (route.auth === 'server')
         return { authorization: world.sign(route, uri, content as object | undefined) }
+      if (route.auth === 'appservice') return { authorization: `Bearer ${APPSERVICE.as_token}` }
       return { authorization: `Bearer ${(route.auth === 'admin' ? admin : user).token}` }
     },
     bodyFor: (route) => ({
