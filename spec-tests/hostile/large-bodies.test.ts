@@ -13,7 +13,7 @@ let longestBlock: () => Promise<number>
 let user: User
 beforeAll(async () => {
   node = await startNode()
-  longestBlock = createBlockMeter(node)
+  longestBlock = createBlockMeter(node, { ofProcessor: true })
   user = await register(node.url)
 })
 afterAll(() => node.dispose())

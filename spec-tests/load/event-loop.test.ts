@@ -7,7 +7,7 @@ import { startNode, type Node } from '../harness/node.js'
 import { fillWithEvents, makeBigRoom, memberName, type BigRoom } from './big-room.js'
 import { buildShim } from './disk-shim.js'
 import { pause } from './load.js'
-import { createBlockMeter, longestBlock as clockBlock } from './metrics.js'
+import { createBlockMeter } from './metrics.js'
 
 const MEMBERS = 10_000
 /** CI fills the store with a million events: a minute's work. */
@@ -36,7 +36,7 @@ let big: BigRoom
 
 const inBig = (path: string): string => v3(`/rooms/${enc(big.roomId)}${path}`)
 
-/** The longest block since the last look, in milliseconds: by the clock where the promise is held to, else of the processor's time. */
+/** The longest block since the last look, in milliseconds; where the promise is not held to, of the processor's time. */
 let longestBlock: () => Promise<number>
 
 beforeAll(async () => {
@@ -45,7 +45,7 @@ beforeAll(async () => {
   // The folder is known only when the node has started: the slow disk comes with the second start.
   const env: Record<string, string> = {}
   node = await startNode({ env })
-  longestBlock = ALONE ? () => clockBlock(node) : createBlockMeter(node)
+  longestBlock = createBlockMeter(node, { ofProcessor: !ALONE })
   owner = await register(node.url, 'owner')
   other = await register(node.url, 'other')
   stranger = await register(node.url, 'stranger')

@@ -27,18 +27,26 @@ const lagIn = (value: (name: string) => number): number =>
   Math.max(0, value('nodejs_eventloop_lag_max_seconds') * 1000 - RESOLUTION)
 
 /**
- * Like `longestBlock`, for a machine that has other work too: a process that had less of the processor since the last look than the
- * block is long was held up by the others, and has itself blocked no longer than what it had.
+ * Like `longestBlock`, for a machine that has other work too: without the time that the node was ready to run and had no core. Where
+ * `ofProcessor` is set, no more than what the node had of the processor since the last look, so that a busy disk does not count either.
  */
-export function createBlockMeter(node: { readonly url: string }): () => Promise<number> {
-  let before = Infinity
+export function createBlockMeter(
+  node: Node,
+  { ofProcessor }: { ofProcessor: boolean },
+): () => Promise<number> {
+  let before = { pid: node.pid, cpu: 0, waited: 0 }
   return async () => {
     const value = await metricsOf(node)
-    const cpu = value('process_cpu_seconds_total') * 1000
+    const now = {
+      pid: node.pid,
+      cpu: value('process_cpu_seconds_total') * 1000,
+      waited: waitedForCore(node),
+    }
     // A node that was started again counts anew.
-    const used = cpu < before ? cpu : cpu - before
-    before = cpu
-    return Math.min(lagIn(value), used)
+    const { cpu, waited } = now.pid === before.pid ? before : { cpu: 0, waited: 0 }
+    before = now
+    const block = Math.max(0, lagIn(value) - (now.waited - waited))
+    return ofProcessor ? Math.min(block, now.cpu - cpu) : block
   }
 }
 

@@ -22,7 +22,7 @@ interface Account {
   readonly gid: number
 }
 
-const START_MS = 30_000
+const START_MS = 120_000
 const POLL_MS = 50
 
 let server: Promise<TestPostgres> | undefined
