@@ -367,10 +367,8 @@ describe('a hostile peer that hosts a room', () => {
       // Once it is honest, the room goes on.
       world.hostile.server.answer = room.answer
       await sendPdus(world.hostile.server, world.node, [hidden])
-      await eventually(
-        'what was hidden',
-        async () => (await textsIn(world.alice, room.roomId)).includes(`hidden ${i}`),
-        20_000,
+      await eventually('what was hidden', async () =>
+        (await textsIn(world.alice, room.roomId)).includes(`hidden ${i}`),
       )
     }
   })

@@ -143,7 +143,6 @@ describe('a node that is killed', () => {
           'the last event is there',
           async () =>
             (await user.call('GET', v3(`/rooms/${enc(room.roomId)}/event/${enc(end.id)}`))).status === 200,
-          30_000,
         )
       }
       const there = (await allMessages(user, room.roomId)).map(({ eventId }) => eventId)

@@ -84,16 +84,12 @@ describe('two nodes', () => {
     const sent: string[] = []
     for (let i = 0; i < 120; i++) sent.push(await sendText(alice, roomId, `while you were away ${i}`))
     await interieur.start()
-    await sees(benoit, roomId, sent.at(-1)!, 20_000)
+    await sees(benoit, roomId, sent.at(-1)!)
     const seen: string[] = []
-    await sync.until(
-      'all of them',
-      (answer) => {
-        for (const event of answer.rooms.join?.[roomId]?.timeline.events ?? []) seen.push(event.event_id)
-        return seen.includes(sent.at(-1)!)
-      },
-      20_000,
-    )
+    await sync.until('all of them', (answer) => {
+      for (const event of answer.rooms.join?.[roomId]?.timeline.events ?? []) seen.push(event.event_id)
+      return seen.includes(sent.at(-1)!)
+    })
     const page = await benoit.ok('GET', v3(`/rooms/${enc(roomId)}/messages`), undefined, {
       dir: 'b',
       limit: 120,
@@ -109,7 +105,7 @@ describe('two nodes', () => {
     await finances.kill()
     await interieur.start()
     await finances.start()
-    await sees(benoit, roomId, sent.at(-1)!, 20_000)
+    await sees(benoit, roomId, sent.at(-1)!)
     for (const id of sent) await sees(benoit, roomId, id)
   })
 
