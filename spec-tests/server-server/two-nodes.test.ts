@@ -32,15 +32,11 @@ interface Event {
   readonly content: Record<string, unknown>
 }
 
-async function sees(user: User, roomId: string, eventId: string, ms = 10_000): Promise<Event> {
-  return eventually(
-    `${user.userId} sees ${eventId}`,
-    async () => {
-      const answer = await user.call('GET', v3(`/rooms/${enc(roomId)}/event/${enc(eventId)}`))
-      return answer.status === 200 ? (answer.body as Event) : undefined
-    },
-    ms,
-  )
+async function sees(user: User, roomId: string, eventId: string): Promise<Event> {
+  return eventually(`${user.userId} sees ${eventId}`, async () => {
+    const answer = await user.call('GET', v3(`/rooms/${enc(roomId)}/event/${enc(eventId)}`))
+    return answer.status === 200 ? (answer.body as Event) : undefined
+  })
 }
 
 describe('two nodes', () => {
