@@ -1,22 +1,29 @@
 import { request } from 'node:http'
 import type { Rotation } from '../services/federation/own-keys.js'
 import type { Operator, ReportInfo, TokenInfo } from '../services/operator/operator.js'
+import type { RoomComparison, RoomHealing } from '../services/replication/receiving/room-comparison.js'
 import { CliError } from './command.js'
 
 const TIMEOUT_MS = 60_000
+const HEAL_TIMEOUT_MS = 5 * 60_000
 const MAX_ANSWER = 16 * 2 ** 20
 
 /** Nobody listens on the socket: no node runs here, or not as this user. */
 export class NoNode extends Error {}
 
 /** POSTs to the socket of a running node. Throws NoNode, and CliError with what the node says. */
-function call(socketPath: string, action: string, body: object = {}): Promise<Record<string, unknown>> {
+function call(
+  socketPath: string,
+  action: string,
+  body: object = {},
+  timeout = TIMEOUT_MS,
+): Promise<Record<string, unknown>> {
   return new Promise((resolve, reject) => {
     const text = JSON.stringify(body)
     const headers = { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) }
     const sent = request(
       // A connection of its own: one that is kept may be to a node that has ended since.
-      { socketPath, path: `/operator/${action}`, method: 'POST', headers, timeout: TIMEOUT_MS, agent: false },
+      { socketPath, path: `/operator/${action}`, method: 'POST', headers, timeout, agent: false },
       (answer) => {
         let read = ''
         answer.setEncoding('utf8')
@@ -72,6 +79,11 @@ export function nodeOperator(socketPath: string): Operator {
       (await call(socketPath, 'registration-tokens/list'))['tokens'] as readonly TokenInfo[],
     listReports: async (page) =>
       (await call(socketPath, 'reports/list', page))['reports'] as readonly ReportInfo[],
+    compareState: async (room, server) =>
+      (await call(socketPath, 'rooms/compare-state', { room, server })) as unknown as RoomComparison,
+    // Each of several servers may take its time.
+    healRoom: async (room) =>
+      (await call(socketPath, 'rooms/heal', { room }, HEAL_TIMEOUT_MS)) as unknown as RoomHealing,
     deleteReport: async (id) => {
       await call(socketPath, 'reports/delete', { id })
     },

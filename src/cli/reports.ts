@@ -12,7 +12,7 @@ function wholeNumber(name: string, text: string | undefined): number | undefined
 }
 
 /** What others wrote, without characters that would change the terminal or pretend another line. */
-const printable = (text: string): string => JSON.stringify(text).replaceAll(/[\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '?') // prettier-ignore
+export const printable = (text: string): string => JSON.stringify(text).replaceAll(/[\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '?') // prettier-ignore
 
 export function reportLines(report: ReportInfo): string[] {
   const what = [report.kind, report.roomId, report.eventId, report.userId].filter((part) => part !== '')

@@ -19,6 +19,7 @@ import { reports } from './reports.js'
 import { resetPassword } from './reset-password.js'
 import { restore } from './restore.js'
 import { rotateKey } from './rotate-key.js'
+import { room } from './room.js'
 import { serve } from './serve.js'
 import { setAdmin } from './set-admin.js'
 
@@ -34,6 +35,7 @@ export const COMMANDS: readonly Command[] = [
   registrationToken,
   reports,
   notice,
+  room,
   backup,
   restore,
   migrate,

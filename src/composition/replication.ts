@@ -1,6 +1,7 @@
 import type { Config } from '../config/schema.js'
 import type { E2ee } from '../services/e2ee/e2ee.js'
 import type { Transport } from '../services/federation/transport.js'
+import type { RoomHealth } from '../services/replication/receiving/room-comparison.js'
 import type { Presence } from '../services/presence/presence.js'
 import type { Receipts } from '../services/receipts/receipts.js'
 import type { Arrivals } from '../services/replication/handshakes/arrivals.js'
@@ -14,6 +15,7 @@ import type { PduIntake } from '../services/replication/peers/pdu-intake.js'
 import { createPeerReads } from '../services/replication/peers/peer-reads.js'
 import { createRetraction } from '../services/replication/receiving/retraction.js'
 import type { Sender } from '../services/replication/sending/sender.js'
+import { createRoomHealth } from '../services/replication/receiving/room-health.js'
 import { createStagingQuota, STAGING_LIMITS } from '../services/replication/receiving/staging-quota.js'
 import type { RoomsContext } from '../services/rooms/context.js'
 import type { OutsideMemberships } from '../services/rooms/outside-memberships.js'
@@ -25,6 +27,7 @@ export interface Replication {
   readonly drain: Drain
   readonly backfill: Backfill
   readonly fetchByTime: FetchByTime
+  readonly roomHealth: RoomHealth
 }
 
 /** What flows in from other servers: transactions, and the history and state that they lack. */
@@ -86,5 +89,11 @@ export function buildReplication(deps: {
     onContact: (name) => deps.sender.onContact(name),
   })
   const backfill = createBackfill({ context, peers })
-  return { inbound, drain, backfill, fetchByTime: createFetchByTime({ context, peers, backfill }) }
+  return {
+    inbound,
+    drain,
+    backfill,
+    fetchByTime: createFetchByTime({ context, peers, backfill }),
+    roomHealth: createRoomHealth({ context, client: deps.transport.client, peers, inbound, drain }),
+  }
 }

@@ -331,6 +331,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
       serverName,
       notices: serverNotices,
       rotateKey: ownKeys.rotate,
+      rooms: replication.roomHealth,
     }),
     profile,
     accountData,

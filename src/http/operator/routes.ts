@@ -125,6 +125,20 @@ const deleteReport = route({
   },
 })
 
+const compareState = route({
+  ...post('rooms/compare-state'),
+  id: 'operatorCompareState',
+  body: Type.Object({ room: Short, server: Short }),
+  handler: async ({ body }, { operator }) => ({ ...(await operator.compareState(body.room, body.server)) }),
+})
+
+const healRoom = route({
+  ...post('rooms/heal'),
+  id: 'operatorHealRoom',
+  body: Type.Object({ room: Short }),
+  handler: async ({ body }, { operator }) => ({ ...(await operator.healRoom(body.room)) }),
+})
+
 export const operatorRoutes: readonly Route[] = [
   register,
   resetPassword,
@@ -137,4 +151,6 @@ export const operatorRoutes: readonly Route[] = [
   revokeToken,
   listReports,
   deleteReport,
+  compareState,
+  healRoom,
 ]

@@ -7,6 +7,8 @@ import type { Accounts } from '../accounts/accounts.js'
 import type { ReportRow } from '../../storage/tables/reports.js'
 import type { OwnKeys, Rotation } from '../federation/own-keys.js'
 import type { Reports } from '../reports/reports.js'
+import { isServerName } from '../../core/ids/server-name.js'
+import type { RoomComparison, RoomHealing, RoomHealth } from '../replication/receiving/room-comparison.js'
 import { loginCandidates } from '../accounts/localpart.js'
 
 /** A registration token as operators see it. */
@@ -55,6 +57,9 @@ export interface Operator {
   listReports(page: { readonly before?: number; readonly limit: number }): Promise<readonly ReportInfo[]>
   /** Throws M_NOT_FOUND. */
   deleteReport(id: number): Promise<void>
+  /** See `RoomHealth`. */
+  compareState(roomId: string, server: string): Promise<RoomComparison>
+  healRoom(roomId: string): Promise<RoomHealing>
 }
 
 /** What a user has reported. Empty texts stand for what a report of its kind does not name. */
@@ -96,6 +101,7 @@ export function createOperator(deps: {
   readonly accounts: Accounts
   readonly reports: Pick<Reports, 'list' | 'delete'>
   readonly serverName: string
+  readonly rooms: RoomHealth
   readonly rotateKey: OwnKeys['rotate']
   readonly notices: {
     send(notice: { readonly userId: string; readonly content: JsonObject }): Promise<unknown>
@@ -134,6 +140,12 @@ export function createOperator(deps: {
       if (!(await reports.delete(id))) throw notFound(`There is no report ${id}`)
     },
 
+    async compareState(roomId, server) {
+      if (!isServerName(server)) throw invalidParam('That is no server name')
+      if (server === serverName) throw invalidParam('That is this server itself')
+      return deps.rooms.compare(roomId, server)
+    },
+    healRoom: (roomId) => deps.rooms.heal(roomId),
     register: (account) => accounts.registration.createUser(account),
     async resetPassword(user, password) {
       const userId = await person(user)

@@ -137,7 +137,9 @@ export function* persistRoom(room: WorkingRoom, now: number, serverName: string)
     }
   }
   yield* insertEvents(pending.map((item) => toRow(item.stored, item.json)))
-  yield* insertRelations(pending.flatMap((item) => relationRow(item.stored) ?? []))
+  yield* insertRelations(
+    pending.flatMap((item) => (item.isRevised === true ? [] : (relationRow(item.stored) ?? []))),
+  )
   yield* queueForSearch(
     pending.flatMap(({ stored }) =>
       isFound(stored) && searchText(stored.event) !== undefined ? [stored.nid] : [],

@@ -77,6 +77,8 @@ export interface Pending {
   readonly fromResolution?: readonly StateChange[]
   readonly destinations: readonly string[]
   readonly unread: UnreadEffect | undefined
+  /** It was there before; only the states beside it change. */
+  readonly isRevised?: true
   /** It was made here and now, so that nothing has named it before. */
   readonly isNew: boolean
   /** Events that it names as predecessors and that this server lacks. */

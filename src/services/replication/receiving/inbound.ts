@@ -27,6 +27,8 @@ export interface Inbound {
    * SPEC: https://spec.matrix.org/v1.19/server-server-api/#put_matrixfederationv1sendtxnid
    */
   handleTransaction(origin: string, txnId: string, body: JsonObject): Promise<TransactionAnswer>
+  /** Stages events that were asked of a server, as if it had sent them. */
+  bring(origin: string, pdus: readonly Json[]): Promise<void>
   /** Job, every hour: forgets answers that nobody asks for any more. */
   cleanUp(): Promise<void>
 }
@@ -178,19 +180,23 @@ export function createInbound(deps: InboundDeps): Inbound {
       if (list === undefined) byOrigin.set(origin, [json])
       else list.push(json)
     }
-    for (const [origin, pdus] of byOrigin) {
-      for (let i = 0; i < pdus.length; i += MAX_PDUS) {
-        try {
-          const answer = new Map<string, Json>()
-          const part = pdus.slice(i, i + MAX_PDUS)
-          await stage(await unknown(origin, await check(origin, await candidates(origin, part, answer), answer)), undefined) // prettier-ignore
-        } catch (error) {
-          logger.warn({ err: error, origin }, 'events that came while their room was joined are lost')
-        }
+    for (const [origin, pdus] of byOrigin) await bring(origin, pdus)
+  }
+  deps.arrivals?.onArrived(takeKept)
+
+  async function bring(origin: string, pdus: readonly Json[]): Promise<void> {
+    for (let i = 0; i < pdus.length; i += MAX_PDUS) {
+      try {
+        const found = await candidates(origin, pdus.slice(i, i + MAX_PDUS), new Map())
+        await stage(await unknown(origin, await check(origin, found, new Map())), undefined)
+      } catch (error) {
+        logger.warn(
+          { err: error, origin },
+          'events that another server gave could not be staged, and are lost',
+        )
       }
     }
   }
-  deps.arrivals?.onArrived(takeKept)
 
   async function stage(
     rows: readonly StagedPdu[],
@@ -240,6 +246,8 @@ export function createInbound(deps: InboundDeps): Inbound {
         if (own.size === 0) running.delete(origin)
       }
     },
+
+    bring,
 
     async cleanUp() {
       const before = clock.now() - REMEMBERED

@@ -297,6 +297,8 @@ export async function addNode(network: Network, name: string, options: NodeOptio
         return json(await replication.inbound.handleTransaction(origin, first, body))
       case 'make_join':
         return json(await serving.template(origin, 'join', { roomId: first, userId: second, versions: query['ver'] as string[] })) // prettier-ignore
+      case 'make_leave':
+        return json(await serving.template(origin, 'leave', { roomId: first, userId: second }))
       case 'send_join':
         return text(await serving.join(origin, sent))
       case 'event':

@@ -1,4 +1,5 @@
 import type { FederationClient } from '../../federation/client.js'
+import type { RoomHealth } from '../receiving/room-comparison.js'
 import type { RoomsContext } from '../../rooms/context.js'
 import type { OutsideMemberships } from '../../rooms/outside-memberships.js'
 import type { Arrivals } from '../handshakes/arrivals.js'
@@ -7,6 +8,7 @@ import { createDrain, type Drain, type DrainOptions } from '../receiving/drain.j
 import { createEduDispatch, type EduHandler } from '../receiving/edu-dispatch.js'
 import { createFetchByTime, type FetchByTime } from '../history/fetch-by-time.js'
 import { createGapFill, type GapFill, type GapFillOptions } from '../history/gap-fill.js'
+import { createRoomHealth } from '../receiving/room-health.js'
 import { createInbound, type Inbound } from '../receiving/inbound.js'
 import { createRetraction } from '../receiving/retraction.js'
 import type { PduIntake } from '../peers/pdu-intake.js'
@@ -23,6 +25,7 @@ export interface Replication {
   readonly peers: PeerReads
   readonly backfill: Backfill
   readonly fetchByTime: FetchByTime
+  readonly health: RoomHealth
   /** At start, once other servers can reach this one: goes on with what was staged, and with what waits to be sent. */
   resume(): Promise<void>
   close(): Promise<void>
@@ -90,6 +93,7 @@ export function createReplication(deps: ReplicationDeps): Replication {
     gapFill,
     peers,
     backfill,
+    health: createRoomHealth({ context, client, peers, inbound, drain }),
     fetchByTime: createFetchByTime({ context, peers, backfill }),
     async resume() {
       await drain.resume()

@@ -1,0 +1,191 @@
+import { MatrixError, notFound } from '../../../core/errors.js'
+import type { RoomEvent } from '../../../core/event/types.js'
+import { startDeadline } from '../../../platform/deadline.js'
+import { FederationError, type FederationClient } from '../../federation/client.js'
+import type { RoomComparison, RoomHealing, RoomHealth, StateDifference } from './room-comparison.js'
+import { readWholeState, type RoomsContext } from '../../rooms/context.js'
+import { mergeStateBefore } from '../../rooms/merge-state.js'
+import { loadResident } from '../../rooms/residence.js'
+import type { StoredEvent } from '../../rooms/stored-event.js'
+import type { RoomSnapshot } from '../../rooms/working-room.js'
+import { fetchStateBefore } from '../history/fetch-state.js'
+import { isPlaced, serversToAsk } from '../history/gap-fill.js'
+import { fetchEach, storedByIds } from '../history/missing-auth.js'
+import { matrixErrorOf } from '../peers/peer-failure.js'
+import type { PeerReads } from '../peers/peer-reads.js'
+import { requestTemplate } from '../peers/template.js'
+import type { Drain } from './drain.js'
+import type { Inbound } from './inbound.js'
+
+const TIMEOUT_MS = 30_000
+/** Heads of another server whose states are compared, or taken. */
+const MAX_POINTS = 3
+const MAX_DIFFERENCES = 100
+/** Events that are fetched only to name a difference. */
+const MAX_NAMED = 50
+const MAX_SERVERS = 5
+
+export interface RoomHealthDeps {
+  readonly context: RoomsContext
+  readonly client: Pick<FederationClient, 'request'>
+  readonly peers: PeerReads
+  readonly inbound: Pick<Inbound, 'bring'>
+  readonly drain: Pick<Drain, 'idle'>
+}
+
+interface Ask {
+  readonly server: string
+  readonly signal: AbortSignal
+}
+
+const nameOf = ({ type, stateKey }: RoomEvent): string => `${type}\u0000${stateKey ?? ''}`
+
+export function createRoomHealth(deps: RoomHealthDeps): RoomHealth {
+  const { context, peers } = deps
+
+  async function residentRoom(roomId: string): Promise<RoomSnapshot> {
+    const room = await loadResident(context, roomId)
+    if (room === undefined) throw notFound('Nobody of this server is in such a room')
+    return room
+  }
+
+  /** A template for the leave of one of our users stands on the other server's heads; it is not used for anything else. */
+  async function headsOf(room: RoomSnapshot, server: string): Promise<readonly string[]> {
+    const { local } = await context.rosters.of(room.nid)
+    const [userId] = local
+    if (userId === undefined) throw notFound('Nobody of this server is in such a room')
+    const { roomId } = room
+    const request = { kind: 'leave', server, roomId, userId, timeoutMs: TIMEOUT_MS } as const
+    return (await requestTemplate(deps.client, request)).prevEvents
+  }
+
+  async function placedHeads(
+    room: RoomSnapshot,
+    heads: readonly string[],
+  ): Promise<ReadonlyMap<string, StoredEvent>> {
+    const stored = await storedByIds(context, heads)
+    return new Map([...stored].filter(([, event]) => isPlaced(room, event)))
+  }
+
+  async function differences(
+    ask: Ask,
+    room: RoomSnapshot,
+    head: string,
+    known: StoredEvent | undefined,
+  ): Promise<readonly StateDifference[]> {
+    const root = known === undefined ? room.root : known.stateBefore
+    const ours = new Map<string, string>()
+    if (root !== undefined) {
+      for (const { event } of await readWholeState(context, room, root)) ours.set(nameOf(event), event.id)
+    }
+    const { state } = await peers.stateIds(ask, room, head)
+    const here = new Set(ours.values())
+    const others = state.filter((id) => !here.has(id))
+    const stored = await storedByIds(context, others)
+    const unknown = others.filter((id) => !stored.has(id))
+    const fetched = await fetchEach(peers, ask, room, unknown.slice(0, MAX_NAMED))
+    const named = new Map([...[...stored.values()].map(({ event }) => event), ...fetched].map((event) => [event.id, event])) // prettier-ignore
+    const theirs = new Map<string, string>()
+    const found: StateDifference[] = []
+    for (const id of others) {
+      const event = named.get(id)
+      if (event === undefined) found.push({ type: '?', stateKey: '', ours: undefined, theirs: id })
+      else theirs.set(nameOf(event), id)
+    }
+    const theirIds = new Set(state)
+    for (const [name, id] of ours) if (theirIds.has(id)) theirs.set(name, id)
+    for (const name of new Set([...ours.keys(), ...theirs.keys()])) {
+      if (ours.get(name) === theirs.get(name)) continue
+      const [type = '', stateKey = ''] = name.split('\u0000')
+      found.push({ type, stateKey, ours: ours.get(name), theirs: theirs.get(name) })
+    }
+    return found
+  }
+
+  async function compare(roomId: string, server: string): Promise<RoomComparison> {
+    const room = await residentRoom(roomId)
+    const deadline = startDeadline(TIMEOUT_MS)
+    try {
+      const theirHeads = await headsOf(room, server)
+      const placed = await placedHeads(room, theirHeads)
+      const points: RoomComparison['points'][number][] = []
+      for (const head of theirHeads.slice(0, MAX_POINTS)) {
+        const known = placed.get(head)
+        const found = await differences({ server, signal: deadline.signal }, room, head, known)
+        points.push({
+          head,
+          known: known !== undefined,
+          differences: found.slice(0, MAX_DIFFERENCES),
+          more: Math.max(0, found.length - MAX_DIFFERENCES),
+        })
+      }
+      return {
+        server,
+        ourHeads: room.heads.map((head) => head.id),
+        theirHeads,
+        unknown: theirHeads.filter((id) => !placed.has(id)),
+        points,
+      }
+    } catch (error) {
+      throw error instanceof FederationError ? matrixErrorOf([error]) : error
+    } finally {
+      deadline.end()
+    }
+  }
+
+  /** Resolves our state before the heads that both have with the other server's; gives how much that has changed. */
+  async function takeState(room: RoomSnapshot, ask: Ask): Promise<number> {
+    let changes = 0
+    for (const head of room.heads.slice(0, MAX_POINTS)) {
+      const peerState = await fetchStateBefore(deps, room, head.id, [ask.server], ask.signal)
+      if (peerState === undefined) continue
+      const merged = await context.writer.write(room.roomId, (working) =>
+        mergeStateBefore(working, head.id, peerState, context.local),
+      )
+      if (merged === undefined) {
+        context.logger.warn(
+          { server: ask.server, roomId: room.roomId, eventId: head.id },
+          'the state of another server is not taken: it does not allow what follows it',
+        )
+      }
+      changes += merged?.length ?? 0
+    }
+    return changes
+  }
+
+  async function healFrom(roomId: string, server: string): Promise<RoomHealing['servers'][number]> {
+    const deadline = startDeadline(TIMEOUT_MS)
+    const ask = { server, signal: deadline.signal }
+    try {
+      const room = await residentRoom(roomId)
+      const heads = await headsOf(room, server)
+      const placed = await placedHeads(room, heads)
+      const missing = await fetchEach(peers, ask, room, heads.filter((id) => !placed.has(id))) // prettier-ignore
+      await deps.inbound.bring(server, missing.map((event) => event.pdu)) // prettier-ignore
+      // What they build on is fetched as for everything that arrives.
+      const over = new Promise<void>((resolve) =>
+        ask.signal.addEventListener('abort', () => resolve(), { once: true }),
+      )
+      await Promise.race([deps.drain.idle(), over])
+      const changes = await takeState(await residentRoom(roomId), ask)
+      const brought = (await placedHeads(room, missing.map((event) => event.id))).size // prettier-ignore
+      return { server, brought, changes, failure: undefined }
+    } catch (error) {
+      if (!(error instanceof FederationError) && !(error instanceof MatrixError)) throw error
+      context.logger.info({ err: error, server, roomId }, 'a server does not help to heal a room')
+      return { server, brought: 0, changes: 0, failure: error.message }
+    } finally {
+      deadline.end()
+    }
+  }
+
+  return {
+    compare,
+    async heal(roomId) {
+      const room = await residentRoom(roomId)
+      const servers: RoomHealing['servers'][number][] = []
+      for (const server of await serversToAsk(context, room, [], MAX_SERVERS)) servers.push(await healFrom(roomId, server)) // prettier-ignore
+      return { servers, heads: (await residentRoom(roomId)).heads.length }
+    },
+  }
+}
