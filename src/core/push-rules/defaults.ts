@@ -12,6 +12,11 @@ const rule = (
   enabled = true,
 ): PushRule => ({ rule_id: id, default: true, enabled, conditions, actions })
 
+/** NOTSPEC: the rules of polls (MSC3930) by the names that they and the events have until a release has them. */
+const pollRule = (id: string, conditions: readonly Condition[], actions: readonly Action[]): PushRule =>
+  rule(`.org.matrix.msc3930.rule.${id}`, conditions, actions)
+const poll = (what: string): Condition => match('type', `org.matrix.msc3381.poll.${what}`)
+
 /** The rules that come before a user's own override rules: the master switch alone. */
 const FIRST: readonly PushRule[] = [rule('.m.rule.master', [], [], false)]
 
@@ -44,6 +49,7 @@ const override = (userId: string): readonly PushRule[] => [
     [{ kind: 'event_property_is', key: 'content.m\\.relates_to.rel_type', value: 'm.replace' }],
     [],
   ),
+  pollRule('poll_response', [poll('response')], []),
 ]
 
 const oneToOne: Condition = { kind: 'room_member_count', is: '2' }
@@ -57,6 +63,10 @@ const UNDERRIDE: readonly PushRule[] = [
   rule('.m.rule.room_one_to_one', [oneToOne, match('type', 'm.room.message')], [NOTIFY, sound('default')]),
   rule('.m.rule.message', [match('type', 'm.room.message')], [NOTIFY]),
   rule('.m.rule.encrypted', [match('type', 'm.room.encrypted')], [NOTIFY]),
+  pollRule('poll_start_one_to_one', [oneToOne, poll('start')], [NOTIFY, sound('default')]),
+  pollRule('poll_start', [poll('start')], [NOTIFY]),
+  pollRule('poll_end_one_to_one', [oneToOne, poll('end')], [NOTIFY, sound('default')]),
+  pollRule('poll_end', [poll('end')], [NOTIFY]),
 ]
 
 /** SPEC: https://spec.matrix.org/v1.19/client-server-api/#predefined-rules */
