@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import { compileEventFilter } from './event-filter.js'
+import type { JsonObject } from './json/value.js'
 
 const event = { type: 'm.room.message', sender: '@a:x', roomId: '!r:x', content: { body: 'hi' } }
 
@@ -23,6 +24,8 @@ describe('compileEventFilter', () => {
     ['its room', { rooms: ['!r:x'] }, true],
     ['another room', { rooms: ['!s:x'] }, false],
     ['its room refused', { not_rooms: ['!r:x'] }, false],
+    ['no relation, where one is wanted', { 'org.matrix.msc3874.rel_types': ['m.thread'] }, false],
+    ['no relation, where one is refused', { 'org.matrix.msc3874.not_rel_types': ['m.thread'] }, true],
     ['a URL wanted', { contains_url: true }, false],
     ['a URL refused', { contains_url: false }, true],
   ])('%s', (_what, json, expected) => {
@@ -40,6 +43,27 @@ describe('compileEventFilter', () => {
       false,
       false,
     ])
+  })
+
+  it('asks for relations, of which those that are none count as none', () => {
+    const passing = (filter: JsonObject): readonly unknown[] => {
+      const { admits } = compileEventFilter(filter)
+      const relations = [{ rel_type: 'm.thread' }, { rel_type: 'm.reference' }, { rel_type: 7 }, 'm.thread']
+      return relations.filter((relation) => admits({ ...event, content: { 'm.relates_to': relation } }))
+    }
+    const [thread, reference] = [{ rel_type: 'm.thread' }, { rel_type: 'm.reference' }]
+    expect(passing({ 'org.matrix.msc3874.rel_types': ['m.thread'] })).toEqual([thread])
+    expect(passing({ 'org.matrix.msc3874.rel_types': ['m.thread', 'm.reference'] })).toEqual([
+      thread,
+      reference,
+    ])
+    expect(passing({ 'org.matrix.msc3874.not_rel_types': ['m.thread'] })).toEqual([
+      reference,
+      { rel_type: 7 },
+      'm.thread',
+    ])
+    expect(compileEventFilter({ 'org.matrix.msc3874.rel_types': [] }).nothing).toBe(true)
+    expect(compileEventFilter({ 'org.matrix.msc3874.not_rel_types': ['x'] }).admitsAll).toBe(false)
   })
 
   it('wants a URL that is a string', () => {

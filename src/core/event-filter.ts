@@ -1,5 +1,5 @@
 import { compileGlob } from './glob.js'
-import { isObject, type Json, type JsonObject } from './json/value.js'
+import { isObject, ownValue, type Json, type JsonObject } from './json/value.js'
 
 /** What a filter looks at of an event, room or not. */
 export interface Filterable {
@@ -20,6 +20,16 @@ export interface EventFilter {
   readonly nothing: boolean
   admitsRoom(roomId: string): boolean
   admits(event: Filterable): boolean
+}
+
+/** NOTSPEC: filters by what an event is to another one (MSC3874). */
+export const REL_TYPES = 'org.matrix.msc3874.rel_types'
+export const NOT_REL_TYPES = 'org.matrix.msc3874.not_rel_types'
+
+function relTypeOf(content: JsonObject): string | undefined {
+  const relation = ownValue(content, 'm.relates_to')
+  const relType = isObject(relation) ? ownValue(relation, 'rel_type') : undefined
+  return typeof relType === 'string' ? relType : undefined
 }
 
 const stringList = (value: Json | undefined): readonly string[] | undefined =>
@@ -67,6 +77,8 @@ export function compileEventFilter(json: Json | undefined): EventFilter {
   const notSenders = setOf('not_senders')
   const rooms = setOf('rooms')
   const notRooms = setOf('not_rooms')
+  const relTypes = setOf(REL_TYPES)
+  const notRelTypes = setOf(NOT_REL_TYPES)
   const containsUrl = filter['contains_url']
   const limit = filter['limit']
   const admitsRoom = (roomId: string): boolean =>
@@ -76,12 +88,18 @@ export function compileEventFilter(json: Json | undefined): EventFilter {
     lazyLoadMembers: filter['lazy_load_members'] === true,
     unreadThreadNotifications: filter['unread_thread_notifications'] === true,
     nothing:
-      stringList(filter['types'])?.length === 0 || senders?.size === 0 || rooms?.size === 0 || limit === 0,
+      stringList(filter['types'])?.length === 0 ||
+      senders?.size === 0 ||
+      rooms?.size === 0 ||
+      relTypes?.size === 0 ||
+      limit === 0,
     admitsAll:
       types === undefined &&
       notTypes === undefined &&
       senders === undefined &&
       notSenders === undefined &&
+      relTypes === undefined &&
+      notRelTypes === undefined &&
       typeof containsUrl !== 'boolean',
     admitsRoom,
     admits(event) {
@@ -89,6 +107,11 @@ export function compileEventFilter(json: Json | undefined): EventFilter {
       if (senders !== undefined && (event.sender === undefined || !senders.has(event.sender))) return false
       if (event.sender !== undefined && notSenders?.has(event.sender) === true) return false
       if (event.roomId !== undefined && !admitsRoom(event.roomId)) return false
+      if (relTypes !== undefined || notRelTypes !== undefined) {
+        const relType = relTypeOf(event.content)
+        if (relTypes !== undefined && (relType === undefined || !relTypes.has(relType))) return false
+        if (relType !== undefined && notRelTypes?.has(relType) === true) return false
+      }
       return typeof containsUrl !== 'boolean' || (typeof event.content['url'] === 'string') === containsUrl
     },
   }

@@ -1,3 +1,4 @@
+import { NOT_REL_TYPES, REL_TYPES } from '../../core/event-filter.js'
 import { isRoomId } from '../../core/ids/room-id.js'
 import { isUserId } from '../../core/ids/user-id.js'
 import { isObject, type Json, type JsonObject } from '../../core/json/value.js'
@@ -50,6 +51,8 @@ const roomEvents = object({
   rooms,
   not_rooms: rooms,
   contains_url: boolean,
+  [REL_TYPES]: strings,
+  [NOT_REL_TYPES]: strings,
   lazy_load_members: boolean,
   include_redundant_members: boolean,
   unread_thread_notifications: boolean,
