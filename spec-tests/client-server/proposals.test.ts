@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { createRoom, register, v3, type User } from '../harness/client.js'
+import { createRoom, logIn, register, v3, type User } from '../harness/client.js'
 import { startNode, type Node } from '../harness/node.js'
 
 // What clients rely on although no release of the specification has it.
@@ -39,5 +39,152 @@ describe('invite filtering (MSC4155)', () => {
     expect(await invited()).toEqual([])
     await filter({ allowed_users: [bob.userId], ignored_servers: ['*'] })
     expect(await invited()).toEqual([roomId])
+  })
+})
+
+describe('deleting account data (MSC3391)', () => {
+  const TYPE = 'org.example.test'
+  interface Sync {
+    readonly next_batch: string
+    readonly account_data?: { readonly events: readonly { readonly type: string }[] }
+    readonly rooms?: { readonly join?: Record<string, { readonly account_data: Sync['account_data'] }> }
+  }
+  const sync = (since?: string): Promise<Sync> =>
+    alice.ok('GET', v3('/sync'), undefined, since === undefined ? {} : { since }) as Promise<Sync>
+
+  it.each([
+    ['for the account', false, 'DELETE'],
+    ['for the account, by an empty object', false, 'PUT'],
+    ['for a room', true, 'DELETE'],
+    ['for a room, by an empty object', true, 'PUT'],
+  ] as const)(
+    'works %s: it is gone, and clients that are away learn of it',
+    async (_what, inRoom, method) => {
+      expect(await features()).toMatchObject({ 'org.matrix.msc3391': true })
+      const roomId = await createRoom(alice)
+      const place = `${inRoom ? `rooms/${enc(roomId)}/` : ''}account_data/${TYPE}`
+      const unstable = `/_matrix/client/unstable/org.matrix.msc3391/user/${enc(alice.userId)}/${place}`
+      const dataIn = (answer: Sync): readonly object[] =>
+        ((inRoom ? answer.rooms?.join?.[roomId] : answer)?.account_data?.events ?? []).filter(
+          (event) => event.type === TYPE,
+        )
+      await alice.ok('PUT', own(alice, place), { a: 1 })
+      const { next_batch: since } = await sync()
+      if (method === 'PUT') await alice.ok('PUT', own(alice, place), {})
+      else await alice.ok('DELETE', unstable)
+      expect(dataIn(await sync(since))).toEqual([{ type: TYPE, content: {} }])
+      expect(await alice.call('GET', own(alice, place))).toMatchObject({
+        status: 404,
+        body: { errcode: 'M_NOT_FOUND' },
+      })
+      expect(dataIn(await sync())).toEqual([])
+      // Once more is no news.
+      const { next_batch: after } = await sync(since)
+      expect(await alice.ok('DELETE', unstable)).toEqual({})
+      expect(dataIn(await sync(after))).toEqual([])
+    },
+  )
+
+  it('is for oneself, and not for what the server keeps', async () => {
+    const path = (type: string): string =>
+      `/_matrix/client/unstable/org.matrix.msc3391/user/${enc(alice.userId)}/account_data/${type}`
+    expect(await bob.call('DELETE', path(TYPE))).toMatchObject({
+      status: 403,
+      body: { errcode: 'M_FORBIDDEN' },
+    })
+    expect(await alice.call('DELETE', path('m.push_rules'))).toMatchObject({
+      status: 405,
+      body: { errcode: 'M_BAD_JSON' },
+    })
+  })
+})
+
+describe('settings of a device that ends (MSC3890)', () => {
+  it('end with it, and the other devices learn of it', async () => {
+    expect(await features()).toMatchObject({ 'org.matrix.msc3890': true })
+    const second = await logIn(alice)
+    const type = (device: string): string => `org.matrix.msc3890.local_notification_settings.${device}`
+    const path = (device: string): string => own(alice, `account_data/${type(device)}`)
+    for (const device of [second.deviceId, alice.deviceId])
+      await alice.ok('PUT', path(device), { is_silenced: true })
+    const { next_batch: since } = await alice.ok('GET', v3('/sync'))
+    await second.ok('POST', v3('/logout'))
+    expect(await alice.call('GET', path(second.deviceId))).toMatchObject({
+      status: 404,
+      body: { errcode: 'M_NOT_FOUND' },
+    })
+    expect(await alice.ok('GET', path(alice.deviceId))).toEqual({ is_silenced: true })
+    expect((await alice.ok('GET', v3('/sync'), undefined, { since })).account_data.events).toEqual([
+      { type: type(second.deviceId), content: {} },
+    ])
+  })
+})
+
+describe('filters by relation (MSC3874)', () => {
+  it('leave those messages that are, or are not, such', async () => {
+    expect(await features()).toMatchObject({ 'org.matrix.msc3874': true })
+    const roomId = await createRoom(alice)
+    const send = async (relType?: string): Promise<string> => {
+      const relation = relType === undefined ? {} : { 'm.relates_to': { event_id: root, rel_type: relType } }
+      const path = v3(`/rooms/${enc(roomId)}/send/m.room.message/${relType ?? 'root'}`)
+      return (await alice.ok('PUT', path, { msgtype: 'm.text', body: 'x', ...relation })).event_id as string
+    }
+    let root = ''
+    root = await send()
+    const thread = await send('m.thread')
+    const reference = await send('m.reference')
+    const messages = async (filter: object): Promise<string[]> => {
+      const query = { dir: 'b', limit: 50, filter: JSON.stringify({ types: ['m.room.message'], ...filter }) }
+      const page = await alice.ok('GET', v3(`/rooms/${enc(roomId)}/messages`), undefined, query)
+      return page.chunk.map((event: { event_id: string }) => event.event_id)
+    }
+    const [only, but] = ['org.matrix.msc3874.rel_types', 'org.matrix.msc3874.not_rel_types']
+    expect(await messages({ [only]: ['m.thread'] })).toEqual([thread])
+    expect(await messages({ [only]: ['m.thread', 'm.reference'] })).toEqual([reference, thread])
+    expect(await messages({ [but]: ['m.thread'] })).toEqual([reference, root])
+    expect(await messages({ [but]: ['m.thread', 'm.reference'] })).toEqual([root])
+    const query = { dir: 'b', filter: JSON.stringify({ [only]: 'm.thread' }) }
+    expect((await alice.call('GET', v3(`/rooms/${enc(roomId)}/messages`), { query })).status).toBe(400)
+  })
+})
+
+describe('rules for polls (MSC3930)', () => {
+  it('are there from the start, those for two people before those for more', async () => {
+    const { global } = await alice.ok('GET', v3('/pushrules/'))
+    const ids = (kind: string): string[] =>
+      global[kind].flatMap(({ rule_id: id }: { rule_id: string }) =>
+        id.includes('msc3930') ? id.slice('.org.matrix.msc3930.rule.'.length) : [],
+      )
+    expect(ids('override')).toEqual(['poll_response'])
+    expect(ids('underride')).toEqual([
+      'poll_start_one_to_one',
+      'poll_start',
+      'poll_end_one_to_one',
+      'poll_end',
+    ])
+    const rule = v3('/pushrules/global/underride/.org.matrix.msc3930.rule.poll_start_one_to_one')
+    expect(await alice.ok('GET', rule)).toMatchObject({
+      default: true,
+      enabled: true,
+      actions: ['notify', { set_tweak: 'sound', value: 'default' }],
+    })
+  })
+})
+
+describe('rooms in common (MSC2666)', () => {
+  it('are listed by the name from before the release', async () => {
+    expect(await features()).toMatchObject({ 'uk.half-shot.msc2666.query_mutual_rooms': true })
+    const path = '/_matrix/client/unstable/uk.half-shot.msc2666/user/mutual_rooms'
+    const carol = await register(node.url, 'carol')
+    const roomId = await createRoom(carol, { invite: [bob.userId] })
+    await bob.ok('POST', v3(`/join/${enc(roomId)}`))
+    expect(await carol.ok('GET', path, undefined, { user_id: bob.userId })).toEqual({
+      joined: [roomId],
+      count: 1,
+    })
+    expect(await carol.call('GET', path, { query: { user_id: carol.userId } })).toMatchObject({
+      status: 400,
+      body: { errcode: 'M_INVALID_PARAM' },
+    })
   })
 })

@@ -3,6 +3,7 @@ import type { Clock } from '../platform/clock.js'
 import type { Logger } from '../platform/logger.js'
 import type { Notifier } from '../platform/notifier.js'
 import type { Random } from '../platform/random.js'
+import { deleteLocalNotifications } from '../services/account-data/local-notifications.js'
 import { createDevices, type Devices } from '../services/devices/devices.js'
 import type { TokenCache } from '../services/devices/token-cache.js'
 import type { E2ee } from '../services/e2ee/e2ee.js'
@@ -33,6 +34,7 @@ export function buildDevices(deps: {
       deleteTransactionsOf,
       deletePushersOfDevices,
       deleteSlidingConnectionsOf,
+      deleteLocalNotifications,
     ],
     onRenamed: [e2ee.onDevicesChanged],
     afterChange: (userId) => {

@@ -1,4 +1,6 @@
 import type { Route } from '../route.js'
+import { deleteAccountDataPerRoom } from './account-data/delete-account-data-per-room.js'
+import { deleteAccountData } from './account-data/delete-account-data.js'
 import { deleteRoomTag } from './account-data/delete-room-tag.js'
 import { getAccountDataPerRoom } from './account-data/get-account-data-per-room.js'
 import { getAccountData } from './account-data/get-account-data.js'
@@ -125,6 +127,8 @@ export const accountRoutes: readonly Route[] = [
   getUserProfile,
   setProfileField,
   deleteRoomTag,
+  deleteAccountData,
+  deleteAccountDataPerRoom,
   getAccountDataPerRoom,
   getAccountData,
   getRoomTags,

@@ -137,7 +137,7 @@ describe('account data', () => {
     await asAlice('PUT', `${global}/m.direct`, {})
     expect(server.notified).toEqual([alice.user_id, alice.user_id, alice.user_id])
     const { store } = server.fixture
-    const rows = await store.read('test', () => accountDataBetween(alice.user_id, 0, 1_000))
+    const rows = await store.read('test', () => accountDataBetween(alice.user_id, 1, 1_000))
     expect(rows.map((row) => [row.room_id, row.content])).toEqual([
       [`!r:${SERVER_NAME}`, JSON.stringify(content)],
       ['', '{}'],

@@ -11,6 +11,11 @@ import type { Store, Tx } from '../../storage/tx.js'
 export interface AccountData {
   /** Throws M_INVALID_PARAM, M_TOO_LARGE; M_BAD_JSON with status 405 for types that the server manages. */
   set(userId: string, roomId: string, type: string, content: JsonObject): Promise<void>
+  /**
+   * Deletes it, as setting an empty object does; clients get the empty object in `/sync`. What is not there stays away. Errors as of `set`.
+   * NOTSPEC: MSC3391.
+   */
+  delete(userId: string, roomId: string, type: string): Promise<void>
   /** Throws M_INVALID_PARAM, M_NOT_FOUND. */
   get(userId: string, roomId: string, type: string): Promise<JsonObject>
   /** SPEC: https://spec.matrix.org/v1.19/client-server-api/#room-tagging */
@@ -39,6 +44,11 @@ function checkName(what: string, name: string): void {
 function checkPlace(roomId: string, type: string): void {
   if (roomId !== '' && !isRoomId(roomId)) throw invalidParam('This is not a room id')
   checkName('The type', type)
+}
+
+function checkSettable(roomId: string, type: string): void {
+  checkPlace(roomId, type)
+  if (MANAGED.has(type)) throw new MatrixError('M_BAD_JSON', `${type} is not set in this way`, {}, 405)
 }
 
 function textOf(content: JsonObject): string {
@@ -111,16 +121,27 @@ export function createAccountData(deps: {
   return {
     put,
     async set(userId, roomId, type, content) {
-      checkPlace(roomId, type)
-      if (MANAGED.has(type)) throw new MatrixError('M_BAD_JSON', `${type} is not set in this way`, {}, 405)
+      checkSettable(roomId, type)
       await store.write('accountData.set', () => put(userId, roomId, type, content))
+      deps.onSet?.(userId, type)
+      notifier.notify([userId])
+    },
+    async delete(userId, roomId, type) {
+      checkSettable(roomId, type)
+      const deleted = await store.write('accountData.delete', function* () {
+        const before = yield* rows.accountData(userId, roomId, type)
+        if (before === undefined || before === rows.DELETED) return false
+        yield* put(userId, roomId, type, {})
+        return true
+      })
+      if (!deleted) return
       deps.onSet?.(userId, type)
       notifier.notify([userId])
     },
     async get(userId, roomId, type) {
       checkPlace(roomId, type)
       const text = await store.read('accountData.get', () => rows.accountData(userId, roomId, type))
-      if (text === undefined) throw notFound('No account data of this type')
+      if (text === undefined || text === rows.DELETED) throw notFound('No account data of this type')
       return JSON.parse(text) as JsonObject
     },
     async tags(userId, roomId) {

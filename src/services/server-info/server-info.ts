@@ -48,6 +48,15 @@ const UNSTABLE_FEATURES: Readonly<Record<string, boolean>> = {
   'org.matrix.simplified_msc3575': true,
   // Invite filtering.
   'org.matrix.msc4155': true,
+  // Deleting account data.
+  'org.matrix.msc3391': true,
+  // Filters by relation.
+  'org.matrix.msc3874': true,
+  // What was set for a device about its notifications ends with it.
+  'org.matrix.msc3890': true,
+  // Rooms in common, by both names.
+  'uk.half-shot.msc2666.query_mutual_rooms': true,
+  'uk.half-shot.msc2666.query_mutual_rooms.stable': true,
 }
 
 const DAY_SECONDS = 86_400

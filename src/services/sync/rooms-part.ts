@@ -2,7 +2,7 @@ import { appendTo } from '../../core/append-to.js'
 import type { Json, JsonObject } from '../../core/json/value.js'
 import { StorageError } from '../../storage/errors.js'
 import { noticeRoomOf } from '../../storage/tables/notice-rooms.js'
-import { accountDataOfRooms, type AccountDataRow } from '../../storage/tables/account-data.js'
+import { accountDataOfRooms, isNewsSince, type AccountDataRow } from '../../storage/tables/account-data.js'
 import { receiptsBetween, roomsWithReceipts, type ReceiptRow } from '../../storage/tables/receipts.js'
 import { unreadOf, type UnreadCount } from '../../storage/tables/unread.js'
 import { ignoredUsersOf } from '../account-data/ignored-users.js'
@@ -189,8 +189,12 @@ export function createRoomsPart(deps: {
     }
   }
 
-  const allDataOf = (row: OwnRoom, upTo: number): Promise<readonly AccountDataRow[]> =>
-    context.store.read('sync.roomData', () => accountDataOfRooms(row.user_id, [row.room_id], upTo))
+  async function allDataOf(row: OwnRoom, upTo: number): Promise<readonly AccountDataRow[]> {
+    const data = await context.store.read('sync.roomData', () =>
+      accountDataOfRooms(row.user_id, [row.room_id], upTo),
+    )
+    return data.filter((item) => isNewsSince(item, 0))
+  }
 
   function ephemeralOf(
     row: OwnRoom,

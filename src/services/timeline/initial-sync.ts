@@ -4,6 +4,7 @@ import type { Semaphore } from '../../platform/semaphore.js'
 import {
   accountDataBetween,
   accountDataOfRooms,
+  isNewsSince,
   type AccountDataRow,
 } from '../../storage/tables/account-data.js'
 import { membershipOf, ownMemberships, type MembershipRow } from '../../storage/tables/memberships.js'
@@ -93,7 +94,7 @@ export function createInitialSync(deps: {
       messages: await messages(viewer, room.id, limit, place),
       state,
       visibility: room.isPublished ? 'public' : 'private',
-      account_data: data.map(dataEvent),
+      account_data: data.filter((row) => isNewsSince(row, 0)).map(dataEvent),
     }
   }
 

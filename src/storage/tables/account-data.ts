@@ -1,5 +1,8 @@
 import { all, one, run, type Tx } from '../tx.js'
 
+/** The content of what was deleted: it stays as a row, so that clients that are away learn of it. */
+export const DELETED = '{}'
+
 /** `room_id` is the empty string for data that belongs to no room. */
 export interface AccountDataRow {
   readonly room_id: string
@@ -56,17 +59,46 @@ export function* accountDataBytesBeside(userId: string, roomId: string, type: st
   return row?.n ?? 0
 }
 
-/** What changed in (from, to], global and of all rooms, by position. With `from` 0: everything. */
+/** Which of the types there are, of no room. Pre: at most a thousand types. */
+export function* globalTypesOf(userId: string, types: readonly string[]): Tx<readonly string[]> {
+  const rows = yield* all<{ type: string }>(
+    `SELECT type FROM account_data WHERE user_id = ? AND room_id = '' AND type IN (??) AND content <> ?`,
+    userId,
+    types,
+    DELETED,
+  )
+  return rows.map((row) => row.type)
+}
+
+/** Post: those of the types that there are, of no room, are deleted. Pre: as of `globalTypesOf`; `pos` as of `putAccountData`. */
+export function* deleteGlobalAccountData(userId: string, types: readonly string[], pos: number): Tx<void> {
+  yield* run(
+    `UPDATE account_data SET content = ?, pos = ?
+     WHERE user_id = ? AND room_id = '' AND type IN (??) AND content <> ?`,
+    DELETED,
+    pos,
+    userId,
+    types,
+    DELETED,
+  )
+}
+
+/** What changed in (from, to], global and of all rooms, by position, deletions too. With `from` 0: everything that there is. */
 export function* accountDataBetween(userId: string, from: number, to: number): Tx<readonly AccountDataRow[]> {
-  return yield* all<AccountDataRow>(
+  const rows = yield* all<AccountDataRow>(
     'SELECT room_id, type, content, pos FROM account_data WHERE user_id = ? AND pos > ? AND pos <= ? ORDER BY pos',
     userId,
     from,
     to,
   )
+  return rows.filter((row) => isNewsSince(row, from))
 }
 
-/** Everything of some rooms (the empty string: global) up to `to`. Pre: at most a few hundred rooms. */
+/** Whether somebody who knows everything up to `from` (0: nothing) has to learn of the row. */
+export const isNewsSince = (row: AccountDataRow, from: number): boolean =>
+  row.pos > from && (from > 0 || row.content !== DELETED)
+
+/** Everything of some rooms (the empty string: global) up to `to`, deletions too. Pre: at most a few hundred rooms. */
 export function* accountDataOfRooms(
   userId: string,
   roomIds: readonly string[],

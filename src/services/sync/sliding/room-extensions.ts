@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../../core/json/value.js'
-import { accountDataOfRooms, type AccountDataRow } from '../../../storage/tables/account-data.js'
+import { accountDataOfRooms, isNewsSince, type AccountDataRow } from '../../../storage/tables/account-data.js'
 import { receiptsBetween, receiptsForEvents } from '../../../storage/tables/receipts.js'
 import type { Store, Tx } from '../../../storage/tx.js'
 import type { ReceiptRow } from '../../../storage/tables/receipts.js'
@@ -172,7 +172,7 @@ export async function accountDataPart(
     mark === UP_TO_DATE
       ? news.data.filter(isGlobal)
       : (await deps.store.read('sliding.accountData', () => accountDataOfRooms(userId, [''], upTo))).filter(
-          (row) => row.pos > (mark ?? 0),
+          (row) => isNewsSince(row, mark ?? 0),
         )
   const defaults = mark === null ? await missingPushRules(deps.pushRules, userId, global) : []
 
@@ -197,7 +197,8 @@ export async function accountDataPart(
     const part = ids.slice(at, at + ROOMS_AT_ONCE)
     const rows = await deps.store.read('sliding.roomData', () => accountDataOfRooms(userId, part, upTo))
     for (const row of rows) {
-      if (row.pos > behind.get(row.room_id)!) rooms.set(row.room_id, [...(rooms.get(row.room_id) ?? []), row])
+      if (isNewsSince(row, behind.get(row.room_id)!))
+        rooms.set(row.room_id, [...(rooms.get(row.room_id) ?? []), row])
     }
   }
   for (const [nid, roomId] of toldRoomsWith(byRoom, input)) if (!done.has(nid)) fallBehind(nid, roomId)
