@@ -188,3 +188,62 @@ describe('rooms in common (MSC2666)', () => {
     })
   })
 })
+
+describe('owned state (MSC3757)', () => {
+  const TYPE = 'com.example.test'
+  // With the characters that separate ids, to be parsed as none of them.
+  const SUFFIX = '_more:!@#$123'
+  const rooms = async (version: string): Promise<{ set: (by: User, key: string) => Promise<unknown> }> => {
+    const roomId = await createRoom(alice, {
+      room_version: version,
+      preset: 'public_chat',
+      power_level_content_override: { events: { [TYPE]: 0 } },
+    })
+    await bob.ok('POST', v3(`/join/${enc(roomId)}`))
+    return {
+      async set(by, key) {
+        const path = v3(`/rooms/${enc(roomId)}/state/${TYPE}/${enc(key)}`)
+        const { status, body } = await by.call('PUT', path, { body: {} })
+        return status === 200 ? 200 : [status, body.errcode]
+      },
+    }
+  }
+  const FORBIDDEN = [403, 'M_FORBIDDEN']
+  const BAD = [400, 'M_BAD_JSON']
+
+  it.each(['org.matrix.msc3757.10', 'org.matrix.msc3757.11'])(
+    'is a user’s with more behind the id, and for those with more power, in rooms of version %s',
+    async (version) => {
+      const { set } = await rooms(version)
+      expect(await set(bob, bob.userId)).toBe(200)
+      expect(await set(bob, bob.userId + SUFFIX)).toBe(200)
+      expect(await set(alice, bob.userId)).toBe(200)
+      expect(await set(alice, bob.userId + SUFFIX)).toBe(200)
+      expect(await set(alice, '@elsewhere:other.example')).toBe(200)
+      expect(await set(bob, alice.userId)).toEqual(FORBIDDEN)
+      expect(await set(bob, alice.userId + SUFFIX)).toEqual(FORBIDDEN)
+      expect(await set(bob, `@elsewhere:other.example`)).toEqual(FORBIDDEN)
+      expect(await set(bob, `@x_${bob.userId}${SUFFIX}`)).toEqual(FORBIDDEN)
+      expect(await set(alice, '@oops')).toEqual(BAD)
+      expect(await set(alice, '@oops_more')).toEqual(BAD)
+      expect(await set(alice, `${alice.userId}@more`)).toEqual(BAD)
+    },
+  )
+
+  it.each(['10', '12'])('is unknown in rooms of version %s', async (version) => {
+    const { set } = await rooms(version)
+    expect(await set(bob, bob.userId)).toBe(200)
+    expect(await set(bob, bob.userId + SUFFIX)).toEqual(FORBIDDEN)
+    for (const key of [bob.userId, '@oops', alice.userId + SUFFIX])
+      expect(await set(alice, key)).toEqual(FORBIDDEN)
+  })
+
+  it('is in versions that are told to be unstable', async () => {
+    const { capabilities } = await alice.ok('GET', v3('/capabilities'))
+    expect(capabilities['m.room_versions'].available).toMatchObject({
+      'org.matrix.msc3757.10': 'unstable',
+      'org.matrix.msc3757.11': 'unstable',
+      11: 'stable',
+    })
+  })
+})

@@ -1,9 +1,10 @@
+import { isUserId } from '../ids/user-id.js'
 import { serverNameOf } from '../ids/server-name-of.js'
 import { ALLOW, refuse, type RoomEvent, type Verdict } from '../event/types.js'
 import { checkCreate } from './check-create.js'
 import { checkMember } from './check-member.js'
 import { checkPowerLevels } from './check-power-levels.js'
-import { powerLevels } from './power-levels.js'
+import { powerLevels, type PowerLevels } from './power-levels.js'
 import { membershipOf, type StateLookup, type VerifySignature } from './state-lookup.js'
 
 /**
@@ -37,6 +38,24 @@ function checkAliases(event: RoomEvent): Verdict {
     : refuse('aliases.server', 'the aliases are of another server')
 }
 
+/** Whose state it is: where the key is a user's, it is for that user, and in some versions for those with more power. */
+function checkOwner(event: RoomEvent, own: number, levels: PowerLevels): Verdict {
+  const key = event.stateKey
+  if (key?.startsWith('@') !== true || key === event.sender) return ALLOW
+  if (event.rules.ownedState) {
+    // Names of servers have no underscore.
+    const end = key.indexOf('_', key.indexOf(':'))
+    const owner = end === -1 || !key.includes(':') ? key : key.slice(0, end)
+    if (!isUserId(owner))
+      return refuse(
+        'state_key.owner',
+        'the state key is no user’s, nor begins with a user id and an underscore',
+      )
+    if (owner === event.sender || own > levels.user(owner)) return ALLOW
+  }
+  return refuse('state_key', 'the state is another user’s')
+}
+
 /** The rules for all that only members may send. */
 function checkFromInside(event: RoomEvent, state: StateLookup, create: RoomEvent): Verdict {
   if (membershipOf(state, event.sender) !== 'join') return refuse('sender', 'the sender is not in the room')
@@ -48,9 +67,8 @@ function checkFromInside(event: RoomEvent, state: StateLookup, create: RoomEvent
   if (levels.event(event.type, event.stateKey !== undefined) > own) {
     return refuse('level', 'the sender may not send events of this type')
   }
-  if (event.stateKey?.startsWith('@') === true && event.stateKey !== event.sender) {
-    return refuse('state_key', 'the state is another user’s')
-  }
+  const ownership = checkOwner(event, own, levels)
+  if (!ownership.ok) return ownership
   if (event.type === 'm.room.power_levels') return checkPowerLevels(event, state, create)
   if (event.type === 'm.room.redaction' && event.rules.redactionAuthRule) {
     return own >= levels.redact ? ALLOW : checkOwnRedaction(event)

@@ -1,6 +1,7 @@
 /** What differs between room versions, as data. SPEC: https://spec.matrix.org/v1.19/rooms/ */
 export type RoomVersion =
   | '1' | '2' | '3' | '4' | '5' | '6' | '7' | '8' | '9' | '10' | '11' | '12' // prettier-ignore
+  | 'org.matrix.msc3757.10' | 'org.matrix.msc3757.11' // prettier-ignore
 
 export interface RoomVersionRules {
   readonly id: RoomVersion
@@ -28,4 +29,6 @@ export interface RoomVersionRules {
   readonly redaction: 'v1' | 'v6' | 'v8' | 'v9' | 'v11'
   /** `redacts` at the top level of the event, or in its content. */
   readonly redactsIn: 'event' | 'content'
+  /** A state key of a user id, `_` and more is that user's; whoever has more power than they may set what is theirs (MSC3757). */
+  readonly ownedState: boolean
 }

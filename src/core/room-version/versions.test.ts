@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import type { RoomVersionRules } from './rules.js'
-import { ROOM_VERSIONS, roomVersion } from './versions.js'
+import { PROPOSED_ROOM_VERSIONS, ROOM_VERSIONS, roomVersion } from './versions.js'
 
 // One row per rule, one column per room version, as the specification's pages tell it.
 const TABLE: {
@@ -26,6 +26,7 @@ const TABLE: {
   creator: [...Array<'content'>(10).fill('content'), 'sender', 'privileged'],
   redaction: ['v1', 'v1', 'v1', 'v1', 'v1', 'v6', 'v6', 'v8', 'v9', 'v9', 'v11', 'v11'],
   redactsIn: [...Array<'event'>(10).fill('event'), 'content', 'content'],
+  ownedState: upTo(0),
 }
 
 function from(version: number): boolean[] {
@@ -47,6 +48,19 @@ describe('room versions', () => {
 
   it.each(Object.entries(TABLE))('differ in %s as the specification says', (rule, row) => {
     expect([...ROOM_VERSIONS.values()].map((rules) => rules[rule as keyof RoomVersionRules])).toEqual(row)
+  })
+
+  it('have those of a proposal beside them, which differ from theirs in one rule', () => {
+    expect([...PROPOSED_ROOM_VERSIONS.keys()]).toEqual(['org.matrix.msc3757.10', 'org.matrix.msc3757.11'])
+    for (const [id, rules] of PROPOSED_ROOM_VERSIONS) {
+      expect(Object.isFrozen(rules)).toBe(true)
+      expect(roomVersion(id)).toEqual({
+        ...roomVersion(id.slice(-2)),
+        id,
+        stable: false,
+        ownedState: true,
+      })
+    }
   })
 
   it('are looked up by id, and nothing else is one', () => {

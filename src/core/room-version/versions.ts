@@ -22,6 +22,7 @@ const v1: RoomVersionRules = {
   creator: 'content',
   redaction: 'v1',
   redactsIn: 'event',
+  ownedState: false,
 }
 const v2: RoomVersionRules = { ...v1, id: '2', stateResolution: 'v2' }
 const v3: RoomVersionRules = {
@@ -61,12 +62,26 @@ const v12: RoomVersionRules = {
   stateResolution: 'v2.1',
 }
 
-/** The room versions that this server knows, oldest first. */
+/** The room versions of the specification, oldest first. */
 export const ROOM_VERSIONS: ReadonlyMap<string, RoomVersionRules> = new Map(
   [v1, v2, v3, v4, v5, v6, v7, v8, v9, v10, v11, v12].map((rules) => [rules.id, Object.freeze(rules)]),
 )
 
+/** NOTSPEC: versions of proposals. Rooms are of them only where somebody asks for it by name. */
+export const PROPOSED_ROOM_VERSIONS: ReadonlyMap<string, RoomVersionRules> = new Map(
+  [
+    { ...v10, id: 'org.matrix.msc3757.10', stable: false, ownedState: true } as const,
+    { ...v11, id: 'org.matrix.msc3757.11', stable: false, ownedState: true } as const,
+  ].map((rules) => [rules.id, Object.freeze(rules)]),
+)
+
+/** All that this server knows: it can be in rooms of these. */
+export const KNOWN_ROOM_VERSIONS: ReadonlyMap<string, RoomVersionRules> = new Map([
+  ...ROOM_VERSIONS,
+  ...PROPOSED_ROOM_VERSIONS,
+])
+
 /** The rules of a room version, or undefined for one that this server does not know. */
 export function roomVersion(id: string): RoomVersionRules | undefined {
-  return ROOM_VERSIONS.get(id)
+  return KNOWN_ROOM_VERSIONS.get(id)
 }

@@ -128,6 +128,9 @@ export async function prepareLocalEvent(
   return { event, state, authNids: auth.map((stored) => stored.nid) }
 }
 
+/** Rules that nobody can satisfy by having more power. */
+const MALFORMED: ReadonlySet<string> = new Set(['power_levels.creators', 'state_key.owner'])
+
 /**
  * Judges an event of ours by the auth rules against the current state. Throws M_FORBIDDEN with the rule's reason, M_BAD_JSON for what nobody may send:
  * what we refuse of our own users is not stored.
@@ -139,7 +142,7 @@ export function judgeLocalEvent({ event, state }: Prepared, verifySignature: Ver
     verifySignature,
   )
   if (verdict.ok) return
-  throw verdict.rule === 'power_levels.creators' ? badJson(verdict.reason) : forbidden(verdict.reason)
+  throw MALFORMED.has(verdict.rule) ? badJson(verdict.reason) : forbidden(verdict.reason)
 }
 
 /** Adds an event that stands on all heads and was judged: it becomes the only head. */

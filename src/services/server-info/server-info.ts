@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import { ROOM_VERSIONS } from '../../core/room-version/versions.js'
+import { KNOWN_ROOM_VERSIONS } from '../../core/room-version/versions.js'
 import type { Clock } from '../../platform/clock.js'
 import type { Requester } from '../requester.js'
 
@@ -76,7 +76,7 @@ export function createServerInfo(deps: {
     'm.room_versions': {
       default: options.defaultRoomVersion,
       available: Object.fromEntries(
-        [...ROOM_VERSIONS.values()].map((rules) => [rules.id, rules.stable ? 'stable' : 'unstable']),
+        [...KNOWN_ROOM_VERSIONS.values()].map((rules) => [rules.id, rules.stable ? 'stable' : 'unstable']),
       ),
     },
     'm.profile_fields': {

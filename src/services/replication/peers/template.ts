@@ -6,7 +6,7 @@ import { isUserId } from '../../../core/ids/user-id.js'
 import { isInteger64, toDouble } from '../../../core/json/integer.js'
 import { isObject, ownValue, type Json, type JsonObject } from '../../../core/json/value.js'
 import type { RoomVersionRules } from '../../../core/room-version/rules.js'
-import { ROOM_VERSIONS, roomVersion } from '../../../core/room-version/versions.js'
+import { KNOWN_ROOM_VERSIONS, roomVersion } from '../../../core/room-version/versions.js'
 import { MatrixError } from '../../../core/errors.js'
 import { encodePath, type FederationClient } from '../../federation/client.js'
 import type { RoomsContext } from '../../rooms/context.js'
@@ -54,7 +54,7 @@ export async function requestTemplate(
     destination: server,
     method: 'GET',
     path: encodePath('/_matrix/federation/v1', `make_${kind}`, roomId, userId),
-    ...(kind === 'leave' ? {} : { query: { ver: [...ROOM_VERSIONS.keys()] } }),
+    ...(kind === 'leave' ? {} : { query: { ver: [...KNOWN_ROOM_VERSIONS.keys()] } }),
     timeoutMs,
     maxBytes: 256 * 1024,
   })

@@ -4,7 +4,7 @@ import { signEvent } from '../../../core/event/sign.js'
 import type { RoomEvent } from '../../../core/event/types.js'
 import { serverNameOf } from '../../../core/ids/server-name-of.js'
 import { ownValue, type Json, type JsonObject } from '../../../core/json/value.js'
-import { ROOM_VERSIONS } from '../../../core/room-version/versions.js'
+import { KNOWN_ROOM_VERSIONS } from '../../../core/room-version/versions.js'
 import type { Keys } from '../../federation/keys.js'
 import { applyEvent, MissingPredecessors } from '../../rooms/apply-event.js'
 import type { RoomsContext } from '../../rooms/context.js'
@@ -69,7 +69,7 @@ export function createMembershipServing(deps: MembershipServingDeps): Membership
     const room = await residentRoom(context, roomId, origin)
     const { rules } = room
     // Whoever is to leave has been invited, and knows the version.
-    checkVersion(rules, kind === 'leave' ? [...ROOM_VERSIONS.keys()] : versions)
+    checkVersion(rules, kind === 'leave' ? [...KNOWN_ROOM_VERSIONS.keys()] : versions)
     const by = kind === 'join' ? authoriserOf(await joinAuthority(context, room, userId)) : undefined
     const content: JsonObject = {
       membership: kind,
