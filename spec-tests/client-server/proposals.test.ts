@@ -1,14 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { createRoom, logIn, register, v3, type User } from '../harness/client.js'
+import { call, createRoom, logIn, register, v3, type User } from '../harness/client.js'
 import { startNode, type Node } from '../harness/node.js'
 
 // What clients rely on although no release of the specification has it.
+
+const TRANSPORTS = [{ type: 'livekit', livekit_service_url: 'https://rtc.example.org/token' }]
 
 let node: Node
 let alice: User
 let bob: User
 beforeAll(async () => {
-  node = await startNode()
+  node = await startNode({ config: { rtc: { transports: TRANSPORTS } } })
   alice = await register(node.url, 'alice')
   bob = await register(node.url, 'bob')
 })
@@ -185,6 +187,19 @@ describe('rooms in common (MSC2666)', () => {
     expect(await carol.call('GET', path, { query: { user_id: carol.userId } })).toMatchObject({
       status: 400,
       body: { errcode: 'M_INVALID_PARAM' },
+    })
+  })
+})
+
+describe('servers for calls (MSC4143)', () => {
+  const path = '/_matrix/client/unstable/org.matrix.msc4143/rtc/transports'
+
+  it('are those of the configuration, for users', async () => {
+    expect(await features()).toMatchObject({ 'org.matrix.msc4143': true })
+    expect(await alice.ok('GET', path)).toEqual({ rtc_transports: TRANSPORTS })
+    expect(await call(node.url, 'GET', path)).toMatchObject({
+      status: 401,
+      body: { errcode: 'M_MISSING_TOKEN' },
     })
   })
 })

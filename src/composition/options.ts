@@ -119,10 +119,11 @@ export function accountsOptions(config: Config): AccountsOptions {
   }
 }
 
-export function serverInfoOptions({ rooms, turn, mail }: Config): ServerInfoOptions {
+export function serverInfoOptions({ rooms, turn, rtc, mail }: Config): ServerInfoOptions {
   return {
     defaultRoomVersion: rooms.default_room_version,
     changeThreepids: mail.host !== undefined,
+    rtcTransports: rtc.transports,
     ...(turn.secret === undefined || turn.uris.length === 0
       ? {}
       : {

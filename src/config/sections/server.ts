@@ -135,6 +135,22 @@ export const server = {
     },
     { description: 'A TURN server for calls between networks. Off while `uris` is empty.', default: {} },
   ),
+  rtc: Type.Object(
+    {
+      transports: list(
+        'For example `{ type: livekit, livekit_service_url: https://rtc.ministry.example }`.',
+        Type.Object({
+          type: text('How clients speak to it.', 'livekit'),
+          livekit_service_url: text('Where clients ask for a token.', undefined, { format: 'http-url' }),
+        }),
+        [],
+      ),
+    },
+    {
+      description: 'Servers for calls of many people, such as those of Element Call (MSC4143).',
+      default: {},
+    },
+  ),
   well_known: Type.Object(
     {
       client_extra: Type.Record(Type.String(), Type.Unknown(), {

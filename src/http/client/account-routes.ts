@@ -57,6 +57,7 @@ import { reportRoom } from './reports/report-room.js'
 import { reportUser } from './reports/report-user.js'
 import { getCapabilities } from './server/get-capabilities.js'
 import { getProtocols } from './server/get-protocols.js'
+import { getRtcTransports } from './server/get-rtc-transports.js'
 import { getTurnServer } from './server/get-turn-server.js'
 import { getVersions } from './server/get-versions.js'
 import { generateLoginToken } from './session/generate-login-token.js'
@@ -146,6 +147,7 @@ export const accountRoutes: readonly Route[] = [
   putServerNotice,
   getCapabilities,
   getProtocols,
+  getRtcTransports,
   getTurnServer,
   getVersions,
 ]

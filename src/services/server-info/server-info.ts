@@ -12,6 +12,12 @@ export interface TurnOptions {
   readonly allowGuests?: boolean
 }
 
+/** A server for calls of many people. NOTSPEC: MSC4143. */
+export interface RtcTransport {
+  readonly type: string
+  readonly livekit_service_url: string
+}
+
 export interface ServerInfoOptions {
   readonly defaultRoomVersion: string
   readonly changePassword?: boolean
@@ -21,6 +27,8 @@ export interface ServerInfoOptions {
   /** Profile fields that users may not change; the same list as of the profile service. */
   readonly managedProfileFields?: readonly string[]
   readonly turn?: TurnOptions
+  /** In the order in which clients should try them. Default none. */
+  readonly rtcTransports?: readonly RtcTransport[]
 }
 
 /** What the server can do, as clients ask before they log in and after. */
@@ -31,6 +39,8 @@ export interface ServerInfo {
   capabilities(requester: Requester): object
   /** SPEC: https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3voipturnserver */
   turnServer(requester: Requester): object
+  /** NOTSPEC: MSC4143. */
+  rtcTransports(): { readonly rtc_transports: readonly RtcTransport[] }
 }
 
 /**
@@ -66,8 +76,20 @@ export function createServerInfo(deps: {
   readonly options: ServerInfoOptions
 }): ServerInfo {
   const { clock, options } = deps
-  const { changePassword = true, getLoginToken = true, managedProfileFields = [], turn } = options
-  const versions = Object.freeze({ versions: VERSIONS, unstable_features: UNSTABLE_FEATURES })
+  const {
+    changePassword = true,
+    getLoginToken = true,
+    managedProfileFields = [],
+    turn,
+    rtcTransports = [],
+  } = options
+  const versions = Object.freeze({
+    versions: VERSIONS,
+    unstable_features: {
+      ...UNSTABLE_FEATURES,
+      ...(rtcTransports.length === 0 ? {} : { 'org.matrix.msc4143': true }),
+    },
+  })
   const mayChange = (field: string): { readonly enabled: boolean } => ({
     enabled: !managedProfileFields.includes(field),
   })
@@ -91,6 +113,7 @@ export function createServerInfo(deps: {
 
   return {
     versions: () => versions,
+    rtcTransports: () => ({ rtc_transports: rtcTransports }),
     capabilities: (requester) => ({
       capabilities: {
         ...common,
