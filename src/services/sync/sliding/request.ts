@@ -1,4 +1,5 @@
 import { invalidParam } from '../../../core/errors.js'
+import { isLegalText } from '../../../core/ids/common.js'
 import { stateRequestOfFields, stateRequestOfPairs, type StateRequest } from './required-state.js'
 
 /** A request as clients write it, in either form of the proposal; checked for its types and sizes already. */
@@ -178,6 +179,14 @@ function scopeOf(wire: WireScope | null | undefined): ExtensionScope | undefined
   return { lists: new Set(wire.lists ?? ['*']), rooms: new Set(wire.rooms ?? ['*']) }
 }
 
+/** Whether a name or a value anywhere in it could not be looked up: no database keeps a NUL character. */
+const holdsIllegalText = (value: unknown): boolean =>
+  typeof value === 'string'
+    ? !isLegalText(value)
+    : typeof value === 'object' &&
+      value !== null &&
+      Object.entries(value).some(([name, member]) => !isLegalText(name) || holdsIllegalText(member))
+
 /**
  * What a client asks for. `query` has what the older form of the proposal puts there. Throws M_INVALID_PARAM.
  * SPEC: https://github.com/matrix-org/matrix-spec-proposals/blob/main/proposals/4186-simplified-sliding-sync.md#request-body
@@ -191,6 +200,7 @@ export function slidingRequest(
   const { to_device: toDevice } = extensions
   const pos = query.pos ?? body.pos ?? undefined
   const { pos: _pos, timeout: _timeout, ...asked } = body
+  if (holdsIllegalText(asked)) throw invalidParam('The request holds a NUL character, or half a character')
   return {
     connId: body.conn_id ?? '',
     pos: pos === '' ? undefined : pos,
