@@ -167,6 +167,8 @@ export function createFederationReads(context: RoomsContext): FederationReads {
       const room = await sharedRoom(context, roomId, origin)
       const start = eventIds.slice(0, MAX_NAMED)
       const events = await walkBack(room, start, Math.max(0, Math.min(limit, MAX_BACKFILL)))
+      // An empty answer would pass for the beginning of the room: Synapse then asks nobody else.
+      if (events.length === 0 && limit > 0) throw notFound('None of these events is known here')
       return transaction(await shown(room, origin, events))
     },
 
