@@ -301,6 +301,8 @@ export function createApp(deps: HttpDeps): Koa {
       const about = { requestId: ctx.state['requestId'] as string, path: ctx.path, status: answer.status }
       if (answer.unexpected && mayLog(answer.fault))
         deps.logger.error({ err: error, ...about }, 'request failed')
+      else if (answer.fault === 'value' && mayLog(answer.fault))
+        deps.logger.warn({ ...about, reason: (error as Error).message }, 'a value that cannot be stored')
       else if (answer.status === 502 || answer.status === 504)
         deps.logger.warn({ ...about, reason: (error as Error).message }, 'another server failed')
     }

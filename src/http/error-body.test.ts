@@ -41,11 +41,11 @@ describe('the answer to an error', () => {
     },
   )
 
-  it('takes a value that cannot be stored for the fault of who sent it, and tells the log', () => {
+  it('takes a value that cannot be stored for the fault of who sent it', () => {
     expect(errorAnswer(new StorageError('value', 'text with a NUL character'))).toMatchObject({
       status: 400,
       body: { errcode: 'M_INVALID_PARAM' },
-      unexpected: true,
+      unexpected: false,
       fault: 'value',
     })
   })

@@ -67,8 +67,9 @@ const STORE_FAULTS: ReadonlyMap<string, { readonly status: 503 | 507; readonly m
 ])
 
 /**
- * What a client sent has a character that no database keeps, and no check before has seen it: the client's fault to mend,
- * and ours, so the log is told, though a client that repeats it cannot fill it.
+ * What a client sent has a character that no database keeps, and nobody before the store had better words for it: the
+ * client's fault to mend. The store is the one place that sees every text, so that it answers for all of them. The log is warned now and then: an
+ * answer in the words of the request would be kinder.
  */
 const UNSTORABLE: ErrorAnswer = {
   status: 400,
@@ -77,7 +78,7 @@ const UNSTORABLE: ErrorAnswer = {
     error: 'The request holds a text with a character that cannot be stored',
   },
   headers: {},
-  unexpected: true,
+  unexpected: false,
   fault: 'value',
 }
 
