@@ -124,14 +124,15 @@ whenCompiled('a power cut', () => {
     expect(report.syncsOnMainThread.opening).toBeGreaterThan(0)
   })
 
-  it.each(['skip', 'none'] as const)(
-    'is seen to lose acknowledged writes where nothing syncs them (%s)',
-    async (sync) => {
-      const report = cutAndCheck(await recordLoad(sync), 10, numbersFrom(seed))
-      expect(report.broken.length).toBeGreaterThan(2)
-      expect(report.broken.flatMap(({ faults }) => faults).join()).toMatch(/is lost|cannot be read|is gone/)
-    },
-  )
+  // Where syncs are left out now and then about half of the cuts lose something: of 20, two or fewer is one run in 5,000.
+  it.each([
+    ['skip', 20],
+    ['none', 5],
+  ] as const)('is seen to lose acknowledged writes where nothing syncs them (%s)', async (sync, cuts) => {
+    const report = cutAndCheck(await recordLoad(sync), cuts, numbersFrom(seed))
+    expect(report.broken.length).toBeGreaterThan(2)
+    expect(report.broken.flatMap(({ faults }) => faults).join()).toMatch(/is lost|cannot be read|is gone/)
+  })
 })
 
 whenCompiled('a disk', () => {
