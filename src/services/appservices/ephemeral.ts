@@ -1,5 +1,7 @@
+import { appendTo } from '../../core/append-to.js'
 import type { JsonObject } from '../../core/json/value.js'
-import { joinedRoomsOf, receiptsAfter } from '../../storage/tables/appservices.js'
+import { joinedRoomsOf } from '../../storage/tables/appservices.js'
+import { receiptsAfter, type ReceiptRow } from '../../storage/tables/receipts.js'
 import type { Presence } from '../presence/presence.js'
 import type { RoomsContext } from '../rooms/context.js'
 import type { EphemeralPositions } from '../ephemeral-positions.js'
@@ -69,10 +71,10 @@ export function createEphemeral(deps: {
     async receipts(appservice, from, to) {
       const rows = await store.read('appservices.receipts', () => receiptsAfter(from, to, MAX_RECEIPTS))
       const upTo = rows.length < MAX_RECEIPTS ? to : Math.max(from + 1, rows.at(-1)!.pos - 1)
-      const byRoom = new Map<number, typeof rows>()
+      const byRoom = new Map<number, ReceiptRow[]>()
       for (const row of rows) {
         if (row.pos > upTo) continue
-        byRoom.set(row.room_nid, [...(byRoom.get(row.room_nid) ?? []), row])
+        appendTo(byRoom, row.room_nid, row)
       }
       const events: JsonObject[] = []
       for (const [nid, own] of byRoom) {

@@ -1,3 +1,4 @@
+import { appendTo } from '../../core/append-to.js'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { serverNameOf } from '../../core/ids/server-name-of.js'
 import type { Json, JsonObject } from '../../core/json/value.js'
@@ -54,7 +55,7 @@ export function createUserDirectory(deps: {
       const named = new Map<string, string[]>()
       for (const { user_id: userId, json } of yield* roomNamesKnownTo(searcher, ids, NAMES_EACH)) {
         const name = textOf(contentOf(json)['displayname'])
-        if (name !== undefined) named.set(userId, [...(named.get(userId) ?? []), name])
+        if (name !== undefined) appendTo(named, userId, name)
       }
       return rows.map(({ user_id: userId, json }): Person => {
         const isLocal = serverNameOf(userId) === deps.serverName

@@ -1,3 +1,4 @@
+import { appendTo } from '../../core/append-to.js'
 import type { Head } from './working-room.js'
 
 /** As many as one event can name, so that the next event of a user here joins them all. SPEC: https://spec.matrix.org/v1.19/server-server-api/#pdus */
@@ -12,10 +13,7 @@ export function boundedHeads(heads: readonly Head[], serverOf: (head: Head) => s
   if (heads.length <= MAX_HEADS) return heads
   const byServer = new Map<string, Head[]>()
   for (const head of heads.toSorted((a, b) => b.nid - a.nid)) {
-    const server = serverOf(head)
-    const list = byServer.get(server)
-    if (list === undefined) byServer.set(server, [head])
-    else list.push(head)
+    appendTo(byServer, serverOf(head), head)
   }
   const kept = new Set<Head>()
   for (let turn = 0; kept.size < MAX_HEADS; turn++) {

@@ -2,6 +2,7 @@ import { aclDenies } from '../../core/server-acl.js'
 import { standingsOf, isServerInvited, type StandingRow } from '../../storage/tables/room-access.js'
 import { readState, type RoomsContext } from '../rooms/context.js'
 import { loadResident } from '../rooms/residence.js'
+import { CREATE } from '../rooms/room-power.js'
 import { mapKey } from '../rooms/state-store.js'
 import type { RoomSnapshot } from '../rooms/working-room.js'
 
@@ -45,7 +46,6 @@ export function userMaySee(facts: AccessFacts, standings: Standings): boolean {
 }
 
 const ACL = { type: 'm.room.server_acl', stateKey: '' }
-const CREATE = { type: 'm.room.create', stateKey: '' }
 
 /**
  * Whether some user of another server may see the room.

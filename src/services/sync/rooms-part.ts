@@ -8,7 +8,7 @@ import { unreadOf, type UnreadCount } from '../../storage/tables/unread.js'
 import { ignoredUsersOf } from '../account-data/ignored-users.js'
 import { invitePermissionOf } from '../account-data/invite-permission.js'
 import type { RoomsContext } from '../rooms/context.js'
-import { lastDeparture, membershipAt } from '../rooms/member-history.js'
+import { membershipAt } from '../rooms/member-history.js'
 import type { StoredEvent } from '../rooms/stored-event.js'
 import type { Aggregations } from '../timeline/aggregations.js'
 import type { ClientViews } from '../timeline/client-view.js'
@@ -19,7 +19,7 @@ import { accountDataEvent } from './account-data-event.js'
 import type { Frame } from './frame.js'
 import { receiptEvent } from './receipt-event.js'
 import { outsideEnd } from './outside-end.js'
-import { roomOfRow, strippedState } from './own-room-state.js'
+import { roomOfRow, strippedState, wayOut } from './own-room-state.js'
 import { roomBlock } from './room-block.js'
 import { ownRooms, ownRoomsWithNews, type OwnRoom } from '../../storage/tables/own-rooms.js'
 
@@ -226,13 +226,7 @@ export function createRoomsPart(deps: {
     const { viewer, filter, input, from } = frame
     // Who comes with a token of a lost database may believe to be in the room.
     if (from === 0 && frame.since === undefined && !filter.includeLeave) return undefined
-    const room = await roomOfRow(context, row)
-    const own =
-      row.event_nid === null ? undefined : (await context.events.byNids([row.event_nid])).get(row.event_nid)
-    const departure =
-      own === undefined || room?.root === undefined
-        ? undefined
-        : await lastDeparture(context, room.nid, viewer.userId, frame.upTo)
+    const { room, own, departure } = await wayOut(context, row, frame.upTo)
     const left = departure?.event
     const wasJoined = from > 0 && (await membershipAt(context, row, from)) === 'join'
     // In the room since the last answer, or (in a first one) ever: up to their leaving they may see it.

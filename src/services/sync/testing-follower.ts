@@ -69,6 +69,37 @@ export interface Follower {
 
 export const keyOf = (event: ClientEvent): string => `${event.type}|${event.state_key}`
 
+/**
+ * After a gap a client begins its timeline anew, and pages back until it meets what it had: `known`, oldest first, ids of events.
+ * `limit`: events in a page.
+ */
+export async function acrossGap(
+  services: Services,
+  requester: Requester,
+  gap: { readonly roomId: string; readonly from: string; readonly limit: number },
+  known: readonly string[],
+): Promise<string[]> {
+  const { roomId, limit } = gap
+  const found: string[] = []
+  let place: string | undefined = gap.from
+  while (place !== undefined) {
+    const page = (await services.history
+      .messages(requester, { roomId, dir: 'b', from: place, limit })
+      // Of a room that one never was in there is nothing to read.
+      .catch(() => ({ chunk: [] }))) as unknown as {
+      chunk: readonly Pick<ClientEvent, 'event_id'>[]
+      end?: string
+    }
+    for (const event of page.chunk) {
+      const met = known.indexOf(event.event_id)
+      if (met !== -1) return [...known.slice(0, met + 1), ...found.toReversed()]
+      found.push(event.event_id)
+    }
+    place = page.end
+  }
+  return found.toReversed()
+}
+
 export function follow(requester: Requester, options: FollowerOptions): Follower {
   const rooms = new Map<string, KnownRoom>()
   let since: string | undefined
@@ -90,30 +121,6 @@ export function follow(requester: Requester, options: FollowerOptions): Follower
     return room
   }
 
-  /** After a gap a client begins its timeline anew, and pages back until it meets what it had. */
-  async function acrossGap(
-    services: Services,
-    roomId: string,
-    from: string,
-    known: readonly string[],
-  ): Promise<string[]> {
-    const found: string[] = []
-    let place: string | undefined = from
-    while (place !== undefined) {
-      const page = (await services.history
-        .messages(requester, { roomId, dir: 'b', from: place, limit: 4 })
-        // Of a room that one never was in there is nothing to read.
-        .catch(() => ({ chunk: [] }))) as unknown as { chunk: readonly ClientEvent[]; end?: string }
-      for (const event of page.chunk) {
-        const met = known.indexOf(event.event_id)
-        if (met !== -1) return [...known.slice(0, met + 1), ...found.toReversed()]
-        found.push(event.event_id)
-      }
-      place = page.end
-    }
-    return found.toReversed()
-  }
-
   async function take(
     services: Services,
     roomId: string,
@@ -123,7 +130,7 @@ export function follow(requester: Requester, options: FollowerOptions): Follower
     const room = roomOf(roomId)
     const { timeline } = answer
     const before = timeline.limited
-      ? await acrossGap(services, roomId, timeline.prev_batch, room.timeline)
+      ? await acrossGap(services, requester, { roomId, from: timeline.prev_batch, limit: 4 }, room.timeline)
       : room.timeline
     const fresh = timeline.events.map((event) => event.event_id).filter((id) => !before.includes(id))
     room.timeline = [...before, ...fresh]

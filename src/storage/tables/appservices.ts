@@ -269,26 +269,6 @@ export function* joinedRoomsOf(
   )
 }
 
-/** Receipts of all rooms that changed in (from, to], in order. */
-export function* receiptsAfter(
-  from: number,
-  to: number,
-  limit: number,
-): Tx<
-  readonly {
-    readonly room_nid: number
-    readonly user_id: string
-    readonly receipt_type: string
-    readonly thread: string
-    readonly event_id: string
-    readonly event_pos: number
-    readonly ts: number
-    readonly pos: number
-  }[]
-> {
-  return yield* all('SELECT * FROM receipts WHERE pos > ? AND pos <= ? ORDER BY pos LIMIT ?', from, to, limit)
-}
-
 /** Post: the room is in the list, or not. */
 export function* setAppserviceRoom(
   row: { readonly appserviceId: string; readonly networkId: string; readonly roomNid: number },

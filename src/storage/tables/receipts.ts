@@ -43,6 +43,16 @@ export function* receiptsBetween(roomNid: number, from: number, to: number): Tx<
   )
 }
 
+/** Receipts of all rooms that changed in (from, to], in order. */
+export function* receiptsAfter(from: number, to: number, limit: number): Tx<readonly ReceiptRow[]> {
+  return yield* all<ReceiptRow>(
+    'SELECT * FROM receipts WHERE pos > ? AND pos <= ? ORDER BY pos LIMIT ?',
+    from,
+    to,
+    limit,
+  )
+}
+
 /** Rooms that the user has joined with a receipt that changed in (from, to]. Costs by the user's rooms, not by all receipts. */
 export function* roomsWithReceipts(userId: string, from: number, to: number): Tx<readonly number[]> {
   const rows = yield* all<{ room_nid: number }>(

@@ -175,11 +175,7 @@ export function createInbound(deps: InboundDeps): Inbound {
   /** What came for a room while it was being joined, now that it is here. */
   async function takeKept(kept: readonly KeptEvent[]): Promise<void> {
     const byOrigin = new Map<string, JsonObject[]>()
-    for (const { origin, json } of kept) {
-      const list = byOrigin.get(origin)
-      if (list === undefined) byOrigin.set(origin, [json])
-      else list.push(json)
-    }
+    for (const { origin, json } of kept) appendTo(byOrigin, origin, json)
     for (const [origin, pdus] of byOrigin) await bring(origin, pdus)
   }
   deps.arrivals?.onArrived(takeKept)

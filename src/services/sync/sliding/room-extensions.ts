@@ -1,3 +1,4 @@
+import { appendTo } from '../../../core/append-to.js'
 import type { JsonObject } from '../../../core/json/value.js'
 import { accountDataOfRooms, isNewsSince, type AccountDataRow } from '../../../storage/tables/account-data.js'
 import { receiptsBetween, receiptsForEvents } from '../../../storage/tables/receipts.js'
@@ -155,9 +156,7 @@ export async function accountDataPart(
   const byRoom = new Map<string, AccountDataRow[]>()
   for (const row of news.data) {
     if (row.room_id === '') continue
-    const list = byRoom.get(row.room_id)
-    if (list === undefined) byRoom.set(row.room_id, [row])
-    else list.push(row)
+    appendTo(byRoom, row.room_id, row)
   }
   const isGlobal = (row: AccountDataRow): boolean => row.room_id === ''
   const mark = frame.state.meta.accountData
@@ -176,7 +175,7 @@ export async function accountDataPart(
         )
   const defaults = mark === null ? await missingPushRules(deps.pushRules, userId, global) : []
 
-  const rooms = new Map<string, readonly AccountDataRow[]>()
+  const rooms = new Map<string, AccountDataRow[]>()
   const behind = new Map<string, number>()
   const done = new Set<number>()
   const withNews = new Set(toldRoomsWith(byRoom, input).map(([nid]) => nid))
@@ -197,8 +196,7 @@ export async function accountDataPart(
     const part = ids.slice(at, at + ROOMS_AT_ONCE)
     const rows = await deps.store.read('sliding.roomData', () => accountDataOfRooms(userId, part, upTo))
     for (const row of rows) {
-      if (isNewsSince(row, behind.get(row.room_id)!))
-        rooms.set(row.room_id, [...(rooms.get(row.room_id) ?? []), row])
+      if (isNewsSince(row, behind.get(row.room_id)!)) appendTo(rooms, row.room_id, row)
     }
   }
   for (const [nid, roomId] of toldRoomsWith(byRoom, input)) if (!done.has(nid)) fallBehind(nid, roomId)

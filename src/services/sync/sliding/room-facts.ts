@@ -3,12 +3,12 @@ import { createLru } from '../../../platform/lru.js'
 import { accountDataOfType } from '../../../storage/tables/account-data.js'
 import { readState, type RoomsContext } from '../../rooms/context.js'
 import { lastDeparture } from '../../rooms/member-history.js'
+import { CREATE } from '../../rooms/room-power.js'
 import { mapKey } from '../../rooms/state-store.js'
 import type { RoomFilters } from './request.js'
 import { stateAt } from './state-at.js'
 import type { ListedRoom, RoomFacts, RoomList } from './user-rooms.js'
 
-const CREATE = { type: 'm.room.create', stateKey: '' }
 const ENCRYPTION = { type: 'm.room.encryption', stateKey: '' }
 const NAME = { type: 'm.room.name', stateKey: '' }
 

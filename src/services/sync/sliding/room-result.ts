@@ -3,7 +3,7 @@ import { latestOfTypes, type OwnRoom } from '../../../storage/tables/own-rooms.j
 import { stateDeltas } from '../../../storage/tables/state.js'
 import type { Counts } from '../../../storage/tables/unread.js'
 import { readState, type RoomsContext } from '../../rooms/context.js'
-import { lastDeparture, membershipAt } from '../../rooms/member-history.js'
+import { membershipAt } from '../../rooms/member-history.js'
 import { mapKey } from '../../rooms/state-store.js'
 import type { StoredEvent } from '../../rooms/stored-event.js'
 import type { RoomSnapshot } from '../../rooms/working-room.js'
@@ -14,7 +14,7 @@ import type { TopologicalToken } from '../../timeline/tokens.js'
 import { readerOf } from '../../timeline/visibility.js'
 import { compileSyncFilter, type SyncFilter } from '../filter.js'
 import { outsideEnd } from '../outside-end.js'
-import { roomOfRow, strippedState } from '../own-room-state.js'
+import { roomOfRow, strippedState, wayOut } from '../own-room-state.js'
 import { readTimeline, type Timeline } from '../room-block.js'
 import { UP_TO_DATE, type RoomState } from './connection-state.js'
 import type { SlidingFrame, WantedRoom } from './frame.js'
@@ -305,13 +305,7 @@ export function createRoomResults(deps: {
   async function outside(input: RoomInput): Promise<RoomResult> {
     const { row, told, frame } = input
     const since = told === undefined ? 0 : told.room || frame.from
-    const room = await roomOfRow(context, row)
-    const own =
-      row.event_nid === null ? undefined : (await context.events.byNids([row.event_nid])).get(row.event_nid)
-    const departure =
-      own === undefined || room?.root === undefined
-        ? undefined
-        : await lastDeparture(context, room.nid, row.user_id, frame.upTo)
+    const { room, own, departure } = await wayOut(context, row, frame.upTo)
     const left = departure?.event
     const ownView = own === undefined ? [] : await views.view([own], frame.viewer, { omitRoomId: true })
     if (room !== undefined && departure !== undefined && left?.stateAfter !== undefined) {

@@ -1,5 +1,6 @@
 import type { Requester } from '../../requester.js'
 import type { Services } from '../../services.js'
+import { acrossGap } from '../testing-follower.js'
 import type { SlidingBody } from './request.js'
 import { slide, type SlidingAnswer, type SlidingEvent, type SlidingRoom } from './testing-sliding.js'
 
@@ -49,28 +50,6 @@ export function followSliding(requester: Requester): SlidingFollower {
     accountData: new Map(),
   })
 
-  async function acrossGap(
-    services: Services,
-    roomId: string,
-    from: string,
-    known: readonly string[],
-  ): Promise<string[]> {
-    const found: string[] = []
-    let place: string | undefined = from
-    while (place !== undefined) {
-      const page = (await services.history
-        .messages(requester, { roomId, dir: 'b', from: place, limit: 10 })
-        .catch(() => ({ chunk: [] }))) as unknown as { chunk: readonly SlidingEvent[]; end?: string }
-      for (const event of page.chunk) {
-        const met = known.indexOf(event.event_id)
-        if (met !== -1) return [...known.slice(0, met + 1), ...found.toReversed()]
-        found.push(event.event_id)
-      }
-      place = page.end
-    }
-    return found.toReversed()
-  }
-
   async function take(services: Services, roomId: string, answer: SlidingRoom): Promise<void> {
     const old = rooms.get(roomId)
     const room = old === undefined || answer.initial === true ? blank() : old
@@ -99,7 +78,12 @@ export function followSliding(requester: Requester): SlidingFollower {
     } else {
       const before =
         answer.limited === true && answer.prev_batch !== undefined
-          ? await acrossGap(services, roomId, answer.prev_batch, room.timeline)
+          ? await acrossGap(
+              services,
+              requester,
+              { roomId, from: answer.prev_batch, limit: 10 },
+              room.timeline,
+            )
           : room.timeline
       room.timeline = [...before, ...shown.filter((id) => !before.includes(id))]
     }

@@ -1,3 +1,4 @@
+import { appendTo } from '../../../../core/append-to.js'
 import { serverNameOf } from '../../../../core/ids/server-name-of.js'
 import { waitingEdus, waitingPdus } from '../../../../storage/tables/outbox.js'
 import { stagedCount } from '../../../../storage/tables/staging.js'
@@ -213,7 +214,7 @@ export async function entriesOf(views: readonly View[]): Promise<Map<string, str
     for (const { event, stateBefore } of view.events.values()) {
       if (event.type !== 'm.room.member' || event.content['membership'] !== 'join') continue
       const server = serverNameOf(event.sender)!
-      if (!(await view.isIn(server, stateBefore))) found.set(server, [...(found.get(server) ?? []), event.id])
+      if (!(await view.isIn(server, stateBefore))) appendTo(found, server, event.id)
     }
   }
   return found

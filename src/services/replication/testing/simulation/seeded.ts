@@ -1,3 +1,4 @@
+import { sfc32 } from '../../../../platform/testing-numbers.js'
 import { randomFrom, type Random } from '../../../../platform/random.js'
 
 /** Chance that a seed decides: the same calls in the same order give the same answers, on every machine. */
@@ -33,18 +34,7 @@ function words(text: string): [number, number, number, number] {
 }
 
 export function seeded(seed: string): Seeded {
-  let [a, b, c, d] = words(seed)
-  /** sfc32: 32 bits. */
-  function next(): number {
-    const t = (((a + b) | 0) + d) | 0
-    d = (d + 1) | 0
-    a = b ^ (b >>> 9)
-    b = (c + (c << 3)) | 0
-    c = (c << 21) | (c >>> 11)
-    c = (c + t) | 0
-    return t >>> 0
-  }
-  for (let i = 0; i < 12; i++) next()
+  const next = sfc32(...words(seed))
   const real = (): number => next() / 2 ** 32
   const own: Seeded = {
     real,
