@@ -5,6 +5,7 @@ import type { Services } from '../services/services.js'
 import type { SlidingBody } from '../services/sync/sliding/request.js'
 import { followSliding, type SlidingFollower } from '../services/sync/sliding/testing-sliding-follower.js'
 import { follow, type KnownRoom } from '../services/sync/testing-follower.js'
+import { refusable } from './testing-refusable.js'
 import { testServices, type TestServices } from './testing.js'
 
 let node: TestServices
@@ -12,16 +13,6 @@ beforeEach(async () => {
   node = await testServices()
 })
 afterEach(() => node.close())
-
-/** Requests that a room refuses are part of the game; anything else is not. */
-async function refusable(request: Promise<unknown>): Promise<void> {
-  try {
-    await request
-  } catch (error) {
-    const { errcode } = error as { errcode?: string }
-    if (errcode !== 'M_FORBIDDEN' && errcode !== 'M_UNKNOWN' && errcode !== 'M_NOT_FOUND') throw error
-  }
-}
 
 const SEED = Number(process.env['CHANCERY_SEED'] ?? 4186)
 

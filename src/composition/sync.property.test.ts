@@ -7,6 +7,7 @@ import {
   type Follower,
   type FollowerOptions,
 } from '../services/sync/testing-follower.js'
+import { refusable } from './testing-refusable.js'
 import { testServices, type TestServices } from './testing.js'
 
 /** A failure is run again by its seed: `CHANCERY_SEED=…`. */
@@ -19,16 +20,6 @@ beforeEach(async () => {
   node = await testServices()
 })
 afterEach(() => node.close())
-
-/** Requests that a room refuses are part of the game; anything else is not. */
-async function refusable(request: Promise<unknown>): Promise<void> {
-  try {
-    await request
-  } catch (error) {
-    const { errcode } = error as { errcode?: string }
-    if (errcode !== 'M_FORBIDDEN' && errcode !== 'M_UNKNOWN' && errcode !== 'M_NOT_FOUND') throw error
-  }
-}
 
 const VARIANTS: readonly FollowerOptions[] = [
   { stateAfter: false, lazy: false, limit: 3 },

@@ -1,3 +1,4 @@
+import { appendTo } from '../core/append-to.js'
 import { afterEach, expect, it } from '@jest/globals'
 import { wholeNumbersFrom } from '../platform/testing-numbers.js'
 import type { JsonObject } from '../core/json/value.js'
@@ -69,7 +70,7 @@ it.each([1, 2, 3, 4])(
       for (const user of readers) {
         const highlight = user === named || (user === dave && alarm)
         if (user === carol && !highlight) continue
-        unread.set(user.userId, [...(unread.get(user.userId) ?? []), { said, highlight }])
+        appendTo(unread, user.userId, { said, highlight })
       }
     }
 

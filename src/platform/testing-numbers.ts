@@ -14,3 +14,18 @@ export function wholeNumbersFrom(seed: number): (below: number) => number {
   const number = numbersFrom(seed)
   return (below) => Math.floor(number() * below)
 }
+
+/** Numbers of 32 bits from a state of 128 (sfc32), stirred. */
+export function sfc32(a: number, b: number, c: number, counter: number): () => number {
+  function next(): number {
+    const t = (((a + b) | 0) + counter) | 0
+    counter = (counter + 1) | 0
+    a = b ^ (b >>> 9)
+    b = (c + (c << 3)) | 0
+    c = (c << 21) | (c >>> 11)
+    c = (c + t) | 0
+    return t >>> 0
+  }
+  for (let i = 0; i < 12; i++) next()
+  return next
+}

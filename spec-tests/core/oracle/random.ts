@@ -1,3 +1,5 @@
+import { sfc32 } from '../../../src/platform/testing-numbers.js'
+
 /** A small seeded source of choices: the same seed gives the same room, on every machine. */
 export interface Dice {
   /** An integer from 0 to `below` − 1. */
@@ -11,21 +13,7 @@ export interface Dice {
 }
 
 export function dice(seed: number): Dice {
-  // sfc32, seeded from one 32-bit number and stirred.
-  let a = seed | 0
-  let b = 0x9e3779b9 ^ seed
-  let c = 0x243f6a88
-  let counter = 1
-  const next = (): number => {
-    const t = (((a + b) | 0) + counter) | 0
-    counter = (counter + 1) | 0
-    a = b ^ (b >>> 9)
-    b = (c + (c << 3)) | 0
-    c = (c << 21) | (c >>> 11)
-    c = (c + t) | 0
-    return t >>> 0
-  }
-  for (let i = 0; i < 12; i++) next()
+  const next = sfc32(seed | 0, 0x9e3779b9 ^ seed, 0x243f6a88, 1)
 
   const int = (below: number): number => Math.floor((next() / 4_294_967_296) * below)
   const pick = <T>(items: readonly T[]): T => {
