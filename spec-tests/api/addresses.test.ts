@@ -277,7 +277,7 @@ section(
         async (server) => {
           const user = await server.user()
           const body = { three_pid_creds: credentials }
-          await refusal(user.call('POST', v3('/account/3pid'), { body }), 403, 'M_THREEPID_AUTH_FAILED')
+          await refusal(user.call('POST', v3('/account/3pid'), { body }), 403, 'M_SERVER_NOT_TRUSTED')
           expect(await addresses(user)).toEqual([])
         },
         ownOnly,

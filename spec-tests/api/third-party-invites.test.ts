@@ -243,47 +243,53 @@ section(
         ownOnly,
       )
     })
-    operation('bind3PID', 'POST /_matrix/client/v3/account/3pid/bind', ({ success, error }) => {
-      const bind = (user: User, rest: object): Promise<Answer> =>
-        user.call('POST', v3('/account/3pid/bind'), {
-          body: { ...credentials(), client_secret: 'secret', ...rest },
-        })
-      success(
-        'publishes an address that was proved there; unbinding withdraws it in the name of the server',
-        async (server) => {
-          const alice = await server.user('alice')
-          const address = freshAddress()
-          identity.sessions.set('proved', { medium: 'email', address })
-          expect((await bind(alice, { sid: 'proved' })).status).toBe(200)
-          expect(identity.bound.get(address)).toBe(alice.userId)
-          const body = { medium: 'email', address }
-          expect(await alice.ok('POST', v3('/account/3pid/unbind'), body)).toEqual({
-            id_server_unbind_result: 'success',
+    const forms = [
+      ['bind3PID', '/account/3pid/bind', (given: object) => given],
+      ['post3PIDs', '/account/3pid', (given: object) => ({ three_pid_creds: given })],
+    ] as const
+    for (const [id, path, wrapped] of forms) {
+      operation(id, `POST /_matrix/client/v3${path}`, ({ success, error }) => {
+        const bind = (user: User, rest: object): Promise<Answer> =>
+          user.call('POST', v3(path), {
+            body: wrapped({ ...credentials(), client_secret: 'secret', ...rest }),
           })
-          expect(identity.bound.has(address)).toBe(false)
-          expect(identity.withdrawals.at(-1)).toMatch(
-            new RegExp(`^X-Matrix origin="${server.serverName}",destination="${identity.name}"`),
-          )
-          expect(await alice.ok('POST', v3('/account/3pid/unbind'), body)).toEqual({
-            id_server_unbind_result: 'no-support',
-          })
-        },
-        ownOnly,
-      )
-      error(
-        'binds nothing that was not proved, and nothing elsewhere',
-        async (server) => {
-          const alice = await server.user('alice')
-          await refusal(bind(alice, { sid: 'unknown' }), 400, 'M_THREEPID_AUTH_FAILED')
-          await refusal(
-            bind(alice, { sid: 'x', id_server: 'elsewhere.example' }),
-            403,
-            'M_SERVER_NOT_TRUSTED',
-          )
-        },
-        ownOnly,
-      )
-    })
+        success(
+          'publishes an address that was proved there; unbinding withdraws it in the name of the server',
+          async (server) => {
+            const alice = await server.user('alice')
+            const address = freshAddress()
+            identity.sessions.set('proved', { medium: 'email', address })
+            expect((await bind(alice, { sid: 'proved' })).status).toBe(200)
+            expect(identity.bound.get(address)).toBe(alice.userId)
+            const body = { medium: 'email', address }
+            expect(await alice.ok('POST', v3('/account/3pid/unbind'), body)).toEqual({
+              id_server_unbind_result: 'success',
+            })
+            expect(identity.bound.has(address)).toBe(false)
+            expect(identity.withdrawals.at(-1)).toMatch(
+              new RegExp(`^X-Matrix origin="${server.serverName}",destination="${identity.name}"`),
+            )
+            expect(await alice.ok('POST', v3('/account/3pid/unbind'), body)).toEqual({
+              id_server_unbind_result: 'no-support',
+            })
+          },
+          ownOnly,
+        )
+        error(
+          'binds nothing that was not proved, and nothing elsewhere',
+          async (server) => {
+            const alice = await server.user('alice')
+            await refusal(bind(alice, { sid: 'unknown' }), 400, 'M_THREEPID_AUTH_FAILED')
+            await refusal(
+              bind(alice, { sid: 'x', id_server: 'elsewhere.example' }),
+              403,
+              'M_SERVER_NOT_TRUSTED',
+            )
+          },
+          ownOnly,
+        )
+      })
+    }
     operation(
       'exchangeThirdPartyInvite',
       'PUT /_matrix/federation/v1/exchange_third_party_invite/{roomId}',

@@ -20,6 +20,7 @@ const EMPTY = [
   'setAccountDataPerRoom',
   'add3PID',
   'bind3PID',
+  'post3PIDs',
   'updateAppserviceRoomDirectoryVisibility',
   'ban',
   'unban',

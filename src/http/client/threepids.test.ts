@@ -167,7 +167,7 @@ describe('addresses of an account', () => {
     const bound = await post('account/3pid/bind', credentials, token)
     expect([bound.status, bound.body.errcode]).toEqual([403, 'M_SERVER_NOT_TRUSTED'])
     const old = await post('account/3pid', { three_pid_creds: credentials }, token)
-    expect([old.status, old.body.errcode]).toEqual([403, 'M_THREEPID_AUTH_FAILED'])
+    expect([old.status, old.body.errcode]).toEqual([403, 'M_SERVER_NOT_TRUSTED'])
     expect((await post('account/3pid/bind', { sid: 'x' }, token)).body.errcode).toBe('M_MISSING_PARAM')
   })
 

@@ -1,11 +1,10 @@
 import { Type } from 'typebox'
-import { MatrixError } from '../../../core/errors.js'
+import { refuseSuspended } from '../../../services/rooms/send.js'
 import { route, v3 } from '../../route.js'
 import { IdentityCredentials } from './threepid-body.js'
 
 /**
- * The deprecated form of `/3pid/bind`: no identity server can vouch for the address here. Adding one without it would need the
- * user's confirmation, which this request does not ask for.
+ * The deprecated form of `/3pid/bind`, which it equals since it lost its `bind` parameter.
  * SPEC: https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3account3pid
  */
 export const post3Pids = route({
@@ -16,13 +15,11 @@ export const post3Pids = route({
   rateLimit: 'write',
   maxBody: 64 * 1024,
   body: Type.Object({ three_pid_creds: IdentityCredentials }),
-  handler: () =>
-    Promise.reject(
-      new MatrixError(
-        'M_THREEPID_AUTH_FAILED',
-        'This server works with no identity server; use /account/3pid/add',
-        {},
-        403,
-      ),
-    ),
+  async handler({ requester, body }, { bindings }) {
+    refuseSuspended(requester)
+    const { id_server, id_access_token, sid, client_secret } = body.three_pid_creds
+    const access = { idServer: id_server, accessToken: id_access_token }
+    await bindings.bind(requester.userId, access, { sid, clientSecret: client_secret })
+    return {}
+  },
 })
