@@ -21,10 +21,15 @@ interface Waiter {
   wake: (() => void) | undefined
 }
 
+/** Between so many the event loop looks after everything else. */
+const WOKEN_IN_A_TURN = 16
+
 export function createNotifier(): Notifier {
   const byKey = new Map<string, Set<Waiter>>()
   let pending: Set<string> | undefined
   let size = 0
+  const ready = new Set<Waiter>()
+  let waking = false
 
   function flush(): void {
     const keys = pending!
@@ -32,9 +37,25 @@ export function createNotifier(): Notifier {
     for (const key of keys) {
       for (const waiter of byKey.get(key) ?? []) {
         waiter.woken = true
-        waiter.wake?.()
+        if (waiter.wake !== undefined) ready.add(waiter)
       }
     }
+    if (!waking) wakeSome()
+  }
+
+  /**
+   * One after the other: what one of them does at once it does before the next begins. Woken together they would take turns at each
+   * `await`, and all would be done only when the last one is.
+   */
+  function wakeSome(): void {
+    let left = WOKEN_IN_A_TURN
+    for (const waiter of ready) {
+      if (left-- === 0) break
+      ready.delete(waiter)
+      setImmediate(() => waiter.wake?.())
+    }
+    waking = ready.size > 0
+    if (waking) setImmediate(wakeSome)
   }
 
   return {
@@ -72,9 +93,11 @@ export function createNotifier(): Notifier {
             const done = (result: boolean): void => {
               clearTimeout(timer)
               signal.removeEventListener('abort', onAbort)
+              const { woken } = waiter
               waiter.wake = undefined
               waiter.woken = false
-              resolve(result)
+              // Who was to be woken at its turn misses nothing by the end of its time.
+              resolve(result || woken)
             }
             const onAbort = (): void => done(false)
             const timer = setTimeout(() => done(false), timeoutMs)
