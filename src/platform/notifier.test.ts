@@ -11,7 +11,7 @@ test('who is woken finishes what it does at once before the next is woken', asyn
     await notifier.subscribe(['@alice:example.org']).wait(LONG, never())
     for (let step = 1; step <= 3; step++) {
       order.push(`${name}${step}`)
-      await undefined
+      await Promise.resolve()
     }
   }
   const polls = ['a', 'b', 'c'].map(poll)
