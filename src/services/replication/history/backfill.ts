@@ -111,7 +111,7 @@ export function createBackfill(deps: {
           : event.prevEvents.every((id) => ids.has(id) || isPlaced(room, stored.get(id)))
       if (!whole) {
         if (event.prevEvents.length === 0 || ++edges > MAX_EDGES) continue
-        const root = await fetchStateBefore(deps, room, event.id, servers, signal)
+        const root = await fetchStateBefore(deps, room, event.id, servers, { signal, orPart: true })
         if (root === undefined) continue
         states.set(event.id, root)
       }

@@ -10,38 +10,62 @@ import type { PeerReads } from '../peers/peer-reads.js'
 /** More missing events than this are cheaper as one answer with the whole state. */
 const MAX_SINGLE = 50
 
+export interface StateAsk {
+  readonly signal: AbortSignal
+  /**
+   * Takes a state of which some events can be had nowhere, where no server helps to a whole one. Whoever has those events comes to
+   * other states from then on, so it is for what has waited long. Default false.
+   */
+  readonly orPart?: boolean
+}
+
+interface FetchedState {
+  readonly root: NodeName
+  /** How many of its events could not be had or verified. */
+  readonly absent: number
+}
+
 /**
  * The state before an event as other servers have it, for an event whose predecessors cannot be had. Each server is
- * asked in turn; the first whose answer is a state of this room is taken at its word, less what the auth rules refuse.
- * Its events are stored as outliers. Undefined when nobody helped.
+ * asked in turn; the first whose answer is a whole state of this room is taken at its word, less what the auth rules refuse.
+ * What one of them names and does not give is asked of the others. Its events are stored as outliers. Undefined when nobody helped.
  */
 export async function fetchStateBefore(
   deps: { readonly context: RoomsContext; readonly peers: PeerReads },
   room: RoomSnapshot,
   eventId: string,
   servers: readonly string[],
-  signal: AbortSignal,
+  { signal, orPart = false }: StateAsk,
 ): Promise<NodeName | undefined> {
   const { logger } = deps.context
+  let best: FetchedState | undefined
   for (const server of servers) {
-    if (signal.aborted) return undefined
+    if (signal.aborted) break
     try {
-      return await stateFrom(deps, room, eventId, server, signal)
+      const fetched = await stateFrom(deps, room, eventId, [server, ...servers.filter((other) => other !== server)], signal) // prettier-ignore
+      if (fetched.absent === 0) return fetched.root
+      if (best === undefined || fetched.absent < best.absent) best = fetched
     } catch (error) {
-      if (signal.aborted) return undefined
+      if (signal.aborted) break
       logger.debug({ err: error, server, eventId }, 'a server does not give the state before an event')
     }
   }
-  return undefined
+  if (best !== undefined) {
+    const { roomId } = room
+    if (orPart) logger.warn({ roomId, eventId, absent: best.absent }, 'a state is taken although events of it can be had nowhere') // prettier-ignore
+    else logger.info({ roomId, eventId, absent: best.absent }, 'a state is not taken: events of it cannot be had now') // prettier-ignore
+  }
+  return orPart ? best?.root : undefined
 }
 
+/** Asks the first of the servers for the state, and the others for what it names and does not give. */
 async function stateFrom(
   { context, peers }: { readonly context: RoomsContext; readonly peers: PeerReads },
   room: RoomSnapshot,
   eventId: string,
-  server: string,
+  [server = '', ...others]: readonly string[],
   signal: AbortSignal,
-): Promise<NodeName> {
+): Promise<FetchedState> {
   const ask = { server, signal }
   const ids = await peers.stateIds(ask, room, eventId)
   const stored = await storedByIds(context, [...ids.state, ...ids.authChain])
@@ -54,10 +78,18 @@ async function stateFrom(
       : await fetchEach(peers, ask, room, missing)
   const found = new Map<string, RoomEvent>([...stored].map(([id, { event }]) => [id, event]))
   for (const event of fetched) found.set(event.id, event)
+  for (const other of others) {
+    const lacking = missing.filter((id) => !found.has(id)).slice(0, MAX_SINGLE)
+    if (lacking.length === 0) break
+    for (const event of await fetchEach(peers, { server: other, signal }, room, lacking)) {
+      found.set(event.id, event)
+      fetched.push(event)
+    }
+  }
 
   const eventsOf = (list: readonly string[]): RoomEvent[] => list.flatMap((id) => found.get(id) ?? [])
   // Their auth events, where the answer leaves them out because they are old news.
-  const others = await storedByIds(
+  const old = await storedByIds(
     context,
     fetched.flatMap((event) => event.authEvents.filter((id) => !found.has(id))),
   )
@@ -67,16 +99,14 @@ async function stateFrom(
       roomId: room.roomId,
       state: eventsOf(ids.state),
       authChain: eventsOf(ids.authChain),
-      known: judgedOf(new Map([...others, ...stored])),
+      known: judgedOf(new Map([...old, ...stored])),
     },
     context.local.verifySignature,
   )
   const nids = await storeOutliers(context, room.nid, checked)
-  if (checked.state.length < ids.state.length) {
-    context.logger.info(
-      { server, roomId: room.roomId, eventId, of: ids.state.length, taken: checked.state.length },
-      'a part of the state that another server gave could not be taken',
-    )
+  const judged = new Set(checked.events.map((event) => event.id))
+  return {
+    root: await storeState(context, room.nid, checked.state, nids),
+    absent: ids.state.filter((id) => !judged.has(id)).length,
   }
-  return storeState(context, room.nid, checked.state, nids)
 }

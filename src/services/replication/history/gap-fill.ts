@@ -6,7 +6,7 @@ import type { RoomsContext } from '../../rooms/context.js'
 import type { StoredEvent } from '../../rooms/stored-event.js'
 import type { RoomSnapshot } from '../../rooms/working-room.js'
 import { causalOrder } from './causal-order.js'
-import { fetchStateBefore } from './fetch-state.js'
+import { fetchStateBefore, type StateAsk } from './fetch-state.js'
 import { fetchMissingAuth, storedByIds } from './missing-auth.js'
 import type { PeerReads } from '../peers/peer-reads.js'
 
@@ -32,6 +32,8 @@ export interface GapFill {
       readonly signal?: AbortSignal
       /** Events that cannot be applied here: what stands on them gets a state instead. */
       readonly avoid?: (eventId: string) => boolean
+      /** They have waited long: a state is taken although a part of it can be had nowhere. Default false. */
+      readonly orPart?: boolean
     },
   ): Promise<Filled>
 }
@@ -140,27 +142,27 @@ export function createGapFill(deps: {
     room: RoomSnapshot,
     pool: ReadonlyMap<string, RoomEvent>,
     servers: readonly string[],
-    signal: AbortSignal,
+    ask: StateAsk,
   ): Promise<Map<string, NodeName>> {
     const lacking = await lackingPrevs(room, pool)
     const edges = causalOrder(pool.values()).filter((event) => event.prevEvents.some((id) => lacking.has(id)))
     const states = new Map<string, NodeName>()
     for (const edge of edges.slice(0, MAX_STATES)) {
-      const root = await fetchStateBefore(deps, room, edge.id, servers, signal)
+      const root = await fetchStateBefore(deps, room, edge.id, servers, ask)
       if (root !== undefined) states.set(edge.id, root)
     }
     return states
   }
 
   return {
-    async fill(room, events, origin, { signal, avoid = () => false } = {}) {
+    async fill(room, events, origin, { signal, avoid = () => false, orPart = false } = {}) {
       const deadline = startDeadline(timeoutMs, signal)
       const pool = new Map(events.map((event) => [event.id, event]))
       try {
         const servers = await serversToAsk(context, room, [origin], MAX_OTHERS + 1)
         await fetchPrevs(room, pool, servers, deadline.signal, avoid)
         await fetchMissingAuth(deps, room, pool.values(), servers, deadline.signal)
-        const stateBefore = await fetchStates(room, pool, servers, deadline.signal)
+        const stateBefore = await fetchStates(room, pool, servers, { signal: deadline.signal, orPart })
         return { events: causalOrder(pool.values()), stateBefore }
       } finally {
         deadline.end()

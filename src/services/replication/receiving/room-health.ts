@@ -137,7 +137,10 @@ export function createRoomHealth(deps: RoomHealthDeps): RoomHealth {
   async function takeState(room: RoomSnapshot, ask: Ask): Promise<number> {
     let changes = 0
     for (const head of room.heads.slice(0, MAX_POINTS)) {
-      const peerState = await fetchStateBefore(deps, room, head.id, [ask.server], ask.signal)
+      const peerState = await fetchStateBefore(deps, room, head.id, [ask.server], {
+        signal: ask.signal,
+        orPart: true,
+      })
       if (peerState === undefined) continue
       const merged = await context.writer.write(room.roomId, (working) =>
         mergeStateBefore(working, head.id, peerState, context.local),

@@ -28,6 +28,8 @@ export interface StagedFillDeps {
   readonly signal: AbortSignal
 }
 
+/** So often the whole of a state is asked for, over some five minutes. */
+const WHOLE_ATTEMPTS = 6
 /** So often what lies before the removal of our last user is asked for. */
 const REMOVAL_ATTEMPTS = 2
 
@@ -101,7 +103,11 @@ export function createStagedFill(deps: StagedFillDeps): StagedFill {
       room,
       staged.map(({ event }) => event),
       origin,
-      { signal, avoid: (id) => settling.isBroken(id) },
+      {
+        signal,
+        avoid: (id) => settling.isBroken(id),
+        orPart: staged.some(({ row }) => row.attempts >= WHOLE_ATTEMPTS),
+      },
     )
     if (signal.aborted) return undefined
     const rowOf = new Map(staged.map(({ event, row }) => [event.id, row]))
