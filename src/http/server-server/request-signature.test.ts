@@ -4,6 +4,7 @@ import { systemClock } from '../../platform/clock.js'
 import { createSigner, generateSigningKey } from '../../platform/ed25519.js'
 import { systemRandom } from '../../platform/random.js'
 import { createKeys } from '../../services/federation/keys.js'
+import { pinnedKeys } from '../../services/federation/peers.js'
 import { createRequestAuth } from '../../services/federation/request-auth.js'
 import { authorizationHeader } from '../../services/federation/x-matrix.js'
 import { route } from '../route.js'
@@ -15,7 +16,7 @@ const unused = (): Promise<never> => Promise.reject(new Error('pinned keys are n
 const keys = createKeys({
   serverName: 'finances.example',
   signer: createSigner(generateSigningKey(systemRandom)),
-  pinned: new Map([['sante.example', new Map([[peer.keyId, peer.publicKey]])]]),
+  fixedKeysOf: pinnedKeys(new Map([['sante.example', new Map([[peer.keyId, peer.publicKey]])]])),
   known: { of: unused, learn: unused },
   fetcher: { refresh: unused },
   clock: systemClock,

@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto'
 import { createServer, type AddressInfo } from 'node:net'
 import type { RequestListener } from 'node:http'
+import { connect as tlsConnect } from 'node:tls'
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { until } from '../../platform/testing-until.js'
 import { createAuthority } from '../../platform/certificate.js'
@@ -8,7 +10,7 @@ import { createSigner, generateSigningKey, publicKey, verifySignature } from '..
 import { systemRandom } from '../../platform/random.js'
 import { createAddressPolicy, guardedLookup } from './address-policy.js'
 import { createFederationClient, encodePath, FederationError, isRetryable } from './client.js'
-import type { ConnectionsOptions } from './connections.js'
+import type { ConnectionsOptions, PeerTrust } from './connections.js'
 import type { Candidate } from './discovery.js'
 import { startTestServer, testAuthority, testConnections, type TestServer } from './testing-https-server.js'
 import { parseXMatrix, requestBytes } from './x-matrix.js'
@@ -45,6 +47,12 @@ function clientFor(candidates: Candidate[], options: Partial<ConnectionsOptions>
     federates: (name) => name !== 'denied.example',
   })
 }
+
+/** Whom to expect at one server alone. */
+const only =
+  (server: string, trust: PeerTrust) =>
+  (name: string): PeerTrust | undefined =>
+    name === server ? trust : undefined
 
 const get = { destination: 'sante.example', method: 'GET', path: '/_matrix/federation/v1/version' } as const
 const failure = (promise: Promise<unknown>): Promise<FederationError> =>
@@ -187,7 +195,7 @@ describe('the certificate of a peer', () => {
     const peer = await server((_, response) => response.end('{}'))
     const untrusting = clientFor([at(peer.port)], { extraCa: [] })
     expect((await failure(untrusting.request(get))).kind).toBe('unreachable')
-    const own = { extraCa: [], caByServer: new Map([['sante.example', [testAuthority.certificate]]]) }
+    const own = { extraCa: [], trustOf: only('sante.example', { ca: [testAuthority.certificate], pins: [] }) }
     expect(await clientFor([at(peer.port)], own).request(get)).toEqual({})
     expect(
       (await failure(clientFor([at(peer.port)], own).request({ ...get, destination: 'b.example' }))).kind,
@@ -196,9 +204,43 @@ describe('the certificate of a peer', () => {
     const validity = { from: Date.now() - 1_000, until: Date.now() + 60_000 }
     const other = createAuthority({ name: 'other', validity, random: systemRandom })
     const pinned = clientFor([at(peer.port)], {
-      caByServer: new Map([['sante.example', [other.certificate]]]),
+      trustOf: only('sante.example', { ca: [other.certificate], pins: [] }),
     })
     expect((await failure(pinned.request(get))).kind).toBe('unreachable')
+  })
+})
+
+describe('a pinned certificate', () => {
+  const pinOf = (port: number): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const socket = tlsConnect({ host: '127.0.0.1', port, rejectUnauthorized: false }, () => {
+        const spki = socket.getPeerX509Certificate()!.publicKey.export({ type: 'spki', format: 'der' })
+        resolve(createHash('sha256').update(spki).digest('base64').replace('=', ''))
+        socket.destroy()
+      })
+      socket.once('error', reject)
+    })
+
+  it('is believed by its key alone, whoever signed it, and no other one in its place', async () => {
+    const peer = await server((_, response) => response.end('{}'))
+    const other = await server((_, response) => response.end('{}'))
+    const pin = await pinOf(peer.port)
+    const trusting = (port: number, ca: readonly string[], pins: readonly string[]) =>
+      clientFor([at(port)], { extraCa: [], trustOf: only('sante.example', { ca, pins }) })
+    expect(await trusting(peer.port, [], [pin]).request(get)).toEqual({})
+    expect((await failure(trusting(other.port, [], [pin]).request(get))).kind).toBe('unreachable')
+    const { certificate } = testAuthority
+    expect(await trusting(peer.port, [certificate], [pin]).request(get)).toEqual({})
+    expect((await failure(trusting(other.port, [certificate], [pin]).request(get))).kind).toBe('unreachable')
+  })
+
+  it('holds for the next request when it is changed, although a connection is open', async () => {
+    const peer = await server((_, response) => response.end('{}'))
+    let trust: PeerTrust = { ca: [], pins: [await pinOf(peer.port)] }
+    const client = clientFor([at(peer.port)], { extraCa: [], trustOf: () => trust })
+    expect(await client.request(get)).toEqual({})
+    trust = { ca: [], pins: ['A'.repeat(43)] }
+    expect((await failure(client.request(get))).kind).toBe('unreachable')
   })
 })
 

@@ -1,3 +1,4 @@
+import { createHash, type X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { connect as connectTcp, isIP, type LookupFunction, type Socket } from 'node:net'
 import * as tls from 'node:tls'
@@ -13,11 +14,19 @@ export interface Endpoint {
   readonly tlsServerName: string | undefined
 }
 
+/** Whom to expect at one server, in place of whoever is trusted for all. One of the two is not empty. */
+export interface PeerTrust {
+  /** PEM authorities that alone are trusted. Empty: the certificate is known by its pin alone, whoever has signed it for whatever name. */
+  readonly ca: readonly string[]
+  /** SHA-256 of the public key (SPKI) of the certificate, unpadded base64, one of which it must have. Empty: any key. */
+  readonly pins: readonly string[]
+}
+
 export interface Connections {
   /** Reads the authorities now, which takes a tenth of a second, and not when the first connection is made. */
   warm(): void
-  /** The keep-alive connections to an endpoint. `caFor` names the server whose own authority is trusted there, if it has one. */
-  pool(endpoint: Endpoint, caFor?: string): Pool
+  /** The keep-alive connections to an endpoint. `peer` names the server there: see `trustOf`. */
+  pool(endpoint: Endpoint, peer?: string): Pool
   /** Ends idle connections at once and the others after their request, or after a grace: a peer may drip for minutes. */
   close(): Promise<void>
 }
@@ -26,8 +35,8 @@ export interface ConnectionsOptions {
   readonly policy: AddressPolicy
   /** PEM authorities trusted besides those of the system. */
   readonly extraCa?: readonly string[]
-  /** Server name to the PEM authorities that alone are trusted for it. */
-  readonly caByServer?: ReadonlyMap<string, readonly string[]>
+  /** Whom to expect at a server; undefined: whoever the authorities vouch for. Connections are shared as long as the object is the same. */
+  readonly trustOf?: (serverName: string) => PeerTrust | undefined
   /** False only in tests against servers without certificates. */
   readonly verifyTls?: boolean
   readonly connectTimeoutMs?: number
@@ -57,30 +66,47 @@ export function createConnections(options: ConnectionsOptions): Connections {
       ca: [...systemAuthorities(), ...(options.extraCa ?? [])],
       minVersion: 'TLSv1.2',
     }))
-  const ownContexts = new Map<string, tls.SecureContext>()
-  for (const [server, ca] of options.caByServer ?? []) {
-    ownContexts.set(server, tls.createSecureContext({ ca: [...ca], minVersion: 'TLSv1.2' }))
+  interface Particular {
+    /** Distinguishes pools: connections of another trust are not to be used. */
+    readonly number: number
+    readonly context: tls.SecureContext
+    readonly trust: PeerTrust
+  }
+  const particulars = new WeakMap<PeerTrust, Particular>()
+  let numbered = 0
+
+  function particularOf(peer: string | undefined): Particular | undefined {
+    const trust = peer === undefined ? undefined : options.trustOf?.(peer)
+    if (trust === undefined) return undefined
+    let particular = particulars.get(trust)
+    if (particular === undefined) {
+      const context = tls.createSecureContext({ ca: [...trust.ca], minVersion: 'TLSv1.2' })
+      particulars.set(trust, (particular = { number: ++numbered, context, trust }))
+    }
+    return particular
   }
 
-  function connector(endpoint: Endpoint, context: () => tls.SecureContext): buildConnector.connector {
+  function connector(endpoint: Endpoint, particular: Particular | undefined): buildConnector.connector {
     const { host, port, tlsServerName } = endpoint
     return (_, callback) => {
       if (isIP(host) !== 0 && !policy.allows(host)) return callback(new AddressRefusedError(host), null)
       if (tlsServerName === undefined) {
         return finish(connectTcp({ host, port, lookup }), 'connect', callback)
       }
+      const pins = particular?.trust.pins ?? []
+      const isPinnedAlone = particular !== undefined && particular.trust.ca.length === 0
       const socket = tls.connect({
         host,
         port,
         lookup,
-        secureContext: context(),
-        rejectUnauthorized: verifyTls,
+        secureContext: particular?.context ?? sharedContext(),
+        rejectUnauthorized: verifyTls && !isPinnedAlone,
         ALPNProtocols: ['http/1.1'],
         // SNI carries names only.
         servername: isIP(tlsServerName) === 0 ? tlsServerName : '',
         checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(tlsServerName, certificate),
       })
-      finish(socket, 'secureConnect', callback)
+      finish(socket, 'secureConnect', callback, () => hasPinnedKey(socket.getPeerX509Certificate(), pins))
     }
   }
 
@@ -88,6 +114,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
     socket: Socket,
     event: 'connect' | 'secureConnect',
     callback: buildConnector.Callback,
+    isExpected: () => boolean = () => true,
   ): void {
     const timer = setTimeout(() => {
       socket.destroy(
@@ -104,8 +131,15 @@ export function createConnections(options: ConnectionsOptions): Connections {
     }
     socket.setNoDelay(true)
     socket.once(event, () => {
-      if (policy.allows(socket.remoteAddress ?? '')) return settle(undefined)
-      socket.destroy(new AddressRefusedError(socket.remoteAddress ?? 'the server'))
+      if (!policy.allows(socket.remoteAddress ?? ''))
+        socket.destroy(new AddressRefusedError(socket.remoteAddress ?? 'the server'))
+      else if (!isExpected())
+        socket.destroy(
+          Object.assign(new Error('the key of the certificate is not one of the pinned ones'), {
+            code: 'ERR_TLS_PIN',
+          }),
+        )
+      else settle(undefined)
     })
     // Stays for the life of the socket: an error event that nobody hears ends the process.
     socket.on('error', settle)
@@ -117,13 +151,13 @@ export function createConnections(options: ConnectionsOptions): Connections {
 
   return {
     warm: () => void sharedContext(),
-    pool(endpoint, caFor) {
-      const ownContext = caFor === undefined ? undefined : ownContexts.get(caFor)
+    pool(endpoint, peer) {
+      const particular = particularOf(peer)
       const key = JSON.stringify([
         endpoint.host,
         endpoint.port,
         endpoint.tlsServerName,
-        ownContext === undefined ? null : caFor,
+        particular?.number ?? null,
       ])
       let pool = pools.get(key)
       pools.delete(key)
@@ -135,7 +169,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
         headersTimeout: 300_000,
         bodyTimeout: 60_000,
         maxHeaderSize: 16_384,
-        connect: connector(endpoint, () => ownContext ?? sharedContext()),
+        connect: connector(endpoint, particular),
       })
       // Whoever was still waiting for their turn gets no connection any more: it would keep the process alive.
       if (closed) void pool.destroy().catch(() => undefined)
@@ -161,6 +195,13 @@ export function createConnections(options: ConnectionsOptions): Connections {
       }
     },
   }
+}
+
+function hasPinnedKey(certificate: X509Certificate | undefined, pins: readonly string[]): boolean {
+  if (pins.length === 0) return true
+  const spki = certificate?.publicKey.export({ type: 'spki', format: 'der' })
+  if (spki === undefined) return false
+  return pins.includes(createHash('sha256').update(spki).digest('base64').replace('=', ''))
 }
 
 /** Undici names a pool by an origin; it is not what is connected to, that is the connector's business. */

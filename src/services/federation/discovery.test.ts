@@ -114,7 +114,7 @@ describe('server discovery', () => {
     const { resolve, asked } = discovery({
       wellKnown: undefined,
       resolveSrv: undefined,
-      hosts: new Map([['finances.example', { host: '10.0.0.5', port: 9 }], ['a.example:1', { host: '10.0.0.6', port: 8 }]]),
+      placesOf: (name) => new Map([['finances.example', [{ host: '10.0.0.5', port: 9 }]], ['a.example:1', [{ host: '10.0.0.6', port: 8 }]]]).get(name),
     }) // prettier-ignore
     expect(await resolve('sante.example')).toMatchObject([{ host: 'sante.example', port: 8448 }])
     expect(await resolve('finances.example')).toEqual([

@@ -30,8 +30,8 @@ export interface DiscoveryDeps {
   readonly resolveSrv: ResolveSrv | undefined
   readonly clock: Clock
   readonly random: Random
-  /** Server name to where it is found, whatever DNS says. Host header and certificate stay those of the server name. */
-  readonly hosts?: ReadonlyMap<string, SrvTarget>
+  /** Where a server is found, whatever DNS says. Host header and certificate stay those of the server name. */
+  readonly placesOf?: (serverName: string) => readonly SrvTarget[] | undefined
 }
 
 const DEFAULT_PORT = 8448
@@ -43,7 +43,7 @@ const SRV_FAILED_LIFE = 30_000
  * SPEC: https://spec.matrix.org/v1.19/server-server-api/#resolving-server-names
  */
 export function createDiscovery(deps: DiscoveryDeps): Discovery {
-  const { wellKnown, resolveSrv, clock, random, hosts } = deps
+  const { wellKnown, resolveSrv, clock, random, placesOf } = deps
   const srvCache = createLru<string, Promise<readonly SrvTarget[] | undefined>>({ max: 10_000, clock })
 
   /** Undefined: no record, go on to the default port. */
@@ -81,9 +81,9 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     async resolve(serverName) {
       const name = parseServerName(serverName)
       if (name === undefined) return []
-      const override = hosts?.get(serverName)
-      if (override !== undefined) {
-        return [{ ...override, hostHeader: serverName, tlsServerName: name.host }]
+      const places = placesOf?.(serverName)
+      if (places !== undefined) {
+        return places.map((place) => ({ ...place, hostHeader: serverName, tlsServerName: name.host }))
       }
       const direct = withoutDns(serverName)
       if (direct !== undefined) return direct

@@ -19,6 +19,7 @@ import { createKeyFetcher, type Notary } from './key-fetcher.js'
 import { createKeys, type KeysDeps, type SignatureCheck } from './keys.js'
 import { createKnownKeys } from './known-keys.js'
 import { createNotary } from './notary.js'
+import { pinnedKeys } from './peers.js'
 import { createRequestAuth } from './request-auth.js'
 import { authorizationHeader } from './x-matrix.js'
 
@@ -457,7 +458,7 @@ describe('pinned keys and our own', () => {
   it('are never asked for, and no others count for those servers', async () => {
     const pinned = new Map([['sante.example', new Map([[second.keyId, second.publicKey]])]])
     const { keys, requests, clock } = await world({
-      pinned,
+      fixedKeysOf: pinnedKeys(pinned),
       retired: () => [{ keyId: first.keyId, publicKey: first.publicKey, expiredTs: 5 }],
     })
     expect(await keys.verify([check(second, clock.now()), check(first, clock.now())])).toEqual([
@@ -474,9 +475,26 @@ describe('pinned keys and our own', () => {
     expect(requests).toHaveLength(0)
   })
 
-  it('must be keys', async () => {
+  it('must be keys', () => {
     const pinned = new Map([['sante.example', new Map([['ed25519:1', 'A'.repeat(43)]])]])
-    await expect(world({ pinned })).rejects.toThrow('ed25519:1 of sante.example')
+    expect(() => pinnedKeys(pinned)).toThrow('ed25519:1 of sante.example')
+  })
+
+  it('count from their beginning to their end, for requests and for events', async () => {
+    const { keys, clock } = await world()
+    const now = clock.now()
+    const key = { key: publicKey(first.publicKey)!, validFromTs: now - 100, validUntilTs: now + 100 }
+    const fixed = { ...key, expiredTs: now + 100 }
+    const { keys: bounded } = await world({ fixedKeysOf: () => new Map([[first.keyId, fixed]]) })
+    const times = [now - 101, now - 100, now + 100, now + 101]
+    for (const use of ['request', 'event'] as const) {
+      const verdicts = await bounded.verify(times.map((at) => check(first, at, { use })))
+      expect(verdicts.map((verdict) => verdict.ok)).toEqual([false, true, true, false])
+    }
+    // In the oldest room versions any key will do that a server ever had.
+    const lax = await bounded.verify(times.map((at) => check(first, at, { enforceValidity: false })))
+    expect(lax.map((verdict) => verdict.ok)).toEqual([true, true, true, true])
+    expect(await keys.verify([])).toEqual([])
   })
 
   it('are published in a document that others accept', async () => {

@@ -69,8 +69,8 @@ export interface KeysDeps {
   readonly signer: Signer
   /** Keys that this server signed with before; asked each time, as a rotation adds to them. */
   readonly retired?: () => readonly RetiredKey[]
-  /** Servers whose keys are fixed by the configuration: server name, key id, unpadded base64. They are never asked. */
-  readonly pinned?: ReadonlyMap<string, ReadonlyMap<string, string>>
+  /** See `Peers.keysOf`. Servers with such keys are never asked for any. */
+  readonly fixedKeysOf?: (serverName: string) => ReadonlyMap<string, KnownKey> | undefined
   readonly known: KnownKeys
   readonly fetcher: KeyFetcher
   readonly clock: Clock
@@ -95,13 +95,13 @@ export function createKeys(deps: KeysDeps): Keys {
     clock,
     validityMs = 24 * 3_600_000,
     verifySignature = verifySignatureAsync,
+    fixedKeysOf = () => undefined,
   } = deps
-  const pinned = pinnedKeys(deps.pinned)
-  const isFixed = (name: string): boolean => name === ourName || pinned.has(name)
+  const isFixed = (name: string): boolean => name === ourName || fixedKeysOf(name) !== undefined
 
   async function keysOf(name: string): Promise<ReadonlyMap<string, KnownKey>> {
     if (name === ourName) return ownKeys(ourName, signer, retired())
-    return pinned.get(name) ?? (await known.of(name)).keys
+    return fixedKeysOf(name) ?? (await known.of(name)).keys
   }
 
   /** By the keys known now. `missing`: another key might still decide otherwise. */
@@ -260,24 +260,13 @@ function usableSignatures(
  * SPEC: https://spec.matrix.org/v1.19/rooms/v5/#signing-key-validity-period
  */
 function isValidFor(
-  { validUntilTs, expiredTs }: KnownKey,
+  { validFromTs = -Infinity, validUntilTs, expiredTs = Infinity }: KnownKey,
   { at, enforceValidity, use }: SignatureCheck,
 ): boolean {
-  if (use === 'request') return expiredTs === undefined && at <= validUntilTs
+  if (use === 'request') return at >= validFromTs && at <= expiredTs && at <= validUntilTs
   if (!enforceValidity) return true
-  return expiredTs === undefined ? at <= validUntilTs : at <= expiredTs
-}
-
-/** Throws an Error for a key that is none. */
-function pinnedKeys(
-  pinned: KeysDeps['pinned'] = new Map(),
-): ReadonlyMap<string, ReadonlyMap<string, KnownKey>> {
-  const fixed = new Map<string, ReadonlyMap<string, KnownKey>>()
-  for (const [server, keys] of pinned) {
-    const entries = [...keys].map(([keyId, text]) => [keyId, lasting(safeKey(server, keyId, text))] as const)
-    fixed.set(server, new Map(entries))
-  }
-  return fixed
+  if (at < validFromTs) return false
+  return expiredTs === Infinity ? at <= validUntilTs : at <= expiredTs
 }
 
 function ownKeys(

@@ -15,6 +15,8 @@ import { MAX_VALIDITY, parseKeyDocument, type KeyDocument } from './key-document
 /** A key of another server as this server knows it. */
 export interface KnownKey {
   readonly key: PublicKey
+  /** Signatures made earlier do not count; undefined where nobody says since when it is used. */
+  readonly validFromTs?: number
   /** Signatures made later than this need a newer document. Milliseconds. */
   readonly validUntilTs: number
   /** When its owner stopped using it. */

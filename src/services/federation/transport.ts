@@ -14,8 +14,9 @@ import { createKeys, type Keys } from './keys.js'
 import { createKnownKeys } from './known-keys.js'
 import { createNotary, type NotaryService } from './notary.js'
 import { createOutboundHttp, type OutboundHttp } from './outbound-http.js'
+import { createPeers, type PeerOptions, type Peers } from './peers.js'
 import { createRequestAuth, type RequestAuth } from './request-auth.js'
-import { systemSrv, type ResolveSrv, type SrvTarget } from './srv.js'
+import { systemSrv, type ResolveSrv } from './srv.js'
 import { createWellKnown } from './well-known.js'
 
 /** Everything that talks to other servers, or listens to them, below the API's endpoints. */
@@ -28,7 +29,7 @@ export interface Transport {
   /** Ordinary HTTP to addresses that others name, under the same policy. */
   readonly http: OutboundHttp
   readonly policy: AddressPolicy
-  /** Whether this server speaks with that one, by the lists of the configuration. */
+  /** Whether this server speaks with that one: see `Peers`. */
   federates(serverName: string): boolean
   /** Does what the first connection would otherwise wait for, and everybody with it. */
   warm(): void
@@ -47,20 +48,13 @@ export interface TransportDeps {
   readonly logger: Logger
   /** `name/version`. */
   readonly userAgent: string
+  /** What a list of members says of them. */
+  readonly listed?: Peers
   readonly options: TransportOptions
 }
 
-export interface TransportOptions {
-  /** False: no other server is spoken to or listened to. Default true. */
-  readonly enabled?: boolean
-  /** Undefined: every server. */
-  readonly allow?: readonly string[]
-  readonly deny?: readonly string[]
-  readonly pinnedKeys?: ReadonlyMap<string, ReadonlyMap<string, string>>
-  /** Public keys that never count, as unpadded base64. */
-  readonly bannedKeys?: ReadonlySet<string>
+export interface TransportOptions extends PeerOptions {
   readonly notaries?: readonly Notary[]
-  readonly hosts?: ReadonlyMap<string, SrvTarget>
   readonly useWellKnown?: boolean
   readonly useSrv?: boolean
   /** CIDR ranges; see `createAddressPolicy`. */
@@ -68,7 +62,6 @@ export interface TransportOptions {
   readonly allowedIpRanges?: readonly string[]
   /** PEM. */
   readonly extraCa?: readonly string[]
-  readonly caByServer?: ReadonlyMap<string, readonly string[]>
   readonly verifyTls?: boolean
   readonly connectTimeoutMs?: number
   /** See `FederationClientDeps`. */
@@ -84,11 +77,13 @@ export function createTransport(deps: TransportDeps): Transport {
     ...(options.deniedIpRanges !== undefined && { denied: options.deniedIpRanges }),
     allowed: options.allowedIpRanges ?? [],
   })
+  const peers = createPeers(options, deps.listed)
+  const { federates } = peers
   const connections = createConnections({
     policy,
     lookup: options.lookup ?? guardedLookup(policy),
     extraCa: options.extraCa ?? [],
-    caByServer: options.caByServer ?? new Map(),
+    trustOf: peers.trustOf,
     verifyTls: options.verifyTls ?? true,
     connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
   })
@@ -98,9 +93,8 @@ export function createTransport(deps: TransportDeps): Transport {
     resolveSrv: options.useSrv === false ? undefined : (options.resolveSrv ?? systemSrv()),
     clock,
     random,
-    hosts: options.hosts ?? new Map(),
+    placesOf: peers.placesOf,
   })
-  const federates = federationRule(options)
   const client = createFederationClient({
     serverName,
     signer,
@@ -119,7 +113,7 @@ export function createTransport(deps: TransportDeps): Transport {
     serverName,
     signer,
     retired: deps.retired ?? (() => []),
-    pinned: options.pinnedKeys ?? new Map(),
+    fixedKeysOf: peers.keysOf,
     known,
     fetcher,
     clock,
@@ -136,16 +130,4 @@ export function createTransport(deps: TransportDeps): Transport {
     warm: () => connections.warm(),
     close: () => connections.close(),
   }
-}
-
-/** Server names are compared byte for byte, as the specification has it. */
-function federationRule({
-  enabled = true,
-  allow,
-  deny = [],
-}: TransportOptions): (serverName: string) => boolean {
-  const allowed = allow === undefined ? undefined : new Set(allow)
-  const denied = new Set(deny)
-  return (serverName) =>
-    enabled && !denied.has(serverName) && (allowed === undefined || allowed.has(serverName))
 }

@@ -16,6 +16,7 @@ import type { Store } from '../../../storage/tx.js'
 import { buildRooms, type RoomsParts } from '../../../composition/rooms.js'
 import { FederationError, type FederationClient, type FederationRequest } from '../../federation/client.js'
 import { createKeys, type Keys } from '../../federation/keys.js'
+import { pinnedKeys } from '../../federation/peers.js'
 import type { Requester } from '../../requester.js'
 import { createAliases, type Aliases } from '../../rooms/aliases.js'
 import { createRoomCreation, type RoomCreation } from '../../rooms/create-room.js'
@@ -147,7 +148,9 @@ async function addNode(world: World, name: string): Promise<HandshakeNode> {
     createKeys({
       serverName: name,
       signer: signingKey,
-      pinned: new Map([...world.strangers.keys()].map((server) => [server, pinned.get(server)!])),
+      fixedKeysOf: pinnedKeys(
+        new Map([...world.strangers.keys()].map((server) => [server, pinned.get(server)!])),
+      ),
       known: {
         of: () => Promise.resolve({ keys: new Map(), document: undefined }),
         learn: () => Promise.reject(new Error('not used')),

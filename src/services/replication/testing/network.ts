@@ -16,6 +16,7 @@ import { buildRooms } from '../../../composition/rooms.js'
 import { FederationError, type FederationClient, type FederationRequest } from '../../federation/client.js'
 import { createKeys, type Keys } from '../../federation/keys.js'
 import type { KnownKey } from '../../federation/known-keys.js'
+import { pinnedKeys } from '../../federation/peers.js'
 import type { Requester } from '../../requester.js'
 import type { RoomsContext } from '../../rooms/context.js'
 import { createRoomCreation, type CreateRoomInput } from '../../rooms/create-room.js'
@@ -172,7 +173,7 @@ export async function addNode(network: Network, name: string, options: NodeOptio
   const keys = createKeys({
     serverName: name,
     signer,
-    ...(options.pinned === undefined ? {} : { pinned: options.pinned }),
+    fixedKeysOf: pinnedKeys(options.pinned),
     known: {
       of: (server) => Promise.resolve({ keys: learnt.get(server) ?? new Map(), document: undefined }),
       learn: () => Promise.reject(new Error('not used')),
