@@ -155,6 +155,7 @@ describe('faults', () => {
     ['two listeners on one port', `${NAME}listeners: [{}, {}]`, 'listeners[1]', /second time/, /own port/],
     ['an unknown database', `${NAME}database: { driver: mysql }`, 'database.driver', /"mysql"/, /`sqlite`, `postgres`/],
     ['PostgreSQL without an address', `${NAME}database: { driver: postgres }`, 'database.url', /missing/, /postgres:\/\//],
+    ['PostgreSQL at the address of something else', `${NAME}database: { driver: postgres, url: "mysql://a:b@c/d" }`, 'database.url', /^is not the address of a PostgreSQL database$/, /postgres:\/\//],
     ['a key of the other driver', `${NAME}database: { driver: sqlite, url: x }`, 'database.url', /not a known key/, /./],
     ['a room version as a number', `${NAME}rooms: { default_room_version: 12 }`, 'rooms.default_room_version', /is 12/, /a text/],
     ['an unknown room version', `${NAME}rooms: { default_room_version: "99" }`, 'rooms.default_room_version', /not a room version/, /"12"/],
@@ -197,6 +198,30 @@ describe('faults', () => {
         ['listeners[0].port', 7],
         ['media.max_upload_bytes', 3],
       ]),
+    )
+  })
+
+  it('of keys that are wrong together are told beside those of other keys', () => {
+    const faults = faultsOf(
+      `server_name: a/b\nturn: { uris: ["turn:t.example"] }\nregistration: { shared_secret: short, enabled: maybe }\nmail: { host: m.example }\n`,
+    )
+    expect(new Set(faults.map((fault) => pathText(fault.path)))).toEqual(
+      new Set([
+        'server_name',
+        'registration.enabled',
+        'turn.secret',
+        'registration.shared_secret',
+        'mail.from',
+        'public_baseurl',
+      ]),
+    )
+  })
+
+  it('are told once: what is wrong by itself is not wrong together with something too', () => {
+    const unreadable =
+      'mail: { user: a, password_file: nowhere, from: 5, host: m.example }\npublic_baseurl: x\n'
+    expect(new Set(faultsOf(NAME + unreadable).map((fault) => pathText(fault.path)))).toEqual(
+      new Set(['mail.password_file', 'mail.from', 'public_baseurl']),
     )
   })
 

@@ -83,7 +83,7 @@ export function parseConfig(
     places,
     report,
   }) as Config | undefined
-  if (faults.length === 0) contradictions(config!).forEach(report)
+  contradictions(config ?? {}, [...faults]).forEach(report)
   sources.inspect?.(config ?? {}).forEach(report)
   if (faults.length > 0) throw new ConfigError(path, faults)
   return { config: freeze(config!), warnings: warnings(config!) }

@@ -1,108 +1,212 @@
 import { isStrictLocalpart } from '../core/ids/user-id.js'
 import { publicKey } from '../platform/ed25519.js'
 import type { Fault } from './fault.js'
-import type { Config } from './schema.js'
+import type { Config, ReadableConfig } from './schema.js'
 
-/** What is right key by key, but wrong together. */
-export function contradictions(config: Config): Fault[] {
+type Report = (path: Fault['path'], problem: string, remedy: string) => void
+
+/** What may be wrong only together. */
+interface Rule {
+  /** All that `look` reads, as paths with dots. Where something of it is at fault already, nothing can be said. */
+  readonly reads: readonly string[]
+  look(config: Config, report: Report): void
+}
+
+const RULES: readonly Rule[] = [
+  {
+    reads: ['listeners'],
+    look({ listeners }, report) {
+      const taken = new Set<string>()
+      for (const [index, { address, port }] of listeners.entries()) {
+        const at = `${address} ${port}`
+        if (port !== 0 && taken.has(at)) {
+          report(
+            ['listeners', index],
+            `listens on ${address}:${port} a second time`,
+            'Give each listener its own port.',
+          )
+        }
+        taken.add(at)
+      }
+    },
+  },
+  {
+    reads: ['database'],
+    look({ database }, report) {
+      if (database.driver === 'postgres' && !/^postgres(ql)?:\/\//.test(database.url)) {
+        report(
+          ['database', 'url'],
+          'is not the address of a PostgreSQL database',
+          'Write `postgres://user:password@host:5432/database`.',
+        )
+      }
+    },
+  },
+  {
+    reads: ['turn'],
+    look({ turn }, report) {
+      if (turn.uris.some((uri) => uri.startsWith('turn')) && turn.secret === undefined) {
+        report(
+          ['turn', 'secret'],
+          'is missing',
+          'Clients cannot use the TURN server without it. Add it, or empty `turn.uris`.',
+        )
+      }
+    },
+  },
+  {
+    reads: ['well_known.support'],
+    look({ well_known: { support } }, report) {
+      for (const [index, contact] of support.contacts.entries()) {
+        if (contact.matrix_id === undefined && contact.email_address === undefined) {
+          report(
+            ['well_known', 'support', 'contacts', index],
+            'names nobody',
+            'Add `matrix_id` or `email_address`.',
+          )
+        }
+      }
+    },
+  },
+  {
+    reads: ['well_known.client_extra'],
+    look({ well_known: { client_extra: extra } }, report) {
+      for (const key of ['m.homeserver', 'm.identity_server']) {
+        if (Object.hasOwn(extra, key)) {
+          report(
+            ['well_known', 'client_extra', key],
+            'is set by the server',
+            'Remove it; `public_baseurl` says where this server is.',
+          )
+        }
+      }
+    },
+  },
+  {
+    reads: ['federation.allow', 'federation.deny'],
+    look({ federation: { allow, deny } }, report) {
+      for (const [index, name] of deny.entries()) {
+        if (allow?.includes(name) === true) {
+          report(
+            ['federation', 'deny', index],
+            `${name} is also in \`allow\``,
+            'Keep it in one of the two lists.',
+          )
+        }
+      }
+    },
+  },
+  {
+    reads: ['federation.banned_keys', 'federation.pinned_keys'],
+    look({ federation }, report) {
+      const banned = new Set(federation.banned_keys.map(canonicalKey))
+      for (const [server, keys] of Object.entries(federation.pinned_keys)) {
+        for (const [keyId, key] of Object.entries(keys)) {
+          if (banned.has(canonicalKey(key)))
+            report(
+              ['federation', 'pinned_keys', server, keyId],
+              'is also in `banned_keys`',
+              'Pin another key.',
+            )
+        }
+      }
+    },
+  },
+  {
+    reads: ['federation.backoff'],
+    look({ federation: { backoff } }, report) {
+      if (backoff.initial > backoff.max) {
+        report(['federation', 'backoff', 'initial'], 'is longer than `max`', 'Make it shorter.')
+      }
+    },
+  },
+  {
+    reads: ['mail.host', 'registration.email'],
+    look({ mail, registration }, report) {
+      if (mail.host === undefined && registration.email !== 'off') {
+        report(
+          ['registration', 'email'],
+          'needs mail',
+          'Set `mail.host` and `mail.from`, or make `registration.email` `off`.',
+        )
+      }
+    },
+  },
+  {
+    reads: ['mail.host', 'mail.from'],
+    look({ mail }, report) {
+      if (mail.host !== undefined && mail.from === undefined) {
+        report(['mail', 'from'], 'is missing', 'Say who the sender of mail is.')
+      }
+    },
+  },
+  {
+    reads: ['mail.host', 'public_baseurl'],
+    look({ mail, public_baseurl: address }, report) {
+      if (mail.host !== undefined && address === undefined) {
+        report(
+          ['public_baseurl'],
+          'is missing',
+          'The links in mails begin with it. Add it, or leave out `mail.host`.',
+        )
+      }
+    },
+  },
+  {
+    reads: ['mail.user', 'mail.password', 'mail.password_file', 'mail.tls'],
+    look({ mail }, report) {
+      if (mail.user !== undefined && (mail.password === undefined || mail.tls === 'off')) {
+        report(
+          ['mail', 'user'],
+          mail.password === undefined ? 'has no password' : 'would log in without TLS',
+          mail.password === undefined ? 'Add `mail.password`.' : 'Use `tls: starttls` or `tls: implicit`.',
+        )
+      }
+    },
+  },
+  {
+    reads: ['server_notices.localpart'],
+    look({ server_notices: { localpart } }, report) {
+      if (localpart !== undefined && !isStrictLocalpart(localpart)) {
+        report(
+          ['server_notices', 'localpart'],
+          'is no name of an account',
+          'Use the letters a–z, digits and the characters . _ = - / +.',
+        )
+      }
+    },
+  },
+  {
+    reads: [
+      'registration.shared_secret',
+      'registration.shared_secret_file',
+      'registration.allow_weak_shared_secret',
+    ],
+    look({ registration: { shared_secret: shared, allow_weak_shared_secret: weakAllowed } }, report) {
+      if (shared !== undefined && shared.length < 16 && !weakAllowed) {
+        report(['registration', 'shared_secret'], 'can be guessed', 'Use at least 16 random characters.')
+      }
+    },
+  },
+]
+
+/** Whether one of the paths is the other, or stands in it. */
+function overlap(one: Fault['path'], other: Fault['path']): boolean {
+  const shorter = Math.min(one.length, other.length)
+  return one.slice(0, shorter).every((part, index) => part === other[index])
+}
+
+/**
+ * What is right key by key, but wrong together. `config` may lack what is `atFault`: the rules that read something of that
+ * are passed over, the others still tell.
+ */
+export function contradictions(config: ReadableConfig, atFault: readonly Fault[]): Fault[] {
   const faults: Fault[] = []
-  const report = (path: Fault['path'], problem: string, remedy: string): void => {
-    faults.push({ path, problem, remedy })
-  }
-
-  const taken = new Set<string>()
-  for (const [index, { address, port }] of config.listeners.entries()) {
-    const at = `${address} ${port}`
-    if (port !== 0 && taken.has(at)) {
-      report(
-        ['listeners', index],
-        `listens on ${address}:${port} a second time`,
-        'Give each listener its own port.',
-      )
-    }
-    taken.add(at)
-  }
-  if (config.turn.uris.some((uri) => uri.startsWith('turn')) && config.turn.secret === undefined) {
-    report(
-      ['turn', 'secret'],
-      'is missing',
-      'Clients cannot use the TURN server without it. Add it, or empty `turn.uris`.',
-    )
-  }
-  for (const [index, contact] of config.well_known.support.contacts.entries()) {
-    if (contact.matrix_id === undefined && contact.email_address === undefined) {
-      report(
-        ['well_known', 'support', 'contacts', index],
-        'names nobody',
-        'Add `matrix_id` or `email_address`.',
-      )
-    }
-  }
-  for (const key of ['m.homeserver', 'm.identity_server']) {
-    if (Object.hasOwn(config.well_known.client_extra, key)) {
-      report(
-        ['well_known', 'client_extra', key],
-        'is set by the server',
-        'Remove it; `public_baseurl` says where this server is.',
-      )
-    }
-  }
-  const { allow, deny, backoff } = config.federation
-  for (const [index, name] of deny.entries()) {
-    if (allow?.includes(name) === true) {
-      report(
-        ['federation', 'deny', index],
-        `${name} is also in \`allow\``,
-        'Keep it in one of the two lists.',
-      )
-    }
-  }
-  const banned = new Set(config.federation.banned_keys.map(canonicalKey))
-  for (const [server, keys] of Object.entries(config.federation.pinned_keys)) {
-    for (const [keyId, key] of Object.entries(keys)) {
-      if (banned.has(canonicalKey(key)))
-        report(['federation', 'pinned_keys', server, keyId], 'is also in `banned_keys`', 'Pin another key.')
-    }
-  }
-  if (backoff.initial > backoff.max) {
-    report(['federation', 'backoff', 'initial'], 'is longer than `max`', 'Make it shorter.')
-  }
-  const { mail } = config
-  if (mail.host === undefined && config.registration.email !== 'off') {
-    report(
-      ['registration', 'email'],
-      'needs mail',
-      'Set `mail.host` and `mail.from`, or make `registration.email` `off`.',
-    )
-  }
-  if (mail.host !== undefined && mail.from === undefined) {
-    report(['mail', 'from'], 'is missing', 'Say who the sender of mail is.')
-  }
-  if (mail.host !== undefined && config.public_baseurl === undefined) {
-    report(
-      ['public_baseurl'],
-      'is missing',
-      'The links in mails begin with it. Add it, or leave out `mail.host`.',
-    )
-  }
-  if (mail.user !== undefined && (mail.password === undefined || mail.tls === 'off')) {
-    report(
-      ['mail', 'user'],
-      mail.password === undefined ? 'has no password' : 'would log in without TLS',
-      mail.password === undefined ? 'Add `mail.password`.' : 'Use `tls: starttls` or `tls: implicit`.',
-    )
-  }
-  const { localpart } = config.server_notices
-  if (localpart !== undefined && !isStrictLocalpart(localpart)) {
-    report(
-      ['server_notices', 'localpart'],
-      'is no name of an account',
-      'Use the letters a–z, digits and the characters . _ = - / +.',
-    )
-  }
-  const { shared_secret: shared, allow_weak_shared_secret: weakAllowed } = config.registration
-  if (shared !== undefined && shared.length < 16 && !weakAllowed) {
-    report(['registration', 'shared_secret'], 'can be guessed', 'Use at least 16 random characters.')
+  for (const { reads, look } of RULES) {
+    const paths = reads.map((path) => path.split('.'))
+    if (atFault.some((fault) => paths.some((path) => overlap(path, fault.path)))) continue
+    // All that it reads was checked and nothing of it is missing.
+    look(config as Config, (path, problem, remedy) => faults.push({ path, problem, remedy }))
   }
   return faults
 }
