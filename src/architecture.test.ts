@@ -54,6 +54,7 @@ const SERVICES = [
   'spaces',
   'replication',
   'operator',
+  'administration',
 ]
 
 /** The folders of `services/replication`; the same rule. */

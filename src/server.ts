@@ -6,6 +6,7 @@ import { configuredKeys } from './composition/own-keys.js'
 import { rateLimits } from './composition/options.js'
 import { buildServices, type Built } from './composition/services.js'
 import type { Config } from './config/schema.js'
+import { adminRoutes } from './http/admin/routes.js'
 import { createApp } from './http/app.js'
 import { accountRoutes } from './http/client/account-routes.js'
 import { e2eeRoutes } from './http/client/e2ee-routes.js'
@@ -53,7 +54,7 @@ type Resource = Config['listeners'][number]['resources'][number]
 
 /** Every route, by the listener resource that serves it. */
 const ROUTES: Readonly<Record<Resource, readonly Route[]>> = {
-  client: [...roomRoutes, ...e2eeRoutes, ...accountRoutes, ...nodeRoutes.client],
+  client: [...roomRoutes, ...e2eeRoutes, ...accountRoutes, ...adminRoutes, ...nodeRoutes.client],
   media: mediaRoutes,
   federation: [sendTransaction, ...federationRoutes, ...federationMediaRoutes, ...nodeRoutes.federation],
   metrics: nodeRoutes.metrics,

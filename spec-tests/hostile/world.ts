@@ -74,6 +74,8 @@ export async function startWorld(): Promise<World> {
   const user = await register(node.url)
   const other = await register(node.url)
   const admin = await administrator(node.url)
+  // Whatever an administrator does to somebody is done to this one.
+  const subject = await register(node.url)
   const backup = await user.ok('POST', v3('/room_keys/version'), { algorithm: BACKUP, auth_data: {} })
   // A media id that waits for its upload.
   const announced = await user.ok('POST', '/_matrix/media/v1/create')
@@ -103,6 +105,15 @@ export async function startWorld(): Promise<World> {
     ruleId: 'own',
     appserviceId: APPSERVICE.id,
   }
+  const OF_SUBJECT: Readonly<Record<string, string>> = {
+    userId: subject.userId,
+    deviceId: subject.deviceId,
+    roomId: await createRoom(subject),
+  }
+  const valueFor = (route: Route, name: string): string | undefined =>
+    OF_ROUTES[route.id]?.[name] ??
+    (route.paths[0]!.startsWith('/_synapse/admin/') ? OF_SUBJECT[name] : undefined) ??
+    values[name]
   const OF_ROUTES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     uploadContentToMXC: { mediaId: announced.content_uri.split('/').at(-1) },
   }
@@ -113,7 +124,7 @@ export async function startWorld(): Promise<World> {
     user,
     other,
     target: (route, path = route.paths[0]!, more = {}) =>
-      target(route, path, (name) => more[name] ?? OF_ROUTES[route.id]?.[name] ?? values[name] ?? 'x'),
+      target(route, path, (name) => more[name] ?? valueFor(route, name) ?? 'x'),
     sign: (route, uri, content, more = {}) =>
       authorizationHeader(
         {

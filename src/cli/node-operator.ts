@@ -67,7 +67,8 @@ export function nodeOperator(socketPath: string): Operator {
     String((await call(socketPath, action, body))['user_id'])
   return {
     register: (account) => userOf('register', account),
-    resetPassword: (user, password) => userOf('reset-password', { user, password }),
+    resetPassword: (user, password, logoutDevices) =>
+      userOf('reset-password', { user, password, ...(logoutDevices === undefined ? {} : { logoutDevices }) }),
     setAdmin: (user, admin) => userOf('set-admin', { user, admin }),
     deactivate: (user, erase) => userOf('deactivate', { user, erase }),
     notify: (user, text) => userOf('notice', { user, text }),

@@ -16,7 +16,6 @@ import { createTransport, type Transport } from '../services/federation/transpor
 import { createFilters } from '../services/filters/filters.js'
 import type { Mailer } from '../services/mail/mailer.js'
 import type { NodeMetrics } from '../services/node-metrics.js'
-import { createOperator } from '../services/operator/operator.js'
 import { createOpenId } from '../services/openid/openid.js'
 import { PUSH_DATA } from '../services/push/push-rules.js'
 import { createRuleEditor } from '../services/push/rule-editor.js'
@@ -61,6 +60,7 @@ import { isCrossSigningKey } from '../storage/tables/cross-signing.js'
 import type { Store } from '../storage/tx.js'
 import { VERSION } from '../version.js'
 import { accountsOptions, eventSignerOf, noticesOptions, transportOptions } from './options.js'
+import { buildAdministration } from './administration.js'
 import { buildAppservices, type AppserviceParts } from './appservices.js'
 import { buildDevices } from './devices.js'
 import { buildDirectory } from './directory.js'
@@ -324,14 +324,11 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     reports,
     accounts,
     appservices: { queries: appservices.queries, ping: appservices.ping },
-    operator: createOperator({
-      store,
-      accounts,
-      reports,
-      serverName,
-      notices: serverNotices,
+    ...buildAdministration({
+      ...base,
+      ...{ accounts, profile, threepids, bindings, reports, serverNotices },
       rotateKey: ownKeys.rotate,
-      rooms: replication.roomHealth,
+      roomHealth: replication.roomHealth,
     }),
     profile,
     accountData,

@@ -8,6 +8,8 @@ import type { MutualRooms } from './directory/mutual-rooms.js'
 import type { Threepids } from './threepids/threepids.js'
 import type { Bindings } from './identity/bindings.js'
 import type { Devices } from './devices/devices.js'
+import type { AdminActs } from './administration/acts.js'
+import type { Administration } from './administration/administration.js'
 import type { Operator } from './operator/operator.js'
 import type { Filters } from './filters/filters.js'
 import type { Profile } from './profile/profile.js'
@@ -67,6 +69,8 @@ export interface Services {
   readonly reports: Reports
   readonly mutualRooms: MutualRooms
   readonly operator: Operator
+  readonly administration: Administration
+  readonly adminActs: AdminActs
   readonly profile: Profile
   readonly accountData: AccountData
   readonly filters: Filters

@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import type { JsonObject } from '../../core/json/value.js'
-import { route } from '../route.js'
 import { Short } from '../validate.js'
+import { adminRoute } from './admin-route.js'
 
 const body = Type.Object({
   user_id: Short,
@@ -11,11 +11,10 @@ const body = Type.Object({
 })
 
 /** Not of the Matrix specification: an administrator tells a user something in the server's name. */
-export const sendServerNotice = route({
+export const sendServerNotice = adminRoute({
   id: 'sendServerNotice',
   method: 'POST',
   paths: ['/_synapse/admin/v1/send_server_notice'],
-  auth: 'admin',
   rateLimit: 'message',
   body,
   handler: ({ body: { user_id: userId, content, type, state_key: stateKey } }, { serverNotices }) =>
@@ -23,11 +22,10 @@ export const sendServerNotice = route({
 })
 
 /** The same, once for each transaction id. */
-export const putServerNotice = route({
+export const putServerNotice = adminRoute({
   id: 'putServerNotice',
   method: 'PUT',
   paths: ['/_synapse/admin/v1/send_server_notice/{txnId}'],
-  auth: 'admin',
   rateLimit: 'message',
   body,
   handler: (

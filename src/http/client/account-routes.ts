@@ -31,7 +31,6 @@ import { requestTokenTo3PIDEmail } from './account/request-token-to-3pid-email.j
 import { requestTokenToRegisterEmail } from './account/request-token-to-register-email.js'
 import { requestTokenToResetPasswordEmail } from './account/request-token-to-reset-password-email.js'
 import { unbind3pidFromAccount } from './account/unbind-3pid-from-account.js'
-import { putServerNotice, sendServerNotice } from '../admin/send-server-notice.js'
 import { getUnsubscribe, postUnsubscribe } from './account/unsubscribe.js'
 import { pingAppservice } from './appservice/ping-appservice.js'
 import { updateAppserviceRoomDirectoryVisibility } from './appservice/update-appservice-room-directory-visibility.js'
@@ -143,8 +142,6 @@ export const accountRoutes: readonly Route[] = [
   getWhoIs,
   setAdminLockUser,
   setAdminSuspendUser,
-  sendServerNotice,
-  putServerNotice,
   getCapabilities,
   getProtocols,
   getRtcTransports,

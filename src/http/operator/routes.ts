@@ -33,9 +33,13 @@ const register = route({
 const resetPassword = route({
   ...post('reset-password'),
   id: 'operatorResetPassword',
-  body: Type.Object({ user: Short, password: Type.String() }),
+  body: Type.Object({
+    user: Short,
+    password: Type.String(),
+    logoutDevices: Type.Optional(Type.Boolean()),
+  }),
   handler: async ({ body }, { operator }) => ({
-    user_id: await operator.resetPassword(body.user, body.password),
+    user_id: await operator.resetPassword(body.user, body.password, body.logoutDevices),
   }),
 })
 

@@ -130,7 +130,8 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
       userId,
       deviceId,
       isGuest: false,
-      isAdmin: user?.is_admin === 1,
+      // A namespace may hold administrators: a bridge that acts as one of them has no rights over all others by that.
+      isAdmin: false,
       isSuspended: user?.suspended === 1,
       appserviceId: appservice.id,
       ...(userId === appservice.senderUserId || appservice.isRateLimited === false

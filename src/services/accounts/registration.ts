@@ -52,7 +52,8 @@ export type RegistrationAnswer = SessionAnswer | { readonly user_id: string; rea
 
 export interface NewUser {
   readonly localpart: string
-  readonly password: string
+  /** Undefined: nobody can log in with one. */
+  readonly password: string | undefined
   readonly admin: boolean
   readonly displayName?: string
 }
@@ -70,6 +71,8 @@ export interface Registration {
   registerForAppservice(asToken: string, wish: RegistrationWish): Promise<RegistrationAnswer>
   /** Throws unless the name could be registered now. */
   checkAvailable(username: string): Promise<void>
+  /** The same where people may not register, for administrators. Gives the user id. */
+  checkName(username: string): Promise<string>
   /** Throws M_FORBIDDEN when people may not register at all. */
   tokenIsValid(token: string): Promise<boolean>
   /** For administrators, past all policies but that of passwords. Gives the user id. */
@@ -283,6 +286,8 @@ export function createRegistration(deps: RegistrationDeps): Registration {
       await checkName(username)
     },
 
+    checkName,
+
     async tokenIsValid(token) {
       refuseClosed()
       return await deps.isTokenValid(token)
@@ -290,11 +295,11 @@ export function createRegistration(deps: RegistrationDeps): Registration {
 
     async createUser(user) {
       const userId = userIdFor(user.localpart, serverName)
-      passwords.check(user.password)
+      if (user.password !== undefined) passwords.check(user.password)
       if (user.displayName !== undefined && user.displayName.length > 256)
         throw invalidParam('The display name is too long')
       await refuseTaken(userId)
-      const passwordHash = await passwords.hash(user.password)
+      const passwordHash = user.password === undefined ? null : await passwords.hash(user.password)
       await store.write('registration.createUser', () =>
         insertAccount({
           ...PLAIN,

@@ -34,13 +34,14 @@ export interface SessionAnswer extends TokenAnswer {
 export interface Sessions {
   /**
    * Opens a session in one transaction with `before`, which may insert the account or throw.
-   * The answer is the body of `/login` and `/register`.
+   * The answer is the body of `/login` and `/register`. `lifetimeMs`: how long the token holds, in place of what is configured.
    */
   open(
     userId: string,
     device: DeviceWish,
     canRefresh: boolean,
     before: () => Tx<void>,
+    lifetimeMs?: number,
   ): Promise<SessionAnswer>
   /**
    * SPEC: https://spec.matrix.org/v1.19/client-server-api/#refreshing-access-tokens
@@ -69,8 +70,9 @@ export function createSessions(deps: SessionsDeps): Sessions {
   }
 
   return {
-    async open(userId, device, canRefresh, before) {
-      const pair = newTokenPair(random, lifetimes, canRefresh)
+    async open(userId, device, canRefresh, before, lifetimeMs) {
+      const made = newTokenPair(random, lifetimes, canRefresh)
+      const pair = lifetimeMs === undefined ? made : { ...made, expiresInMs: lifetimeMs }
       const change = await store.write('sessions.open', function* () {
         yield* before()
         const ensured = yield* devices.ensure(userId, device)

@@ -1,4 +1,4 @@
-import { invalidParam, MatrixError, notFound } from '../../core/errors.js'
+import { invalidParam, notFound } from '../../core/errors.js'
 import type { JsonObject } from '../../core/json/value.js'
 import { userById, type UserRow } from '../../storage/tables/users.js'
 import type { RegistrationTokenRow } from '../../storage/tables/registration-tokens.js'
@@ -30,12 +30,13 @@ export interface TokenInfo {
 export interface Operator {
   register(account: {
     readonly localpart: string
-    readonly password: string
+    /** Undefined: nobody can log in with one. */
+    readonly password: string | undefined
     readonly admin: boolean
     readonly displayName?: string
   }): Promise<string>
-  /** Ends every session of the account: devices and tokens go, those that are cached too. */
-  resetPassword(user: string, password: string): Promise<string>
+  /** Ends every session of the account unless told not to: devices and tokens go, those that are cached too. */
+  resetPassword(user: string, password: string, logoutDevices?: boolean): Promise<string>
   setAdmin(user: string, admin: boolean): Promise<string>
   /** For ever. The account leaves its rooms afterwards; with `erase` its profile and account data go too. */
   deactivate(user: string, erase: boolean): Promise<string>
@@ -147,11 +148,11 @@ export function createOperator(deps: {
     },
     healRoom: (roomId) => deps.rooms.heal(roomId),
     register: (account) => accounts.registration.createUser(account),
-    async resetPassword(user, password) {
+    async resetPassword(user, password, logoutDevices = true) {
       const userId = await person(user)
       await accounts.credentials.changePassword(userId, password, {
         keepDeviceId: undefined,
-        logoutDevices: true,
+        logoutDevices,
       })
       return userId
     },
@@ -175,7 +176,7 @@ export function createOperator(deps: {
     listTokens: async () => (await accounts.registrationTokens.list()).map(tokenInfo),
     async revokeToken(token) {
       if (!(await accounts.registrationTokens.delete(token)))
-        throw new MatrixError('M_NOT_FOUND', 'There is no such registration token')
+        throw notFound('There is no such registration token')
     },
   }
 }

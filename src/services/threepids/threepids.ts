@@ -67,6 +67,11 @@ export interface Threepids {
   add(userId: string, credentials: ThreepidCredentials): Promise<void>
   /** Whatever the address, the account does not have it afterwards. */
   remove(userId: string, medium: string, address: string): Promise<void>
+  /**
+   * For administrators, who answer for the addresses: the account has these and no others. Gives those that it has no more. Throws
+   * M_INVALID_PARAM, M_THREEPID_DENIED, M_THREEPID_IN_USE.
+   */
+  replace(userId: string, addresses: readonly string[]): Promise<readonly string[]>
   /** The account that has the address, which may be written in any way. */
   ownerOf(address: string): Promise<string | undefined>
   /** Part of a larger body: uses the proof up and gives it. Throws M_THREEPID_AUTH_FAILED. */
@@ -99,6 +104,8 @@ const hashOf = (text: string): string => createHash('sha256').update(text).diges
 
 const notProved = (): MatrixError =>
   new MatrixError('M_THREEPID_AUTH_FAILED', 'The address was not confirmed (yet)', {}, 403)
+const tooManyAddresses = (): MatrixError =>
+  new MatrixError('M_THREEPID_DENIED', `An account has at most ${MAX_ADDRESSES} addresses`)
 const inUse = (): MatrixError => new MatrixError('M_THREEPID_IN_USE', 'An account has this address already')
 
 export interface ThreepidsDeps {
@@ -261,8 +268,7 @@ export function createThreepids(deps: ThreepidsDeps): Threepids {
       await store.write('threepids.add', function* () {
         const { sessionId } = yield* proved('add', credentials)
         const proof = yield* take('add', sessionId)
-        if ((yield* rows.threepidsOf(userId)).length >= MAX_ADDRESSES)
-          throw new MatrixError('M_THREEPID_DENIED', `An account has at most ${MAX_ADDRESSES} addresses`)
+        if ((yield* rows.threepidsOf(userId)).length >= MAX_ADDRESSES) throw tooManyAddresses()
         yield* attach(userId, proof)
       })
     },
@@ -270,6 +276,25 @@ export function createThreepids(deps: ThreepidsDeps): Threepids {
       const canonical = medium === EMAIL ? canonicalEmail(address) : undefined
       if (canonical === undefined) return
       await store.write('threepids.remove', () => rows.deleteThreepid(userId, EMAIL, canonical))
+    },
+    async replace(userId, addresses) {
+      const wanted = new Set(
+        addresses.map((address) => {
+          const canonical = canonicalEmail(address)
+          if (canonical === undefined) throw invalidParam('This is not an e-mail address that is accepted')
+          return canonical
+        }),
+      )
+      if (wanted.size > MAX_ADDRESSES) throw tooManyAddresses()
+      const now = clock.now()
+      return await store.write('threepids.replace', function* () {
+        const had = (yield* rows.threepidsOf(userId)).map((row) => row.address)
+        const gone = had.filter((address) => !wanted.has(address))
+        for (const address of gone) yield* rows.deleteThreepid(userId, EMAIL, address)
+        for (const address of wanted)
+          if (!had.includes(address)) yield* attach(userId, { sessionId: '', address, validatedTs: now })
+        return gone
+      })
     },
     async ownerOf(address) {
       const canonical = canonicalEmail(address)

@@ -126,6 +126,17 @@ export function* ownMemberships(
   )
 }
 
+/** Every membership that a user has or had, by room. */
+export function* membershipsOfUser(
+  userId: string,
+): Tx<readonly { readonly room_id: string; readonly membership: string }[]> {
+  return yield* all(
+    `SELECT r.room_id, m.membership FROM memberships m JOIN rooms r ON r.nid = m.room_nid
+     WHERE m.user_id = ? ORDER BY r.room_id`,
+    userId,
+  )
+}
+
 /** Users of other servers who have joined a room, counted by server. */
 export function* joinedServers(
   roomNid: number,

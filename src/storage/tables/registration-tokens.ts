@@ -51,6 +51,20 @@ export function* useRegistrationToken(token: string, now: number): Tx<boolean> {
   return changes === 1
 }
 
+/** Null: without this bound. */
+export function* setRegistrationTokenBounds(
+  token: string,
+  usesAllowed: number | null,
+  expiresTs: number | null,
+): Tx<void> {
+  yield* run(
+    'UPDATE registration_tokens SET uses_allowed = ?, expires_ts = ? WHERE token = ?',
+    usesAllowed,
+    expiresTs,
+    token,
+  )
+}
+
 export function* deleteRegistrationToken(token: string): Tx<boolean> {
   return (yield* run('DELETE FROM registration_tokens WHERE token = ?', token)) === 1
 }

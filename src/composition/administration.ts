@@ -1,0 +1,36 @@
+import type { Clock } from '../platform/clock.js'
+import type { Logger } from '../platform/logger.js'
+import type { Random } from '../platform/random.js'
+import { createAdminActs } from '../services/administration/acts.js'
+import { createUserData } from '../services/administration/user-data.js'
+import { createUserAdministration } from '../services/administration/users.js'
+import type { OwnKeys } from '../services/federation/own-keys.js'
+import { createOperator } from '../services/operator/operator.js'
+import type { RoomHealth } from '../services/replication/receiving/room-comparison.js'
+import type { Services } from '../services/services.js'
+import type { Store } from '../storage/tx.js'
+
+type Needed = Pick<Services, 'accounts' | 'profile' | 'threepids' | 'bindings' | 'reports' | 'serverNotices'>
+
+/** What administrators do with the command line and over HTTP. It stands on what there is for users. */
+export function buildAdministration(
+  deps: {
+    readonly store: Store
+    readonly clock: Clock
+    readonly random: Random
+    readonly logger: Logger
+    readonly serverName: string
+    readonly rotateKey: OwnKeys['rotate']
+    readonly roomHealth: RoomHealth
+  } & Needed,
+): Pick<Services, 'operator' | 'administration' | 'adminActs'> {
+  const operator = createOperator({ ...deps, notices: deps.serverNotices, rooms: deps.roomHealth })
+  return {
+    operator,
+    adminActs: createAdminActs(deps),
+    administration: {
+      users: createUserAdministration({ ...deps, operator }),
+      userData: createUserData(deps),
+    },
+  }
+}
