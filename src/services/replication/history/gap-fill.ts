@@ -5,8 +5,8 @@ import { startDeadline } from '../../../platform/deadline.js'
 import type { RoomsContext } from '../../rooms/context.js'
 import type { StoredEvent } from '../../rooms/stored-event.js'
 import type { RoomSnapshot } from '../../rooms/working-room.js'
+import { bridgeByState } from './bridge.js'
 import { causalOrder } from './causal-order.js'
-import { fetchStateBefore, type StateAsk } from './fetch-state.js'
 import { fetchMissingAuth, storedByIds } from './missing-auth.js'
 import type { PeerReads } from '../peers/peer-reads.js'
 
@@ -34,6 +34,8 @@ export interface GapFill {
       readonly avoid?: (eventId: string) => boolean
       /** They have waited long: a state is taken although a part of it can be had nowhere. Default false. */
       readonly orPart?: boolean
+      /** Events that get no state of a peer: without their predecessors they wait. */
+      readonly waits?: (eventId: string) => boolean
     },
   ): Promise<Filled>
 }
@@ -50,8 +52,8 @@ const MAX_OTHERS = 3
 const MAX_ROUNDS = 60
 const PAGE = 50
 const MAX_NAMED = 20
-/** Events for which a state is fetched at once; others wait for the next attempt. */
-const MAX_STATES = 5
+/** No server gives fewer at once than this where it has more. */
+const LEAST_PAGE = 10
 
 /** Whether an event has its place in the room, so that others may follow it. */
 export const isPlaced = (room: Pick<RoomSnapshot, 'nid'>, stored: StoredEvent | undefined): boolean =>
@@ -95,15 +97,13 @@ export function createGapFill(deps: {
     pool: Map<string, RoomEvent>,
     servers: readonly string[],
     signal: AbortSignal,
-    avoid: (eventId: string) => boolean,
+    wanted: (event: RoomEvent) => boolean,
+    floor: number,
   ): Promise<void> {
     const earliest = room.heads
       .toSorted((a, b) => b.depth - a.depth)
       .slice(0, MAX_NAMED)
       .map((head) => head.id)
-    // What lies before the arrival of this server is history, which is fetched when somebody scrolls there; as news it would be shown to clients after what they have.
-    const floor =
-      (await context.store.read('gapFill.arrival', () => arrivalDepth(room.nid, context.serverName))) ?? 0
     for (const server of servers) {
       for (let round = 0; round < MAX_ROUNDS && !signal.aborted; round++) {
         const lacking = await lackingPrevs(room, pool)
@@ -128,41 +128,47 @@ export function createGapFill(deps: {
           got.map((event) => event.id),
         )
         const fresh = got.filter(
-          ({ id, depth }) => depth >= floor && !pool.has(id) && !avoid(id) && !isPlaced(room, stored.get(id)),
+          (event) => wanted(event) && !pool.has(event.id) && !isPlaced(room, stored.get(event.id)),
         )
         // Only what leads on: a peer might otherwise fill the pool with anything.
-        const wanted = reachable(lacking, fresh)
-        if (wanted.length === 0) break
-        for (const event of wanted) pool.set(event.id, event)
+        const leading = reachable(lacking, fresh)
+        for (const event of leading) pool.set(event.id, event)
+        // A short answer is all that this server has: asked again it would repeat itself.
+        if (leading.length === 0 || got.length < Math.min(limit, LEAST_PAGE)) break
       }
     }
   }
 
-  async function fetchStates(
-    room: RoomSnapshot,
-    pool: ReadonlyMap<string, RoomEvent>,
-    servers: readonly string[],
-    ask: StateAsk,
-  ): Promise<Map<string, NodeName>> {
-    const lacking = await lackingPrevs(room, pool)
-    const edges = causalOrder(pool.values()).filter((event) => event.prevEvents.some((id) => lacking.has(id)))
-    const states = new Map<string, NodeName>()
-    for (const edge of edges.slice(0, MAX_STATES)) {
-      const root = await fetchStateBefore(deps, room, edge.id, servers, ask)
-      if (root !== undefined) states.set(edge.id, root)
-    }
-    return states
-  }
-
   return {
-    async fill(room, events, origin, { signal, avoid = () => false, orPart = false } = {}) {
+    async fill(
+      room,
+      events,
+      origin,
+      { signal, avoid = () => false, waits = () => false, orPart = false } = {},
+    ) {
       const deadline = startDeadline(timeoutMs, signal)
       const pool = new Map(events.map((event) => [event.id, event]))
       try {
         const servers = await serversToAsk(context, room, [origin], MAX_OTHERS + 1)
-        await fetchPrevs(room, pool, servers, deadline.signal, avoid)
+        // What lies before the arrival of this server is history, which is fetched when somebody scrolls there; as news it would be shown to clients after what they have.
+        const floor =
+          (await context.store.read('gapFill.arrival', () => arrivalDepth(room.nid, context.serverName))) ?? 0
+        const usable = ({ id, depth }: RoomEvent): boolean => depth >= floor && !avoid(id)
+        await fetchPrevs(room, pool, servers, deadline.signal, usable, floor)
         await fetchMissingAuth(deps, room, pool.values(), servers, deadline.signal)
-        const stateBefore = await fetchStates(room, pool, servers, { signal: deadline.signal, orPart })
+        const lacking = await lackingPrevs(room, pool)
+        const edges = causalOrder(pool.values()).filter(
+          (event) => !waits(event.id) && event.prevEvents.some((id) => lacking.has(id)),
+        )
+        const stateBefore = await bridgeByState(deps, {
+          room,
+          pool,
+          edges,
+          lacking,
+          servers,
+          ask: { signal: deadline.signal, orPart },
+          usable,
+        })
         return { events: causalOrder(pool.values()), stateBefore }
       } finally {
         deadline.end()

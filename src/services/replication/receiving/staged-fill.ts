@@ -99,6 +99,7 @@ export function createStagedFill(deps: StagedFillDeps): StagedFill {
     origin: string,
     staged: readonly Staged[],
   ): Promise<Applied[] | undefined> {
+    const rowOf = new Map(staged.map(({ event, row }) => [event.id, row]))
     const filled = await gapFill.fill(
       room,
       staged.map(({ event }) => event),
@@ -107,10 +108,11 @@ export function createStagedFill(deps: StagedFillDeps): StagedFill {
         signal,
         avoid: (id) => settling.isBroken(id),
         orPart: staged.some(({ row }) => row.attempts >= WHOLE_ATTEMPTS),
+        // Who pushes an event has what it stands on, and mostly gives it at the second asking. Until then nobody is taken at their word for the whole state.
+        waits: (id) => rowOf.get(id)?.attempts === 0,
       },
     )
     if (signal.aborted) return undefined
-    const rowOf = new Map(staged.map(({ event, row }) => [event.id, row]))
     const { local } = await context.rosters.of(room.nid)
     /** Who is thrown out is answered by nobody any more: what lies before that cannot be had, and the state that is here must do. */
     const lastResort = (event: RoomEvent): NodeName | undefined =>
@@ -131,12 +133,10 @@ export function createStagedFill(deps: StagedFillDeps): StagedFill {
     return results
   }
 
+  /** The first failure may be the fault of one event, and holds up no other. */
   function coolDown(place: string, failures: number): void {
-    const pause = backoffDelay(
-      { initialMs: retry.initialMs, maxMs: Math.min(LONGEST_PAUSE, retry.maxMs) },
-      failures,
-      random,
-    )
+    const bounds = { initialMs: retry.initialMs, maxMs: Math.min(LONGEST_PAUSE, retry.maxMs) }
+    const pause = backoffDelay(bounds, failures - 1, random)
     cooling.set(place, { until: clock.monotonic() + pause, failures })
   }
 

@@ -1,0 +1,104 @@
+import type { RoomEvent } from '../../../core/event/types.js'
+import type { NodeName } from '../../../core/state-trie/node.js'
+import type { RoomsContext } from '../../rooms/context.js'
+import type { RoomSnapshot } from '../../rooms/working-room.js'
+import { fetchStateBefore, type StateAsk } from './fetch-state.js'
+import { fetchMissingAuth, storedByIds } from './missing-auth.js'
+import type { PeerReads } from '../peers/peer-reads.js'
+
+/** Events for which a state is fetched at once; others wait for the next attempt. */
+const MAX_STATES = 5
+/** An event that lacks more predecessors than this gets one state for all of them. */
+const MAX_PREVS = 3
+
+export interface Bridging {
+  readonly room: RoomSnapshot
+  /** By id; predecessors that could be had are added. */
+  readonly pool: Map<string, RoomEvent>
+  /** Those of the pool of which a predecessor is lacking, in causal order. */
+  readonly edges: readonly RoomEvent[]
+  /** Predecessors that are neither here nor in the pool. */
+  readonly lacking: ReadonlySet<string>
+  readonly servers: readonly string[]
+  readonly ask: StateAsk
+  /** Whether a fetched event may be placed among the news. */
+  readonly usable: (event: RoomEvent) => boolean
+}
+
+/**
+ * Where the way back to what is here is too long: each edge gets the predecessors that it lacks, each with the state before it as a
+ * peer has it, so that what several of them lead to is resolved here and not taken from anybody. Where they cannot be had, or are many,
+ * the state before the edge itself is taken. Returns the states by event id.
+ */
+export async function bridgeByState(
+  deps: { readonly context: RoomsContext; readonly peers: PeerReads },
+  bridging: Bridging,
+): Promise<Map<string, NodeName>> {
+  const states = new Map<string, NodeName>()
+  for (const edge of bridging.edges) {
+    if (states.size >= MAX_STATES || bridging.ask.signal.aborted) break
+    const prevs = edge.prevEvents.filter((id) => bridging.lacking.has(id) && !bridging.pool.has(id))
+    if (prevs.length <= MAX_PREVS && (await bridgePrevs(deps, bridging, prevs, states))) continue
+    // What lacks auth events is not applied whatever state it gets.
+    if (!(await hasKnownAuth(deps.context, bridging.pool, edge))) continue
+    const root = await stateBefore(deps, bridging, edge.id)
+    if (root !== undefined) states.set(edge.id, root)
+  }
+  return states
+}
+
+const stateBefore = (
+  deps: { readonly context: RoomsContext; readonly peers: PeerReads },
+  { room, servers, ask }: Bridging,
+  eventId: string,
+): Promise<NodeName | undefined> => fetchStateBefore(deps, room, eventId, servers, ask)
+
+/** False when one of them cannot be had with its auth events and the state before it; then none is used. */
+async function bridgePrevs(
+  deps: { readonly context: RoomsContext; readonly peers: PeerReads },
+  bridging: Bridging,
+  prevs: readonly string[],
+  states: Map<string, NodeName>,
+): Promise<boolean> {
+  const { room, pool, servers, ask } = bridging
+  const found: { readonly event: RoomEvent; readonly root: NodeName }[] = []
+  for (const id of prevs) {
+    const event = await fetchEvent(deps, bridging, id)
+    if (event === undefined || !bridging.usable(event)) return false
+    const root = await stateBefore(deps, bridging, id)
+    if (root === undefined) return false
+    await fetchMissingAuth(deps, room, [event], servers, ask.signal)
+    if (!(await hasKnownAuth(deps.context, pool, event))) return false
+    found.push({ event, root })
+  }
+  for (const { event, root } of found) {
+    pool.set(event.id, event)
+    states.set(event.id, root)
+  }
+  return true
+}
+
+async function fetchEvent(
+  { context, peers }: { readonly context: RoomsContext; readonly peers: PeerReads },
+  { room, servers, ask: { signal } }: Bridging,
+  id: string,
+): Promise<RoomEvent | undefined> {
+  for (const server of servers) {
+    if (signal.aborted) return undefined
+    const event = await peers.event({ server, signal }, room, id).catch((error: unknown) => {
+      context.logger.debug({ err: error, server, eventId: id }, 'a server does not give a predecessor')
+      return undefined
+    })
+    if (event !== undefined) return event
+  }
+  return undefined
+}
+
+async function hasKnownAuth(
+  context: RoomsContext,
+  pool: ReadonlyMap<string, RoomEvent>,
+  event: RoomEvent,
+): Promise<boolean> {
+  const named = event.authEvents.filter((id) => !pool.has(id))
+  return (await storedByIds(context, named)).size === new Set(named).size
+}
