@@ -1,5 +1,6 @@
 /**
- * npm run spec-tests -- [--homeserver URL] [--registration-secret SECRET] [--server-name NAME] [--only TEXT] [--junit FILE] [--write]
+ * npm run spec-tests -- [--homeserver URL] [--registration-secret SECRET] [--server-name NAME] [--only REGEXP]
+ *                      [--deviations FILE] [--junit FILE] [--write]
  *
  * Runs the tests of the specification's operations (spec-tests/api) against a homeserver, or against a node of ours that is started
  * for them, and reports by section and operation. See spec-tests/README.md.
@@ -10,6 +11,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { runJest } from './jest.mjs'
 import { prepare, ROOT } from './prepare.mjs'
+import { explain, readDeviations } from './spec-tests/deviations.mjs'
 import { junit } from './spec-tests/junit.mjs'
 import { collect, untested } from './spec-tests/results.mjs'
 import { text } from './spec-tests/text.mjs'
@@ -20,6 +22,7 @@ const { values: options } = parseArgs({
     'registration-secret': { type: 'string' },
     'server-name': { type: 'string' },
     only: { type: 'string' },
+    deviations: { type: 'string' },
     junit: { type: 'string' },
     write: { type: 'boolean', default: false },
   },
@@ -55,9 +58,11 @@ for (const file of report.testResults.filter(({ assertionResults }) => assertion
   console.error(`${file.name} did not load:\n${file.message}`)
 }
 
-const results = collect(report)
+const results = collect(report, options.only)
+const deviations = options.deviations === undefined ? [] : readDeviations(options.deviations)
+const unused = options.only === undefined ? explain(results, deviations) : (explain(results, deviations), [])
 const missing = options.only === undefined ? untested(results) : undefined
-console.log(text(results, missing))
+console.log(text(results, missing, unused))
 if (options.junit !== undefined) writeFileSync(options.junit, junit(results))
 if (options.write) {
   const kept = {
@@ -76,4 +81,6 @@ if (options.write) {
   }
   writeFileSync(join(ROOT, 'spec-tests', 'results.json'), `${JSON.stringify(kept, null, 1)}\n`)
 }
-process.exitCode = report.success ? 0 : 1
+const loaded = report.testResults.every(({ assertionResults }) => assertionResults.length > 0)
+const failed = results.operations.some(({ tests }) => tests.some(({ outcome }) => outcome === 'failed'))
+process.exitCode = loaded && !failed && unused.length === 0 && results.operations.length > 0 ? 0 : 1

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { ROOT } from '../prepare.mjs'
+import { isLacking } from './deviations.mjs'
 
 const KINDS = {
   success: 'success',
@@ -13,15 +14,18 @@ const KINDS = {
 const byId = (a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : a.path < b.path ? -1 : 1)
 
 /**
+ * @param only the regular expression for names that jest was given: it reports the tests that it left out as skipped
+ *
  * Gives `{ operations }`: each with `id`, `method`, `path`, `section`, `tests` (kind, name, outcome, message, seconds), the counts of tests
  * that passed by kind, and `lacks`: whether the server answered that there is no such operation.
  */
-export function collect(report) {
+export function collect(report, only) {
+  const wanted = new RegExp(only ?? '', 'i')
   const operations = new Map()
   for (const { assertionResults } of report.testResults) {
     for (const { ancestorTitles, title, status, failureMessages, duration } of assertionResults) {
       const [section, operation] = ancestorTitles
-      if (operation === undefined) continue
+      if (operation === undefined || !wanted.test([...ancestorTitles, title].join(' '))) continue
       const [id, method, path] = operation.split(' ')
       const key = `${id} ${method} ${path}`
       if (!operations.has(key)) operations.set(key, { id, method, path, section, tests: [] })
@@ -37,7 +41,7 @@ export function collect(report) {
   }
   const list = [...operations.values()].sort(byId)
   for (const operation of list) {
-    operation.lacks = operation.tests.some(({ message }) => message.includes('LacksError'))
+    operation.lacks = operation.tests.some(isLacking)
     operation.counts = { success: 0, error: 0, authorisation: 0, notOffered: 0 }
     for (const { kind, outcome } of operation.tests)
       if (outcome === 'passed' && KINDS[kind] !== undefined) operation.counts[KINDS[kind]] += 1

@@ -1,8 +1,12 @@
 /** The report for people. */
-const MARKS = { passed: 'ok  ', failed: 'FAIL', skipped: 'skip' }
+const MARKS = { passed: 'ok  ', failed: 'FAIL', skipped: 'skip', deviates: 'dev ' }
 const count = (tests, outcome) => tests.filter((test) => test.outcome === outcome).length
 
-export function text({ operations }, missing) {
+/**
+ * @param missing the operations of the specification that have no test, if that is known
+ * @param unused deviations that were expected of the server and did not occur
+ */
+export function text({ operations }, missing, unused = []) {
   const lines = []
   const sections = Map.groupBy ? Map.groupBy(operations, ({ section }) => section) : grouped(operations)
   for (const [section, members] of [...sections].sort(([a], [b]) => (a < b ? -1 : 1))) {
@@ -11,13 +15,18 @@ export function text({ operations }, missing) {
     for (const operation of members) {
       const { id, method, path, lacks } = operation
       const failed = count(operation.tests, 'failed')
-      const state = lacks ? 'LACKS' : failed > 0 ? 'FAIL ' : 'ok   '
+      const deviates = count(operation.tests, 'deviates') > 0
+      const state = lacks ? 'LACKS' : failed > 0 ? 'FAIL ' : deviates ? 'dev  ' : 'ok   '
       const of = `${count(operation.tests, 'passed')}/${operation.tests.length}`
       lines.push(`  ${state} ${of.padStart(5)}  ${id.padEnd(34)} ${method.padEnd(6)} ${path}`)
       if (lacks) continue
-      for (const { kind, name, outcome, message } of operation.tests) {
-        if (outcome !== 'failed') continue
+      for (const { kind, name, outcome, message, because } of operation.tests) {
+        if (outcome !== 'failed' && outcome !== 'deviates') continue
         lines.push(`        ${MARKS[outcome]} ${kind}: ${name}`)
+        if (outcome === 'deviates') {
+          if (because !== undefined) lines.push(`             ${because}`)
+          continue
+        }
         // oxlint-disable-next-line no-control-regex -- the colours of a terminal
         const plain = message.replaceAll(/\u001b\[[0-9;]*m/g, '').split('\n')
         for (const line of plain.filter((one) => !/^\s+at /.test(one)).slice(0, 14))
@@ -37,10 +46,17 @@ export function text({ operations }, missing) {
     lines.push('', `operations of the specification without a test: ${missing.length}`)
     for (const { id, method, path } of missing) lines.push(`  ${id} ${method} ${path}`)
   }
+  if (unused.length > 0) {
+    lines.push('', `deviations that were expected and did not occur: ${unused.length}`)
+    for (const { operation, test, faults } of unused) lines.push(`  ${faults ?? `${operation}: ${test}`}`)
+  }
   const all = operations.flatMap(({ tests }) => tests)
   const contract = all.filter(({ kind }) => kind === 'contract')
-  const counts = (tests) =>
-    `${count(tests, 'passed')} passed, ${count(tests, 'failed')} failed, ${count(tests, 'skipped')} skipped`
+  const counts = (tests) => {
+    const known = count(tests, 'deviates')
+    const failed = `${count(tests, 'failed')} failed${known === 0 ? '' : `, ${known} deviate as expected`}`
+    return `${count(tests, 'passed')} passed, ${failed}, ${count(tests, 'skipped')} skipped`
+  }
   lines.push(
     '',
     `${operations.length} operations; tests: ${counts(all.filter(({ kind }) => kind !== 'contract'))}`,

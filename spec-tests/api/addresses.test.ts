@@ -226,6 +226,7 @@ section(
           ownOnly,
         )
       },
+      { sample: { body: { medium: 'email', address: 'a@example.org' } } },
     )
     operation(
       'unbind3pidFromAccount',
@@ -250,6 +251,7 @@ section(
           ownOnly,
         )
       },
+      { sample: { body: { medium: 'email', address: 'a@example.org' } } },
     )
     const credentials = {
       id_server: 'id.example',
@@ -257,20 +259,29 @@ section(
       sid: 's',
       client_secret: CLIENT_SECRET,
     }
-    operation('bind3PID', 'POST /_matrix/client/v3/account/3pid/bind', ({ notOffered }) => {
-      notOffered(
-        'works with no identity server',
-        async (server) => {
-          const user = await server.user()
-          await refusal(
-            user.call('POST', v3('/account/3pid/bind'), { body: credentials }),
-            403,
-            'M_SERVER_NOT_TRUSTED',
-          )
+    operation(
+      'bind3PID',
+      'POST /_matrix/client/v3/account/3pid/bind',
+      ({ notOffered }) => {
+        notOffered(
+          'works with no identity server',
+          async (server) => {
+            const user = await server.user()
+            await refusal(
+              user.call('POST', v3('/account/3pid/bind'), { body: credentials }),
+              403,
+              'M_SERVER_NOT_TRUSTED',
+            )
+          },
+          ownOnly,
+        )
+      },
+      {
+        sample: {
+          body: { client_secret: 's', sid: '1', id_server: 'identity.example', id_access_token: 't' },
         },
-        ownOnly,
-      )
-    })
+      },
+    )
     operation('post3PIDs', 'POST /_matrix/client/v3/account/3pid', ({ notOffered }) => {
       notOffered(
         'works with no identity server',

@@ -1,4 +1,6 @@
+import { generateKeyPairSync, sign } from 'node:crypto'
 import { expect } from '@jest/globals'
+import canonicalJson from 'canonical-json'
 import { call, eventually, logIn, startSync, type Answer, type User } from '../harness/client.js'
 import { refusal, section, sharedRoom, v3 } from '../harness/section.js'
 
@@ -28,6 +30,7 @@ const claim = async (asker: User, of: User): Promise<Record<string, unknown> | u
       one_time_keys: { [of.userId]: { [of.deviceId]: 'signed_curve25519' } },
     })
   ).one_time_keys[of.userId]?.[of.deviceId]
+const unpadded = (bytes: Buffer): string => bytes.toString('base64').replace(/=+$/, '')
 const crossSigning = (user: User, usage: string, letter: string): object => ({
   user_id: user.userId,
   usage: [usage],
@@ -59,7 +62,8 @@ section('End-to-end encryption: keys', 'client-server-api/#key-management-api', 
         true,
         undefined,
       ])
-      await upload(alice, { one_time_keys: { 'signed_curve25519:AAA': oneTime(alice, 'B') } })
+      const first = await upload(alice, { one_time_keys: { 'signed_curve25519:AAA': oneTime(alice, 'B') } })
+      expect(first.one_time_key_counts['signed_curve25519']).toBe(1)
       const changed = await post({ one_time_keys: { 'signed_curve25519:AAA': oneTime(alice, 'Z') } })
       expect(changed.status).toBe(400)
     })
@@ -79,7 +83,42 @@ section('End-to-end encryption: keys', 'client-server-api/#key-management-api', 
         device_keys: { [alice.userId]: [alice.deviceId] },
       })
       expect(Object.keys(one.device_keys[alice.userId])).toEqual([alice.deviceId])
+      if (server.own) expect(one.failures).toEqual({})
     })
+    success(
+      'gives the keys that users sign with: those for others to see, and to themselves all',
+      async (server) => {
+        const [alice, bob] = [await server.user('alice'), await server.user('bob')]
+        const pair = generateKeyPairSync('ed25519')
+        const master = unpadded(pair.publicKey.export({ format: 'der', type: 'spki' }).subarray(-32))
+        const master_key = {
+          user_id: alice.userId,
+          usage: ['master'],
+          keys: { [`ed25519:${master}`]: master },
+        }
+        const signed = (usage: string, letter: string): object => {
+          const key = crossSigning(alice, usage, letter)
+          const signature = unpadded(sign(null, Buffer.from(canonicalJson(key)!), pair.privateKey))
+          return { ...key, signatures: { [alice.userId]: { [`ed25519:${master}`]: signature } } }
+        }
+        const [self_signing_key, user_signing_key] = [
+          signed('self_signing', 'N'),
+          signed('user_signing', 'O'),
+        ]
+        const body = { master_key, self_signing_key, user_signing_key }
+        expect((await alice.call('POST', v3('/keys/device_signing/upload'), { body })).status).toBe(200)
+        await sharedRoom(alice, [bob])
+        const asked = { device_keys: { [alice.userId]: [] } }
+        const own = await alice.ok('POST', v3('/keys/query'), asked)
+        expect(own.master_keys[alice.userId]).toMatchObject(master_key)
+        expect(own.self_signing_keys[alice.userId]).toMatchObject(self_signing_key)
+        expect(own.user_signing_keys[alice.userId]).toMatchObject(user_signing_key)
+        const seen = await bob.ok('POST', v3('/keys/query'), asked)
+        expect(seen.master_keys[alice.userId]).toMatchObject(master_key)
+        expect(seen.self_signing_keys[alice.userId]).toMatchObject(self_signing_key)
+        expect(seen.user_signing_keys?.[alice.userId]).toBeUndefined()
+      },
+    )
     error('wants a map', async (server) => {
       const alice = await server.user('alice')
       await refusal(
@@ -99,6 +138,8 @@ section('End-to-end encryption: keys', 'client-server-api/#key-management-api', 
         fallback_keys: { 'signed_curve25519:FFF': { ...oneTime(alice, 'F'), fallback: true } },
       })
       expect(await claim(bob, alice)).toEqual({ 'signed_curve25519:AAA': oneTime(alice, 'B') })
+      const nobody = await bob.ok('POST', v3('/keys/claim'), { one_time_keys: {} })
+      if (server.own) expect(nobody).toEqual({ one_time_keys: {}, failures: {} })
       for (let i = 0; i < 2; i++)
         expect(await claim(bob, alice)).toEqual({
           'signed_curve25519:FFF': { ...oneTime(alice, 'F'), fallback: true },

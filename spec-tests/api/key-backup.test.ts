@@ -145,7 +145,7 @@ section('Server-side key backups', 'client-server-api/#server-side-key-backups',
       })
     },
   )
-  const ONE = { first_message_index: 1, session_data: { ciphertext: 'one' } }
+  const ONE = key('one')
   for (const [suffix, rest, template, body, whole] of [
     [
       'Keys',

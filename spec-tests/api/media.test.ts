@@ -79,7 +79,10 @@ section('Content repository', 'client-server-api/#content-repository', (operatio
       const answer = await alice.ok('POST', '/_matrix/media/v1/create')
       expect(answer.content_uri.startsWith(`mxc://${server.serverName}/`)).toBe(true)
       expect(answer.unused_expires_at).toBeGreaterThan(Date.now())
-      expect(await create(alice)).not.toBe(answer.content_uri.slice('mxc://'.length))
+      const another = await create(alice)
+      expect(another).not.toBe(answer.content_uri.slice('mxc://'.length))
+      const put = { body: 'x', headers: { 'content-type': 'text/plain' } }
+      expect((await alice.call('PUT', `${MEDIA}/upload/${another}`, put)).status).toBe(200)
     })
   })
   operation(

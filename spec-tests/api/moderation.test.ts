@@ -1,5 +1,6 @@
 import { expect } from '@jest/globals'
 import { call, type User } from '../harness/client.js'
+import { expectAsAlone } from '../harness/events.js'
 import { createRoom, enc, inRoom, refusal, section, sendText, sharedRoom, v3 } from '../harness/section.js'
 
 section('Reporting content', 'client-server-api/#reporting-content', (operation) => {
@@ -76,24 +77,29 @@ section('OpenID and rooms in common', 'client-server-api/#openid', (operation) =
       })
     },
   )
-  operation('getMutualRooms', 'GET /_matrix/client/v1/mutual_rooms', ({ success, error }) => {
-    const path = '/_matrix/client/v1/mutual_rooms'
-    success('lists the rooms that both are in', async (server) => {
-      const [alice, bob] = [await server.user('alice'), await server.user('bob')]
-      const both = await sharedRoom(alice, [bob])
-      await createRoom(alice)
-      await createRoom(alice, { invite: [bob.userId] })
-      expect(await alice.ok('GET', path, undefined, { user_id: bob.userId })).toMatchObject({
-        joined: [both],
-        count: 1,
+  operation(
+    'getMutualRooms',
+    'GET /_matrix/client/v1/mutual_rooms',
+    ({ success, error }) => {
+      const path = '/_matrix/client/v1/mutual_rooms'
+      success('lists the rooms that both are in', async (server) => {
+        const [alice, bob] = [await server.user('alice'), await server.user('bob')]
+        const both = await sharedRoom(alice, [bob])
+        await createRoom(alice)
+        await createRoom(alice, { invite: [bob.userId] })
+        expect(await alice.ok('GET', path, undefined, { user_id: bob.userId })).toMatchObject({
+          joined: [both],
+          count: 1,
+        })
       })
-    })
-    error('wants another user', async (server) => {
-      const alice = await server.user('alice')
-      await refusal(alice.call('GET', path), 400, 'M_MISSING_PARAM')
-      await refusal(alice.call('GET', path, { query: { user_id: alice.userId } }), 400, 'M_INVALID_PARAM')
-    })
-  })
+      error('wants another user', async (server) => {
+        const alice = await server.user('alice')
+        await refusal(alice.call('GET', path), 400, 'M_MISSING_PARAM')
+        await refusal(alice.call('GET', path, { query: { user_id: alice.userId } }), 400, 'M_INVALID_PARAM')
+      })
+    },
+    { sample: { query: { user_id: '@user:example.org' } } },
+  )
 })
 
 section('Older ways to read', 'client-server-api/#room-previews', (operation) => {
@@ -102,11 +108,25 @@ section('Older ways to read', 'client-server-api/#room-previews', (operation) =>
       const alice = await server.user('alice')
       const roomId = await createRoom(alice)
       const eventId = await sendText(alice, roomId, 'last')
-      const { rooms, end } = await alice.ok('GET', v3('/initialSync'), undefined, { limit: 1 })
+      await alice.ok('PUT', v3(`/user/${enc(alice.userId)}/account_data/org.example.all`), { n: 1 })
+      const ofRoom = v3(`/user/${enc(alice.userId)}/rooms/${enc(roomId)}/account_data/org.example.one`)
+      await alice.ok('PUT', ofRoom, { n: 2 })
+      const all = await alice.ok('GET', v3('/initialSync'), undefined, { limit: 1 })
+      const { rooms, end } = all
       expect(rooms).toMatchObject([
         { room_id: roomId, membership: 'join', messages: { chunk: [{ event_id: eventId }] } },
       ])
       expect(typeof end).toBe('string')
+      expect(all.account_data).toContainEqual({ type: 'org.example.all', content: { n: 1 } })
+      const [room] = rooms
+      expect(room.account_data).toContainEqual({ type: 'org.example.one', content: { n: 2 } })
+      if (server.own || 'visibility' in room) expect(room.visibility).toBe('private')
+      await expectAsAlone(server, alice, roomId, [...room.messages.chunk, ...room.state])
+      expect(room.state).toHaveLength((await alice.ok('GET', inRoom(roomId, 'state'))).length)
+      const query = { dir: 'b', from: room.messages.start, limit: 100 }
+      const older = await alice.ok('GET', inRoom(roomId, 'messages'), undefined, query)
+      expect(JSON.stringify(older.chunk)).not.toContain(eventId)
+      expect(older.chunk.at(-1).type).toBe('m.room.create')
     })
   })
   operation(
@@ -121,6 +141,7 @@ section('Older ways to read', 'client-server-api/#room-previews', (operation) =>
         expect(room).toMatchObject({ room_id: roomId, membership: 'join' })
         if (server.own || 'visibility' in room) expect(room.visibility).toBe('private')
         expect(room.messages.chunk.at(-1).event_id).toBe(eventId)
+        await expectAsAlone(server, alice, roomId, [...room.messages.chunk, ...room.state])
         expect(room.state).toContainEqual(
           expect.objectContaining({ type: 'm.room.name', content: { name: 'N' } }),
         )
@@ -137,8 +158,14 @@ section('Older ways to read', 'client-server-api/#room-previews', (operation) =>
       const roomId = await createRoom(alice)
       const { end } = await alice.ok('GET', v3('/initialSync'))
       const eventId = await sendText(alice, roomId, 'new')
-      const { chunk } = await alice.ok('GET', v3('/events'), undefined, { from: end, timeout: 1_000 })
-      expect(chunk.map((event: { event_id: string }) => event.event_id)).toContain(eventId)
+      const first = await alice.ok('GET', v3('/events'), undefined, { from: end, timeout: 1_000 })
+      expect(first.start).toBe(end)
+      const given = first.chunk.filter((event: { event_id: string }) => event.event_id === eventId)
+      await expectAsAlone(server, alice, roomId, given)
+      const later = await sendText(alice, roomId, 'later')
+      const second = await alice.ok('GET', v3('/events'), undefined, { from: first.end, timeout: 1_000 })
+      const ids = second.chunk.map((event: { event_id: string }) => event.event_id)
+      expect([ids.includes(eventId), ids.includes(later)]).toEqual([false, true])
     })
     error('refuses tokens that are none', async (server) => {
       await refusal(
@@ -154,11 +181,9 @@ section('Older ways to read', 'client-server-api/#room-previews', (operation) =>
       const alice = await server.user('alice')
       const roomId = await createRoom(alice)
       const eventId = await sendText(alice, roomId, 'this')
-      expect(await alice.ok('GET', v3(`/events/${enc(eventId)}`))).toMatchObject({
-        event_id: eventId,
-        room_id: roomId,
-        content: { body: 'this' },
-      })
+      const event = await alice.ok('GET', v3(`/events/${enc(eventId)}`))
+      expect(event).toMatchObject({ event_id: eventId, room_id: roomId, content: { body: 'this' } })
+      await expectAsAlone(server, alice, roomId, [event])
     })
     error('knows no unknown event, and none of rooms that one may not see', async (server) => {
       const [alice, bob] = [await server.user('alice'), await server.user('bob')]

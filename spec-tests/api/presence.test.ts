@@ -46,6 +46,7 @@ section(
         expect(await bob.ok('GET', status(alice))).toMatchObject({
           presence: 'online',
           currently_active: true,
+          last_active_ago: expect.any(Number),
         })
         await alice.ok('PUT', status(alice), { presence: 'offline' })
         await alice.ok('GET', v3('/sync'), undefined, { set_presence: 'offline' })

@@ -34,6 +34,8 @@ section('Push notifications', 'client-server-api/#push-notifications', (operatio
         expect.arrayContaining(['.m.rule.message', '.m.rule.room_one_to_one']),
       )
       expect((await bob.ok('GET', v3('/pushrules/'))).global.content).not.toContainEqual(MINE)
+      for (const kind of ['content', 'override', 'room', 'sender', 'underride'])
+        for (const one of global[kind]) expect(one).toEqual(await alice.ok('GET', rule(kind, one.rule_id)))
     })
   })
   operation('getPushRulesGlobal', 'GET /_matrix/client/v3/pushrules/global/', ({ success }) => {

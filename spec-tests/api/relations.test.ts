@@ -1,5 +1,6 @@
 import { expect } from '@jest/globals'
 import type { Answer, User } from '../harness/client.js'
+import { expectAsAlone } from '../harness/events.js'
 import { createRoom, enc, inRoom, refusal, section, sendText, sharedRoom } from '../harness/section.js'
 
 const v1 = (roomId: string, rest: string): string => `/_matrix/client/v1/rooms/${enc(roomId)}/${rest}`
@@ -56,10 +57,14 @@ section(
               type: 'm.room.message',
               content: { body: 'x' },
             })
+            await expectAsAlone(server, alice, roomId, all.chunk)
             const first = await alice.ok('GET', path, undefined, { limit: 1 })
             expect(ids(first)).toEqual(expected.slice(0, 1))
             const second = await alice.ok('GET', path, undefined, { limit: 1, from: first.next_batch })
             expect(ids(second)).toEqual(expected.slice(1, 2))
+            const back = { limit: 1, dir: 'f', from: second.prev_batch }
+            expect(typeof back.from).toBe('string')
+            expect(ids(await alice.ok('GET', path, undefined, back))).toEqual(expected.slice(0, 1))
             expect(ids(await alice.ok('GET', path, undefined, { dir: 'f' }))).toEqual([...expected].reverse())
           })
           error('knows no unknown event', async (server) => {
@@ -91,6 +96,7 @@ section(
           const path = v1(roomId, 'threads')
           const all = await alice.ok('GET', path)
           expect(ids(all)).toEqual([one, two])
+          await expectAsAlone(server, alice, roomId, all.chunk)
           expect(all.chunk[0]).toMatchObject({
             content: { body: 'one' },
             unsigned: {

@@ -7,28 +7,33 @@ const aliasName = (): string => `alias-${Date.now().toString(36)}-${counter++}`
 const directory = (alias: string): string => v3(`/directory/room/${enc(alias)}`)
 
 section('Room aliases', 'client-server-api/#room-aliases', (operation) => {
-  operation('setRoomAlias', 'PUT /_matrix/client/v3/directory/room/{roomAlias}', ({ success, error }) => {
-    success('gives a room an alias that leads to it', async (server) => {
-      const alice = await server.user('alice')
-      const roomId = await createRoom(alice)
-      const alias = `#${aliasName()}:${server.serverName}`
-      await alice.ok('PUT', directory(alias), { room_id: roomId })
-      const { body } = await call(server.url, 'GET', directory(alias), { token: alice.token })
-      expect(body).toMatchObject({ room_id: roomId, servers: expect.arrayContaining([server.serverName]) })
-    })
-    error('refuses aliases that are taken, or are none, or of other servers', async (server) => {
-      const alice = await server.user('alice')
-      const roomId = await createRoom(alice)
-      const put = (alias: string, body: object = { room_id: roomId }): Promise<Answer> =>
-        alice.call('PUT', directory(alias), { body })
-      const alias = `#${aliasName()}:${server.serverName}`
-      await alice.ok('PUT', directory(alias), { room_id: roomId })
-      await refusal(put(alias), 409, 'M_UNKNOWN', 'M_ROOM_IN_USE')
-      await refusal(put('no-alias'), 400, 'M_INVALID_PARAM')
-      await refusal(put(`#x:elsewhere.example`), 400, 'M_INVALID_PARAM')
-      await refusal(put(`#${aliasName()}:${server.serverName}`, {}), 400, 'M_MISSING_PARAM', 'M_BAD_JSON')
-    })
-  })
+  operation(
+    'setRoomAlias',
+    'PUT /_matrix/client/v3/directory/room/{roomAlias}',
+    ({ success, error }) => {
+      success('gives a room an alias that leads to it', async (server) => {
+        const alice = await server.user('alice')
+        const roomId = await createRoom(alice)
+        const alias = `#${aliasName()}:${server.serverName}`
+        await alice.ok('PUT', directory(alias), { room_id: roomId })
+        const { body } = await call(server.url, 'GET', directory(alias), { token: alice.token })
+        expect(body).toMatchObject({ room_id: roomId, servers: expect.arrayContaining([server.serverName]) })
+      })
+      error('refuses aliases that are taken, or are none, or of other servers', async (server) => {
+        const alice = await server.user('alice')
+        const roomId = await createRoom(alice)
+        const put = (alias: string, body: object = { room_id: roomId }): Promise<Answer> =>
+          alice.call('PUT', directory(alias), { body })
+        const alias = `#${aliasName()}:${server.serverName}`
+        await alice.ok('PUT', directory(alias), { room_id: roomId })
+        await refusal(put(alias), 409, 'M_UNKNOWN', 'M_ROOM_IN_USE')
+        await refusal(put('no-alias'), 400, 'M_INVALID_PARAM')
+        await refusal(put(`#x:elsewhere.example`), 400, 'M_INVALID_PARAM')
+        await refusal(put(`#${aliasName()}:${server.serverName}`, {}), 400, 'M_MISSING_PARAM', 'M_BAD_JSON')
+      })
+    },
+    { sample: { body: { room_id: '!room:example.org' } } },
+  )
   operation(
     'getRoomIdByAlias',
     'GET /_matrix/client/v3/directory/room/{roomAlias}',

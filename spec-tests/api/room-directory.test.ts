@@ -84,10 +84,17 @@ section('Published room directory', 'client-server-api/#published-room-directory
         await bob.ok('POST', inRoom(made[0]!, 'join'))
         const seen: Entry[] = []
         let since: string | undefined
+        let before: unknown
         do {
           const page = await bob.ok('GET', v3('/publicRooms'), undefined, { limit: 2, since })
           expect(page.chunk.length).toBeLessThanOrEqual(2)
           seen.push(...page.chunk)
+          expect(page.total_room_count_estimate).toBeGreaterThanOrEqual(made.length)
+          expect(typeof page.prev_batch).toBe(since === undefined ? 'undefined' : 'string')
+          // Others may make rooms on a server that is not ours alone.
+          if (since !== undefined && server.own)
+            expect((await bob.ok('GET', v3('/publicRooms'), undefined, { limit: 2, since: page.prev_batch })).chunk).toEqual(before) // prettier-ignore
+          before = page.chunk
           since = page.next_batch
           expect(seen.length).toBeLessThan(500)
         } while (since !== undefined)
@@ -120,7 +127,19 @@ section('Published room directory', 'client-server-api/#published-room-directory
       const roomId = await published(alice, word)
       await published(alice, 'something else')
       const found = await alice.ok('POST', v3('/publicRooms'), { filter: { generic_search_term: word } })
-      expect(found.chunk.map((room: Entry) => room.room_id)).toEqual([roomId])
+      expect(found.chunk).toMatchObject([
+        {
+          room_id: roomId,
+          name: `Listed ${word}`,
+          topic: `About ${word}`,
+          join_rule: 'public',
+          canonical_alias: expect.stringMatching(/^#alias-/),
+          num_joined_members: 1,
+          world_readable: false,
+          guest_can_join: false,
+        },
+      ])
+      expect(found.total_room_count_estimate).toBeGreaterThanOrEqual(1)
       const none = await alice.ok('POST', v3('/publicRooms'), {
         filter: { generic_search_term: `${word}none` },
       })

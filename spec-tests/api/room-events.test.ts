@@ -1,5 +1,6 @@
 import { expect } from '@jest/globals'
 import { type Answer, type User } from '../harness/client.js'
+import { expectAsAlone, type GivenEvent } from '../harness/events.js'
 import { createRoom, enc, inRoom, refusal, section, sendText, sharedRoom, v3 } from '../harness/section.js'
 
 section('Room events', 'client-server-api/#events', (operation) => {
@@ -35,7 +36,11 @@ section('Room events', 'client-server-api/#events', (operation) => {
         const alice = await server.user('alice')
         const roomId = await createRoom(alice)
         await refusal(send(alice, roomId, 't', '[]'), 400, 'M_BAD_JSON', 'M_NOT_JSON')
-        await refusal(send(alice, roomId, 't', { body: 'x'.repeat(70_000) }), 413, 'M_TOO_LARGE')
+        await refusal(
+          send(alice, roomId, 't', { msgtype: 'm.text', body: 'x'.repeat(70_000) }),
+          413,
+          'M_TOO_LARGE',
+        )
       })
       authorisation('is for members, with the level', async (server) => {
         const [alice, bob, carol] = [
@@ -85,7 +90,7 @@ section('Room events', 'client-server-api/#events', (operation) => {
         ]
         const roomId = await sharedRoom(alice, [bob])
         const put = (user: User, rest: string): Promise<Answer> =>
-          user.call('PUT', inRoom(roomId, `state/${rest}`), { body: {} })
+          user.call('PUT', inRoom(roomId, `state/${rest}`), { body: { name: 'x' } })
         await refusal(put(bob, 'm.room.name/'), 403, 'M_FORBIDDEN')
         await refusal(put(carol, 'org.example.s/k'), 403, 'M_FORBIDDEN')
         await refusal(put(alice, `org.example.s/${enc(bob.userId)}`), 403, 'M_FORBIDDEN')
@@ -100,13 +105,22 @@ section('Room events', 'client-server-api/#events', (operation) => {
       success('gives the content, or the event where asked', async (server) => {
         const alice = await server.user('alice')
         const roomId = await createRoom(alice, { topic: 'the topic' })
-        expect((await alice.ok('GET', inRoom(roomId, 'state/m.room.topic/'))).topic).toBe('the topic')
+        const all: (GivenEvent & { type: string; content: object })[] = await alice.ok(
+          'GET',
+          inRoom(roomId, 'state'),
+        )
+        const whole = (type: string): (typeof all)[number] => all.find((one) => one.type === type)!
+        const topic = await alice.ok('GET', inRoom(roomId, 'state/m.room.topic/'))
+        expect(topic).toEqual(whole('m.room.topic').content)
+        expect(topic.topic).toBe('the topic')
         const member = await alice.ok('GET', inRoom(roomId, `state/m.room.member/${enc(alice.userId)}`))
+        expect(member).toEqual(whole('m.room.member').content)
         expect(member.membership).toBe('join')
         const event = await alice.ok('GET', inRoom(roomId, 'state/m.room.topic/'), undefined, {
           format: 'event',
         })
         expect(event).toMatchObject({ type: 'm.room.topic', state_key: '', sender: alice.userId })
+        await expectAsAlone(server, alice, roomId, [event])
       })
       error('knows no state that is not there', async (server) => {
         const alice = await server.user('alice')
@@ -149,6 +163,7 @@ section('Room events', 'client-server-api/#events', (operation) => {
         ]),
       )
       expect(events.find((event) => event.type === 'm.room.name')!.content).toEqual({ name: 'M' })
+      await expectAsAlone(server, bob, roomId, events)
     })
     authorisation('is for members', async (server) => {
       const [alice, bob] = [await server.user('alice'), await server.user('bob')]
@@ -181,6 +196,7 @@ section('Room events', 'client-server-api/#events', (operation) => {
           `join ${alice.userId}`,
           `leave ${bob.userId}`,
         ])
+        await expectAsAlone(server, alice, roomId, (await alice.ok('GET', inRoom(roomId, 'members'))).chunk)
         expect(await members({ membership: 'join' })).toEqual([`join ${alice.userId}`])
         expect(await members({ not_membership: 'leave' })).toEqual([
           `invite ${carol.userId}`,
@@ -260,6 +276,7 @@ section('Room events', 'client-server-api/#events', (operation) => {
         expect(all.chunk).toHaveLength(1)
         const last = await page({ dir: 'b', limit: 100 })
         expect([last.chunk.length > 5, last.end]).toEqual([true, undefined])
+        await expectAsAlone(server, alice, roomId, last.chunk)
       })
       error('refuses directions and tokens that are none', async (server) => {
         const alice = await server.user('alice')
@@ -286,6 +303,7 @@ section('Room events', 'client-server-api/#events', (operation) => {
         await bob.ok('POST', inRoom(roomId, 'join'))
         const { chunk } = await bob.ok('GET', inRoom(roomId, 'messages'), undefined, { dir: 'b', limit: 100 })
         expect(JSON.stringify(chunk)).not.toContain('secret')
+        expect(chunk[0]).toMatchObject({ type: 'm.room.member', state_key: bob.userId, room_id: roomId })
         await refusal(
           carol.call('GET', inRoom(roomId, 'messages'), { query: { dir: 'b' } }),
           403,
@@ -312,6 +330,9 @@ section('Room events', 'client-server-api/#events', (operation) => {
           origin_server_ts: expect.any(Number),
           unsigned: expect.objectContaining({ membership: 'join' }),
         })
+        const own = await alice.ok('GET', inRoom(roomId, `event/${enc(eventId)}`))
+        expect(own.content).toEqual({ msgtype: 'm.text', body: 'this one' })
+        expect(own.unsigned.transaction_id).toMatch(/^t\d+-\d+$/)
       })
       error('knows no unknown event, and none of other rooms', async (server) => {
         const alice = await server.user('alice')
@@ -361,6 +382,12 @@ section('Room events', 'client-server-api/#events', (operation) => {
           [around.events_after[0], 'm3'],
         ])
           expect(event).toMatchObject({ sender: alice.userId, content: { msgtype: 'm.text', body } })
+        await expectAsAlone(server, alice, roomId, [
+          around.event,
+          ...around.events_before,
+          ...around.events_after,
+          ...around.state,
+        ])
         const older = await alice.ok('GET', inRoom(roomId, 'messages'), undefined, {
           dir: 'b',
           from: around.start,
@@ -416,7 +443,9 @@ section('Room events', 'client-server-api/#events', (operation) => {
         await refusal(redact(bob, roomId, ours), 403, 'M_FORBIDDEN')
         expect((await alice.ok('GET', inRoom(roomId, `event/${enc(ours)}`))).content.body).toBe('stays')
         const theirs = await sendText(bob, roomId, 'goes')
-        expect((await redact(alice, roomId, theirs)).status).toBe(200)
+        const { body } = await redact(alice, roomId, theirs)
+        const gone = await bob.ok('GET', inRoom(roomId, `event/${enc(theirs)}`))
+        expect([gone.content, gone.unsigned.redacted_because.event_id]).toEqual([{}, body.event_id])
       })
     },
   )

@@ -36,7 +36,7 @@ section('Room membership', 'client-server-api/#room-membership', (operation) => 
         await refusal(POST(bob, await createRoom(alice), 'join'), 403, 'M_FORBIDDEN')
         const open = await createRoom(alice, { preset: 'public_chat' })
         await alice.ok('POST', inRoom(open, 'ban'), { user_id: bob.userId })
-        await refusal(POST(bob, open, 'join'), 403, 'M_FORBIDDEN')
+        await refusal(POST(bob, open, 'join'), 403, 'M_FORBIDDEN', 'M_BAD_STATE')
       })
     },
   )
@@ -105,7 +105,12 @@ section('Room membership', 'client-server-api/#room-membership', (operation) => 
         )
         const roomId = await knockable(alice)
         await alice.ok('POST', inRoom(roomId, 'ban'), { user_id: bob.userId })
-        await refusal(bob.call('POST', v3(`/knock/${enc(roomId)}`), { body: {} }), 403, 'M_FORBIDDEN')
+        await refusal(
+          bob.call('POST', v3(`/knock/${enc(roomId)}`), { body: {} }),
+          403,
+          'M_FORBIDDEN',
+          'M_BAD_STATE',
+        )
       })
       error('knows no unknown room', async (server) => {
         const bob = await server.user('bob')
@@ -147,8 +152,18 @@ section('Room membership', 'client-server-api/#room-membership', (operation) => 
         ]
         const roomId = await sharedRoom(alice, [bob])
         await alice.ok('POST', inRoom(roomId, 'ban'), { user_id: carol.userId })
-        await refusal(POST(alice, roomId, 'invite', { user_id: bob.userId }), 403, 'M_FORBIDDEN')
-        await refusal(POST(alice, roomId, 'invite', { user_id: carol.userId }), 403, 'M_FORBIDDEN')
+        await refusal(
+          POST(alice, roomId, 'invite', { user_id: bob.userId }),
+          403,
+          'M_FORBIDDEN',
+          'M_BAD_STATE',
+        )
+        await refusal(
+          POST(alice, roomId, 'invite', { user_id: carol.userId }),
+          403,
+          'M_FORBIDDEN',
+          'M_BAD_STATE',
+        )
         await refusal(POST(alice, roomId, 'invite', { user_id: 7 }), 400, 'M_BAD_JSON', 'M_INVALID_PARAM')
       })
       authorisation('is for members, with the level', async (server) => {

@@ -31,6 +31,21 @@ section(
         expect(Object.keys(versions.available)).toEqual(expect.arrayContaining(['10', '11', '12']))
         expect(typeof (capabilities['m.change_password']?.enabled ?? true)).toBe('boolean')
       })
+      success(
+        'tells what may be changed',
+        async (server) => {
+          const { capabilities } = await (await server.user()).ok('GET', v3('/capabilities'))
+          expect(capabilities).toMatchObject({
+            'm.change_password': { enabled: true },
+            'm.profile_fields': { enabled: true },
+            'm.set_displayname': { enabled: true },
+            'm.set_avatar_url': { enabled: true },
+            'm.3pid_changes': { enabled: expect.any(Boolean) },
+            'm.get_login_token': { enabled: expect.any(Boolean) },
+          })
+        },
+        { ownOnly: true },
+      )
     })
     operation(
       'getWellknown',
@@ -41,7 +56,7 @@ section(
           async (server) => {
             const { status, body } = await call(server.url, 'GET', '/.well-known/matrix/client')
             expect(status).toBe(200)
-            expect(body['m.homeserver'].base_url.replace(/\/$/, '')).toBe(server.url)
+            expect(body['m.homeserver'].base_url.replace(/\/$/, '')).toBe(server.publicUrl)
           },
           { ownOnly: true },
         )

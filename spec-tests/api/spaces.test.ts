@@ -38,7 +38,13 @@ section('Spaces', 'client-server-api/#spaces', (operation) => {
       await link(alice, inner, root, server.serverName)
       const answer = await alice.ok('GET', hierarchy(root))
       expect(idsIn(answer)).toEqual([root, inner, leaf, second])
-      expect(answer.rooms[0]).toMatchObject({ name: 'Root', room_type: 'm.space', num_joined_members: 1 })
+      expect(answer.rooms[0]).toMatchObject({
+        name: 'Root',
+        room_type: 'm.space',
+        num_joined_members: 1,
+        join_rule: 'public',
+        ...(server.own && { room_version: expect.any(String) }),
+      })
       expect(answer.rooms[0].children_state[0]).toMatchObject({
         type: 'm.space.child',
         state_key: inner,
@@ -73,7 +79,9 @@ section('Spaces', 'client-server-api/#spaces', (operation) => {
         await link(alice, root, room, server.serverName, { order: `${i}` })
       expect(idsIn(await bob.ok('GET', hierarchy(root)))).toEqual([root, knock])
       await bob.ok('POST', inRoom(root, 'join'))
-      expect(idsIn(await bob.ok('GET', hierarchy(root)))).toEqual([root, knock, members])
+      const seen = await bob.ok('GET', hierarchy(root))
+      expect(idsIn(seen)).toEqual([root, knock, members])
+      expect(seen.rooms[2]).toMatchObject({ join_rule: 'restricted', allowed_room_ids: [root] })
       const refused = await refusal(bob.call('GET', hierarchy(secret)), 403, 'M_FORBIDDEN')
       const unknown = `!none:${server.serverName}`
       const none = await refusal(bob.call('GET', hierarchy(unknown)), 403, 'M_FORBIDDEN')
@@ -85,13 +93,13 @@ section('Spaces', 'client-server-api/#spaces', (operation) => {
       const room = await createRoom(alice)
       await link(alice, root, room, server.serverName)
       const { next_batch: from } = await alice.ok('GET', hierarchy(root), undefined, { limit: 1 })
-      for (const query of [
-        { from: 'nothing' },
-        { from, suggested_only: true },
-        { from, max_depth: 7 },
-        { limit: 0 },
-      ])
+      for (const query of [{ from: 'nothing' }, { from, suggested_only: true }, { from, max_depth: 7 }])
         await refusal(alice.call('GET', hierarchy(root), { query }), 400, 'M_INVALID_PARAM')
+    })
+    cases.error('refuses a limit that is not greater than zero', async (server) => {
+      const alice = await server.user('alice')
+      const root = await space(alice)
+      await refusal(alice.call('GET', hierarchy(root), { query: { limit: 0 } }), 400, 'M_INVALID_PARAM')
     })
   })
 
@@ -104,7 +112,14 @@ section('Spaces', 'client-server-api/#spaces', (operation) => {
         const [alice, bob] = [await server.user('alice'), await server.user('bob')]
         const name = `summary-${Date.now().toString(36)}`
         const roomId = await createRoom(alice, { preset: 'public_chat', room_alias_name: name, name: 'Hall' })
-        const expected = { room_id: roomId, name: 'Hall', join_rule: 'public', num_joined_members: 1 }
+        const expected = {
+          room_id: roomId,
+          name: 'Hall',
+          join_rule: 'public',
+          num_joined_members: 1,
+          canonical_alias: `#${name}:${server.serverName}`,
+          ...(server.own && { room_version: expect.any(String) }),
+        }
         expect(await alice.ok('GET', summary(roomId))).toMatchObject({ ...expected, membership: 'join' })
         const alias = `#${name}:${server.serverName}`
         expect(await bob.ok('GET', summary(alias))).toMatchObject({ ...expected, membership: 'leave' })

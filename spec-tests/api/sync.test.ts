@@ -3,39 +3,109 @@ import { expect } from '@jest/globals'
 import { startSync, type Answer, type User } from '../harness/client.js'
 import { createRoom, enc, inRoom, refusal, section, sendText, sharedRoom, v3 } from '../harness/section.js'
 
-section('Syncing', 'client-server-api/#syncing', (operation) => {
-  operation('sync', 'GET /_matrix/client/v3/sync', ({ success, error }) => {
-    success('gives the rooms first, then what is new', async (server) => {
-      const [alice, bob] = [await server.user('alice'), await server.user('bob')]
-      const roomId = await sharedRoom(alice, [bob], { name: 'N' })
-      const sync = await startSync(bob)
-      expect(Object.keys(sync.first.rooms.join)).toEqual([roomId])
-      const eventId = await sendText(alice, roomId, 'news')
-      const events = await sync.until('the message', ({ rooms }) => rooms?.join?.[roomId]?.timeline.events)
-      expect(events).toMatchObject([{ event_id: eventId, sender: alice.userId, content: { body: 'news' } }])
-      const quiet = await sync.next()
-      expect(quiet.rooms?.join?.[roomId]).toBeUndefined()
+section(
+  'Syncing',
+  'client-server-api/#syncing',
+  (operation) => {
+    operation('sync', 'GET /_matrix/client/v3/sync', ({ success, error }) => {
+      success('gives the rooms first, then what is new', async (server) => {
+        const [alice, bob] = [await server.user('alice'), await server.user('bob')]
+        const roomId = await sharedRoom(alice, [bob], { name: 'N' })
+        const sync = await startSync(bob)
+        expect(Object.keys(sync.first.rooms.join)).toEqual([roomId])
+        const eventId = await sendText(alice, roomId, 'news')
+        const events = await sync.until('the message', ({ rooms }) => rooms?.join?.[roomId]?.timeline.events)
+        expect(events).toMatchObject([{ event_id: eventId, sender: alice.userId, content: { body: 'news' } }])
+        const quiet = await sync.next()
+        expect(quiet.rooms?.join?.[roomId]).toBeUndefined()
+      })
+      success('waits for news', async (server) => {
+        const [alice, bob] = [await server.user('alice'), await server.user('bob')]
+        const roomId = await sharedRoom(alice, [bob])
+        const sync = await startSync(bob)
+        const waiting = sync.next(10_000)
+        await sendText(alice, roomId, 'wake up')
+        expect((await waiting).rooms.join[roomId].timeline.events).toMatchObject([
+          { content: { body: 'wake up' } },
+        ])
+      })
+      success(
+        'gives what is the user’s own: account data, messages, counts of keys, changed devices',
+        async (server) => {
+          const [alice, bob] = [await server.user('alice'), await server.user('bob')]
+          const roomId = await sharedRoom(bob, [alice])
+          const ofUser = (rest: string): string => v3(`/user/${enc(alice.userId)}${rest}`)
+          await alice.ok('PUT', ofUser('/account_data/org.example.all'), { n: 1 })
+          await alice.ok('PUT', ofUser(`/rooms/${enc(roomId)}/account_data/org.example.one`), { n: 2 })
+          const key = (device: User, name: string): object => ({
+            [`signed_curve25519:${name}`]: {
+              key: name.repeat(43).slice(0, 43),
+              signatures: { [device.userId]: { [`ed25519:${device.deviceId}`]: 'S'.repeat(43) } },
+            },
+          })
+          const one_time_keys = { ...key(alice, 'A'), ...key(alice, 'B'), ...key(alice, 'C') }
+          await alice.ok('POST', v3('/keys/upload'), { one_time_keys })
+          const messages = { [alice.userId]: { [alice.deviceId]: { n: 3 } } }
+          await bob.ok('PUT', v3('/sendToDevice/org.example.type/t'), { messages })
+          const sync = await startSync(alice)
+          const { first } = sync
+          expect(first.account_data.events).toContainEqual({ type: 'org.example.all', content: { n: 1 } })
+          expect(first.rooms.join[roomId].account_data.events).toContainEqual({
+            type: 'org.example.one',
+            content: { n: 2 },
+          })
+          expect(first.device_one_time_keys_count).toMatchObject({ signed_curve25519: 3 })
+          expect(first.to_device.events).toEqual([
+            { type: 'org.example.type', sender: bob.userId, content: { n: 3 } },
+          ])
+          const device_keys = {
+            user_id: bob.userId,
+            device_id: bob.deviceId,
+            algorithms: ['m.megolm.v1.aes-sha2'],
+            keys: { [`ed25519:${bob.deviceId}`]: 'K'.repeat(43) },
+            signatures: { [bob.userId]: { [`ed25519:${bob.deviceId}`]: 'S'.repeat(43) } },
+          }
+          await bob.ok('POST', v3('/keys/upload'), { device_keys })
+          expect(await sync.until('the device', ({ device_lists: lists }) => lists?.changed)).toEqual([
+            bob.userId,
+          ])
+          await bob.ok('POST', inRoom(roomId, 'leave'))
+          const left = await sync.until('the way out', ({ device_lists: lists }) =>
+            lists?.left?.length > 0 ? lists.left : undefined,
+          )
+          expect(left).toEqual([bob.userId])
+        },
+      )
+      success(
+        'tells who is there',
+        async (server) => {
+          const [alice, bob] = [await server.user('alice'), await server.user('bob')]
+          await sharedRoom(bob, [alice])
+          await bob.ok('PUT', v3(`/presence/${enc(bob.userId)}/status`), {
+            presence: 'online',
+            status_msg: 'Here',
+          })
+          const sync = await startSync(alice)
+          const isOfBob = ({ sender }: { sender: string }): boolean => sender === bob.userId
+          const told =
+            sync.first.presence?.events?.find(isOfBob) ??
+            (await sync.until('presence', ({ presence }) => presence?.events?.find(isOfBob)))
+          expect(told).toMatchObject({ type: 'm.presence', content: { status_msg: 'Here' } })
+        },
+        { ownOnly: true },
+      )
+      error('refuses tokens and filters that are none', async (server) => {
+        const alice = await server.user('alice')
+        const ask = (query: Record<string, string>): Promise<Answer> =>
+          alice.call('GET', v3('/sync'), { query })
+        await refusal(ask({ since: 'nonsense' }), 400, 'M_INVALID_PARAM', 'M_UNKNOWN')
+        await refusal(ask({ filter: '{' }), 400, 'M_NOT_JSON', 'M_INVALID_PARAM', 'M_BAD_JSON')
+        await refusal(ask({ timeout: 'x' }), 400, 'M_INVALID_PARAM')
+      })
     })
-    success('waits for news', async (server) => {
-      const [alice, bob] = [await server.user('alice'), await server.user('bob')]
-      const roomId = await sharedRoom(alice, [bob])
-      const sync = await startSync(bob)
-      const waiting = sync.next(10_000)
-      await sendText(alice, roomId, 'wake up')
-      expect((await waiting).rooms.join[roomId].timeline.events).toMatchObject([
-        { content: { body: 'wake up' } },
-      ])
-    })
-    error('refuses tokens and filters that are none', async (server) => {
-      const alice = await server.user('alice')
-      const ask = (query: Record<string, string>): Promise<Answer> =>
-        alice.call('GET', v3('/sync'), { query })
-      await refusal(ask({ since: 'nonsense' }), 400, 'M_INVALID_PARAM', 'M_UNKNOWN')
-      await refusal(ask({ filter: '{' }), 400, 'M_NOT_JSON', 'M_INVALID_PARAM', 'M_BAD_JSON')
-      await refusal(ask({ timeout: 'x' }), 400, 'M_INVALID_PARAM')
-    })
-  })
-})
+  },
+  { config: { presence: { enabled: true } } },
+)
 
 const counts = async (user: User, roomId: string): Promise<number> =>
   (await user.ok('GET', v3('/sync'))).rooms.join[roomId].unread_notifications.notification_count

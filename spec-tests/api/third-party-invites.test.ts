@@ -248,47 +248,61 @@ section(
       ['post3PIDs', '/account/3pid', (given: object) => ({ three_pid_creds: given })],
     ] as const
     for (const [id, path, wrapped] of forms) {
-      operation(id, `POST /_matrix/client/v3${path}`, ({ success, error }) => {
-        const bind = (user: User, rest: object): Promise<Answer> =>
-          user.call('POST', v3(path), {
-            body: wrapped({ ...credentials(), client_secret: 'secret', ...rest }),
-          })
-        success(
-          'publishes an address that was proved there; unbinding withdraws it in the name of the server',
-          async (server) => {
-            const alice = await server.user('alice')
-            const address = freshAddress()
-            identity.sessions.set('proved', { medium: 'email', address })
-            expect((await bind(alice, { sid: 'proved' })).status).toBe(200)
-            expect(identity.bound.get(address)).toBe(alice.userId)
-            const body = { medium: 'email', address }
-            expect(await alice.ok('POST', v3('/account/3pid/unbind'), body)).toEqual({
-              id_server_unbind_result: 'success',
+      operation(
+        id,
+        `POST /_matrix/client/v3${path}`,
+        ({ success, error }) => {
+          const bind = (user: User, rest: object): Promise<Answer> =>
+            user.call('POST', v3(path), {
+              body: wrapped({ ...credentials(), client_secret: 'secret', ...rest }),
             })
-            expect(identity.bound.has(address)).toBe(false)
-            expect(identity.withdrawals.at(-1)).toMatch(
-              new RegExp(`^X-Matrix origin="${server.serverName}",destination="${identity.name}"`),
-            )
-            expect(await alice.ok('POST', v3('/account/3pid/unbind'), body)).toEqual({
-              id_server_unbind_result: 'no-support',
-            })
+          success(
+            'publishes an address that was proved there; unbinding withdraws it in the name of the server',
+            async (server) => {
+              const alice = await server.user('alice')
+              const address = freshAddress()
+              identity.sessions.set('proved', { medium: 'email', address })
+              expect((await bind(alice, { sid: 'proved' })).status).toBe(200)
+              expect(identity.bound.get(address)).toBe(alice.userId)
+              const body = { medium: 'email', address }
+              expect(await alice.ok('POST', v3('/account/3pid/unbind'), body)).toEqual({
+                id_server_unbind_result: 'success',
+              })
+              expect(identity.bound.has(address)).toBe(false)
+              expect(identity.withdrawals.at(-1)).toMatch(
+                new RegExp(`^X-Matrix origin="${server.serverName}",destination="${identity.name}"`),
+              )
+              expect(await alice.ok('POST', v3('/account/3pid/unbind'), body)).toEqual({
+                id_server_unbind_result: 'no-support',
+              })
+            },
+            ownOnly,
+          )
+          error(
+            'binds nothing that was not proved, and nothing elsewhere',
+            async (server) => {
+              const alice = await server.user('alice')
+              await refusal(bind(alice, { sid: 'unknown' }), 400, 'M_THREEPID_AUTH_FAILED')
+              await refusal(
+                bind(alice, { sid: 'x', id_server: 'elsewhere.example' }),
+                403,
+                'M_SERVER_NOT_TRUSTED',
+              )
+            },
+            ownOnly,
+          )
+        },
+        {
+          sample: {
+            body: wrapped({
+              client_secret: 's',
+              sid: '1',
+              id_server: 'identity.example',
+              id_access_token: 't',
+            }),
           },
-          ownOnly,
-        )
-        error(
-          'binds nothing that was not proved, and nothing elsewhere',
-          async (server) => {
-            const alice = await server.user('alice')
-            await refusal(bind(alice, { sid: 'unknown' }), 400, 'M_THREEPID_AUTH_FAILED')
-            await refusal(
-              bind(alice, { sid: 'x', id_server: 'elsewhere.example' }),
-              403,
-              'M_SERVER_NOT_TRUSTED',
-            )
-          },
-          ownOnly,
-        )
-      })
+        },
+      )
     }
     operation(
       'exchangeThirdPartyInvite',

@@ -6,6 +6,8 @@ import { startNode, type NodeOptions } from './node.js'
 export interface Homeserver {
   readonly url: string
   readonly serverName: string
+  /** The URL that it knows itself by. */
+  readonly publicUrl: string
   /** Whether it is a node of ours that was started for these tests, with the configuration that the section asked for. */
   readonly own: boolean
   /** Whether accounts of administrators can be had. */
@@ -61,10 +63,12 @@ function described(
   secret: string | undefined,
   own: boolean,
   dispose: () => Promise<void>,
+  publicUrl = url,
 ): Homeserver {
   return {
     url,
     serverName,
+    publicUrl,
     own,
     hasAdministrators: secret !== undefined,
     user: (name = 'user') =>
@@ -73,7 +77,7 @@ function described(
       if (secret === undefined) throw new Error('administrators need --registration-secret')
       return registerWithSecret(url, secret, 'admin', true)
     },
-    at: (other) => described(other, serverName, secret, own, () => Promise.resolve()),
+    at: (other) => described(other, serverName, secret, own, () => Promise.resolve(), publicUrl),
     dispose,
   }
 }

@@ -48,6 +48,11 @@ export interface Section {
   readonly operations: readonly OperationTests[]
 }
 
+/** The server limits the rate of requests, so that the test says nothing. */
+export class LimitedError extends Error {
+  override readonly name = 'LimitedError'
+}
+
 /** The server has no such operation. */
 export class LacksError extends Error {
   override readonly name = 'LacksError'
@@ -72,6 +77,8 @@ export interface Cases {
 export interface OperationOptions {
   /** `signature`: it is for servers, which sign their requests; `none`: it is for everybody. */
   readonly auth?: 'token' | 'signature' | 'none'
+  /** What a request cannot be without: which fault a server names that sees a malformed one without a token is its choice. */
+  readonly sample?: Pick<CallOptions, 'body' | 'query'>
 }
 /** `route` is the method and the path, such as `GET /_matrix/client/v3/account/whoami`. */
 type DeclareOperation = (
@@ -90,8 +97,10 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   kind: 'override',
   receiptType: 'm.read',
 }
-const filled = (path: string): string =>
-  path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(EXAMPLES[name] ?? 'example'))
+const filled = (path: string, serverName: string): string =>
+  path.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
+    encodeURIComponent((EXAMPLES[name] ?? 'example').replace('example.org', serverName)),
+  )
 
 function isOf(method: string, path: string): (exchange: Exchange) => boolean {
   const template = segmentsOf(path)
@@ -133,8 +142,10 @@ function guarded(kind: Kind, id: string, method: string, path: string, run: Run,
   const isMeant = isOf(method, path)
   return async (server) => {
     const seen: Exchange[] = []
+    let limited = ''
     const endWatch = watchCalls((exchange) => {
       if (isMeant(exchange)) seen.push(exchange)
+      if (exchange.status === 429) limited = `${exchange.method} ${exchange.path}`
     })
     const endKeep = GIVEN
       ? keepContractFaults((exchange, found) => {
@@ -150,6 +161,7 @@ function guarded(kind: Kind, id: string, method: string, path: string, run: Run,
     } catch (error) {
       if (kind !== 'not offered' && seen.length > 0 && seen.every(isMissing))
         throw new LacksError(`the server has no ${id}: ${method} ${path}`)
+      if (GIVEN && limited !== '') throw new LimitedError(`the server limits the rate of ${limited}`)
       throw error
     } finally {
       end()
@@ -159,11 +171,18 @@ function guarded(kind: Kind, id: string, method: string, path: string, run: Run,
   }
 }
 
-async function refusesStrangers(server: Homeserver, method: string, path: string): Promise<void> {
-  const body = method === 'GET' ? {} : { body: {} }
-  const without = await call(server.url, method, filled(path), body)
+async function refusesStrangers(
+  server: Homeserver,
+  method: string,
+  path: string,
+  sample: CallOptions = method === 'GET' ? {} : { body: {} },
+): Promise<void> {
+  const without = await call(server.url, method, filled(path, server.serverName), sample)
   expect([without.status, without.body.errcode]).toEqual([401, 'M_MISSING_TOKEN'])
-  const unknown = await call(server.url, method, filled(path), { ...body, token: 'nobody-has-this-token' })
+  const unknown = await call(server.url, method, filled(path, server.serverName), {
+    ...sample,
+    token: 'nobody-has-this-token',
+  })
   expect([unknown.status, unknown.body.errcode]).toEqual([401, 'M_UNKNOWN_TOKEN'])
 }
 
@@ -183,11 +202,16 @@ function tellFaults(faults: Set<string>): Promise<void> {
 
 async function refusesUnsigned(server: Homeserver, method: string, path: string): Promise<void> {
   const sent = method === 'GET' ? {} : { body: {} }
-  await refusal(call(server.url, method, filled(path), sent), 401, 'M_UNAUTHORIZED', 'M_FORBIDDEN')
+  await refusal(
+    call(server.url, method, filled(path, server.serverName), sent),
+    401,
+    'M_UNAUTHORIZED',
+    'M_FORBIDDEN',
+  )
   const authorization = 'X-Matrix origin="localhost:1",destination="localhost",key="ed25519:1",sig="AAAA"'
   const headers = { authorization }
   await refusal(
-    call(server.url, method, filled(path), { ...sent, headers }),
+    call(server.url, method, filled(path, server.serverName), { ...sent, headers }),
     401,
     'M_UNAUTHORIZED',
     'M_FORBIDDEN',
@@ -215,7 +239,7 @@ export function section(
   node: WantedNode = {},
 ): void {
   const operations: OperationTests[] = []
-  declare((id, route, cases, { auth = 'token' } = {}) => {
+  declare((id, route, cases, { auth = 'token', sample } = {}) => {
     const [method = '', path = ''] = route.split(' ')
     const list: Case[] = []
     const faults = new Set<string>()
@@ -238,7 +262,7 @@ export function section(
     })
     if (auth === 'token')
       add('authorisation')('refuses who has no token, and who has an unknown one', (server) =>
-        refusesStrangers(server, method, path),
+        refusesStrangers(server, method, path, sample),
       )
     if (auth === 'signature')
       add('authorisation')('refuses requests that are not signed, or by nobody who is known', (server) =>
@@ -282,6 +306,7 @@ const MALFORMED: ReadonlySet<string> = new Set([
   'M_NOT_JSON',
   'M_MISSING_PARAM',
   'M_INVALID_PARAM',
+  'M_UNRECOGNIZED',
 ])
 
 /** Awaits an answer and holds it to a status and one of the errcodes. */

@@ -1,21 +1,6 @@
+import { limitlessRates } from '../../scripts/spec-tests/synapse-rates.mjs'
+
 /** The configuration of a Synapse for tests: nothing is limited, and a server that was away is tried again at once. */
-
-const MANY = { per_second: 99_999, burst_count: 99_999 }
-
-/** As `limitlessRates`, for the settings that hold several limits. */
-const each = (...names: readonly string[]): object => Object.fromEntries(names.map((name) => [name, MANY]))
-
-/** @see https://element-hq.github.io/synapse/latest/usage/configuration/config_documentation.html#ratelimiting */
-const limitlessRates = {
-  ...each('rc_message', 'rc_registration', 'rc_registration_token_validity', 'rc_admin_redaction', 'rc_joins_per_room'),
-  ...each('rc_key_requests', 'rc_third_party_invite', 'rc_media_create', 'rc_room_creation', 'rc_profile', 'rc_reports'),
-  ...each('rc_user_directory', 'rc_delayed_event_mgmt'),
-  rc_login: each('address', 'account', 'failed_attempts'),
-  rc_joins: each('local', 'remote'),
-  rc_invites: each('per_room', 'per_user', 'per_issuer'),
-  rc_presence: each('per_user'),
-  rc_federation: { window_size: 1_000, sleep_limit: 99_999, sleep_delay: 1, reject_limit: 99_999, concurrent: 50 },
-} // prettier-ignore
 
 export interface SynapseConfigOptions {
   readonly folder: string

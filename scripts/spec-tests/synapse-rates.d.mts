@@ -1,0 +1,1 @@
+export const limitlessRates: Readonly<Record<string, object>>
