@@ -1,5 +1,7 @@
 /**
- * npm run spec-tests:mutation [-- --only REGEXP]
+ * npm run spec-tests:mutation -- [--only REGEXP] [--sections REGEXP]
+ *
+ * --only names operations, --sections files of spec-tests/api.
  *
  * Tests the tests of spec-tests/api: a proxy breaks a real node, one operation and one way at a time; the tests of that operation must
  * fail. Prints what survived. Ends with 1 where something did.
@@ -11,7 +13,7 @@ import { parseArgs } from 'node:util'
 import { runJest } from '../jest.mjs'
 import { prepare } from '../prepare.mjs'
 
-const { values } = parseArgs({ options: { only: { type: 'string' } } })
+const { values } = parseArgs({ options: { only: { type: 'string' }, sections: { type: 'string' } } })
 prepare()
 const folder = mkdtempSync(join(tmpdir(), 'chancery-mutation-'))
 const report = join(folder, 'report.json')
@@ -21,14 +23,15 @@ const done = runJest(['--runInBand', 'spec-tests/mutation/run'], {
     MUTATION_ALL: '1',
     MUTATION_REPORT: report,
     ...(values.only === undefined ? {} : { MUTATION_ONLY: values.only }),
+    ...(values.sections === undefined ? {} : { MUTATION_SECTIONS: values.sections }),
   },
 })
 try {
-  const { mutants, untouched, survivors, unsound } = JSON.parse(readFileSync(report, 'utf8'))
+  const { mutants, untouched, equivalent, survivors, unsound } = JSON.parse(readFileSync(report, 'utf8'))
   for (const { operation, mutant } of survivors) console.log(`survived  ${operation.padEnd(34)} ${mutant}`)
   for (const operation of unsound) console.log(`unsound   ${operation.padEnd(34)} fails on a sound server`)
   console.log(
-    `${mutants} mutants: ${mutants - survivors.length} noticed, ${survivors.length} survived (${untouched} more changed nothing)`,
+    `${mutants} mutants: ${mutants - survivors.length} noticed, ${survivors.length} survived (${untouched} more changed nothing, ${equivalent} are known to be equivalent)`,
   )
   process.exitCode = survivors.length === 0 && unsound.length === 0 ? 0 : 1
 } catch {
