@@ -59,6 +59,7 @@ async function started(python, folder, port) {
   writeFileSync(file, JSON.stringify(configuration(folder, port)))
   const keys = spawnSync(python, ['-m', 'synapse.app.homeserver', '-c', file, '--generate-keys'], {
     cwd: folder,
+    encoding: 'utf8',
   })
   if (keys.status !== 0) throw new Error(`Synapse made no keys: ${keys.stderr}`)
   const output = openSync(join(folder, 'output.txt'), 'a')
