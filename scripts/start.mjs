@@ -8,6 +8,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { isTaken } from './demo/ministry.mjs'
 import { whenNpmEnds } from './npm-watch.mjs'
 import { giveUp, prepare, ROOT } from './prepare.mjs'
 
@@ -95,11 +96,17 @@ function serve(config) {
   })
 }
 
+const DEFAULT_PORT = 8008
 const { data, port } = options()
 prepare()
 const config = join(data, 'homeserver.yaml')
 if (!existsSync(config)) {
-  firstStart(data, config, port ?? 8008)
+  const chosen = port ?? DEFAULT_PORT
+  // The port stands in what the first start makes, and the password is shown once: nothing is made that cannot run.
+  if (await isTaken(chosen)) {
+    giveUp(`Something listens on port ${chosen} already. Take another one: npm start -- --port N`)
+  }
+  firstStart(data, config, chosen)
 } else if (port !== undefined && addressIn(config) !== `http://localhost:${port}`) {
   giveUp(
     `${config} is not for port ${port}. Change \`listeners\` and \`public_baseurl\` there, or use another folder: --data DIR`,
