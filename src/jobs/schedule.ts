@@ -11,22 +11,48 @@ export interface Job {
   run(): Promise<unknown>
 }
 
-/** Runs jobs, each one run at a time; a run that fails is logged, and the next one comes all the same. */
+/** A job of every second that fails for hours, as on a full disk, must not fill the log. */
+const LOG_EVERY_MS = 60_000
+
+/** Since when a job fails, run after run. */
+interface Failing {
+  loggedAt: number
+  /** Runs that failed since the line before. */
+  unlogged: number
+}
+
+/**
+ * Runs jobs, each one run at a time; a run that fails is logged, and the next one comes all the same. Of a job that goes on failing, the
+ * log has a line a minute at most, with the number of runs that failed since the last one, and a line when it works again.
+ */
 export function startJobs(
   jobs: readonly Job[],
   deps: { readonly clock: Clock; readonly logger: Logger },
 ): { stop(): Promise<void> } {
   const timers = new Map<Job, NodeJS.Timeout>()
   const running = new Set<Promise<void>>()
+  const failing = new Map<Job, Failing>()
   let stopped = false
+
+  function logFailure(job: Job, error: unknown): void {
+    const now = deps.clock.monotonic()
+    const before = failing.get(job)
+    if (before !== undefined && now - before.loggedAt < LOG_EVERY_MS) {
+      before.unlogged += 1
+      return
+    }
+    deps.logger.error({ err: error, job: job.name, times: (before?.unlogged ?? 0) + 1 }, 'a job failed')
+    failing.set(job, { loggedAt: now, unlogged: 0 })
+  }
 
   async function run(job: Job): Promise<void> {
     const started = deps.clock.monotonic()
     try {
       await job.run()
       deps.logger.debug({ job: job.name, ms: Math.round(deps.clock.monotonic() - started) }, 'a job ran')
+      if (failing.delete(job)) deps.logger.info({ job: job.name }, 'a job works again')
     } catch (error) {
-      if (!stopped) deps.logger.error({ err: error, job: job.name }, 'a job failed')
+      if (!stopped) logFailure(job, error)
     }
   }
 
