@@ -38,6 +38,7 @@ const SERVICES = [
   'media',
   'previews',
   'rooms',
+  'delayed-events',
   'timeline',
   'relations',
   'search',

@@ -86,6 +86,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     await jobs?.stop()
     await built?.drain.close()
     await built?.sender.close()
+    await built?.services.delayedEvents.close()
     await built?.push.close()
     await built?.appservices.close()
     await built?.mailer?.close()
@@ -138,6 +139,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     built.mailer?.wake()
     await built.push.start()
     built.appservices.start()
+    services.delayedEvents.start()
     const clockWatch = createClockWatch({ clock: systemClock, logger })
     const watchClock = { name: 'clock.watch', every: 10_000, run: () => Promise.resolve(clockWatch.look()) }
     jobs = startJobs([...periodicJobs(services), watchClock], { clock: systemClock, logger })

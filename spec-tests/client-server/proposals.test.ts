@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { call, createRoom, logIn, register, v3, type User } from '../harness/client.js'
+import { call, createRoom, eventually, logIn, register, v3, type User } from '../harness/client.js'
 import { startNode, type Node } from '../harness/node.js'
 
 // What clients rely on although no release of the specification has it.
@@ -188,6 +188,112 @@ describe('rooms in common (MSC2666)', () => {
       status: 400,
       body: { errcode: 'M_INVALID_PARAM' },
     })
+  })
+})
+
+describe('delayed events (MSC4140)', () => {
+  const TYPE = 'com.example.delayed'
+  const BASE = '/_matrix/client/unstable/org.matrix.msc4140'
+  const DELAY = 'org.matrix.msc4140.delay'
+  const because = { uncheckedBecause: 'the proposal answers with a delay_id in place of an event_id' }
+  const long = { query: { [DELAY]: '3600000' }, ...because }
+  let roomId: string
+  beforeAll(async () => {
+    roomId = await createRoom(alice)
+  })
+  const numbers = async (): Promise<number[]> => {
+    const { chunk } = await alice.ok('GET', v3(`/rooms/${enc(roomId)}/messages`), undefined, { dir: 'f' })
+    const events = chunk as { readonly type: string; readonly content: { readonly n: number } }[]
+    return events.filter(({ type }) => type === TYPE).map(({ content }) => content.n)
+  }
+  const later = async (n: number, state = false): Promise<string> => {
+    const path = v3(`/rooms/${enc(roomId)}/${state ? `state/${TYPE}/` : `send/${TYPE}/`}${n}`)
+    const { status, body } = await alice.call('PUT', path, { body: { n }, ...long })
+    expect(status).toBe(200)
+    return body.delay_id
+  }
+  const act = (delayId: string, action: string): Promise<{ status: number; body: unknown }> =>
+    call(node.url, 'POST', `${BASE}/delayed_events/${delayId}/${action}`, { body: {} })
+
+  it('are sent by themselves after their time', async () => {
+    expect(await features()).toMatchObject({ 'org.matrix.msc4140': true })
+    const { capabilities } = await alice.ok('GET', v3('/capabilities'))
+    expect(capabilities['org.matrix.msc4140.delayed_events']).toEqual({
+      max_delay_ms: 86_400_000,
+      max_scheduled: 100,
+    })
+    const path = v3(`/rooms/${enc(roomId)}/send/${TYPE}/soon`)
+    const options = { body: { n: 1 }, query: { [DELAY]: '1' }, ...because }
+    const { body } = await alice.call('PUT', path, options)
+    await eventually('a delayed event is sent', async () => (await numbers()).includes(1))
+    expect(await alice.ok('GET', `${BASE}/delayed_events/${body.delay_id}`)).toMatchObject({
+      type: TYPE,
+      content: { n: 1 },
+      event_id: expect.any(String),
+    })
+    // Repeated, it is still the same.
+    expect((await alice.call('PUT', path, options)).body).toEqual(body)
+    expect((await numbers()).filter((n) => n === 1)).toEqual([1])
+  })
+
+  it('are sent after the end of a node, too', async () => {
+    const waiting = await later(10)
+    const path = v3(`/rooms/${enc(roomId)}/send/${TYPE}/eleven`)
+    await alice.call('PUT', path, { body: { n: 11 }, query: { [DELAY]: '1000' }, ...because })
+    await node.kill()
+    await node.start()
+    await eventually('it is sent by the next process', async () => (await numbers()).includes(11))
+    expect((await alice.ok('GET', `${BASE}/delayed_events`)).delayed_events).toMatchObject([
+      { delay_id: waiting },
+    ])
+    expect(await act(waiting, 'cancel')).toMatchObject({ status: 200 })
+    expect(await numbers()).toEqual([1, 11])
+  })
+
+  it('are sent, cancelled and held back by whoever knows their ids', async () => {
+    const [two, three, four] = [await later(2), await later(3, true), await later(4, true)]
+    const { body } = await alice.call('PUT', `${BASE}/rooms/${enc(roomId)}/delayed_event/${TYPE}/five`, {
+      body: { delay_ms: 3_600_000, state_key: 'five', content: { n: 5 } },
+    })
+    expect((await alice.ok('GET', `${BASE}/delayed_events`)).delayed_events).toMatchObject([
+      { delay_id: two, room_id: roomId, type: TYPE, delay: 3_600_000, content: { n: 2 } },
+      { delay_id: three, state_key: '3' },
+      { delay_id: four },
+      { delay_id: body.delay_id, state_key: 'five' },
+    ])
+    expect(await act(three, 'send')).toMatchObject({ status: 200, body: {} })
+    expect(await act(two, 'restart')).toMatchObject({ status: 200, body: {} })
+    for (const id of [two, four, body.delay_id]) {
+      expect(await act(id, 'cancel')).toMatchObject({ status: 200, body: {} })
+    }
+    expect((await alice.ok('GET', `${BASE}/delayed_events`)).delayed_events).toEqual([])
+    expect(await numbers()).toEqual([1, 11, 3])
+    expect(await act(three, 'cancel')).toMatchObject({ status: 409, body: { errcode: 'M_UNKNOWN' } })
+  })
+
+  it('are nobody else’s', async () => {
+    const delayId = await later(6)
+    expect(await bob.ok('GET', `${BASE}/delayed_events`)).toEqual({ delayed_events: [] })
+    for (const [path, errcode] of [
+      [`${BASE}/delayed_events/${delayId}`, 'M_NOT_FOUND'],
+      [`${BASE}/delayed_events/nonsense`, 'M_NOT_FOUND'],
+    ] as const) {
+      expect(await bob.call('GET', path)).toMatchObject({ status: 404, body: { errcode } })
+    }
+    for (const action of ['send', 'cancel', 'restart'])
+      expect(await act('nonsense', action)).toMatchObject({ status: 404, body: { errcode: 'M_NOT_FOUND' } })
+    expect(await act(delayId, 'oops')).toMatchObject({ status: 404, body: { errcode: 'M_UNRECOGNIZED' } })
+    const inRoom = (user: User, delay: string): Promise<unknown> =>
+      user.call('PUT', v3(`/rooms/${enc(roomId)}/send/${TYPE}/x${delay}`), {
+        body: {},
+        query: { [DELAY]: delay },
+        ...because,
+      })
+    expect(await inRoom(bob, '1')).toMatchObject({ status: 403, body: { errcode: 'M_FORBIDDEN' } })
+    expect(await inRoom(alice, '86400001')).toMatchObject({ status: 403, body: { errcode: 'M_FORBIDDEN' } })
+    for (const delay of ['0', '-1', 'x'])
+      expect(await inRoom(alice, delay)).toMatchObject({ status: 400, body: { errcode: 'M_INVALID_PARAM' } })
+    expect(await call(node.url, 'GET', `${BASE}/delayed_events`)).toMatchObject({ status: 401 })
   })
 })
 

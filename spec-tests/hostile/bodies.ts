@@ -1,5 +1,6 @@
 /** Members that a route needs to come to what is tested, beyond values of the right types. */
 export const BODIES: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  scheduleDelayedEvent: { delay_ms: 3_600_000 },
   upgradeRoom: { new_version: '12' },
   inviteUser: { user_id: 'x' },
   setProfileField: { displayname: 'x' },

@@ -33,6 +33,8 @@ const OPEN: ReadonlySet<string> = new Set([
   'getServerKey', 'perspectivesKeyQuery', 'bulkPerspectivesKeyQuery', 'getVersion', 'exchangeOpenIdToken', 'onBindThirdPartyIdentifier', 'onBindThirdPartyIdentifierByPost',
   // By a link that somebody was sent.
   'getUnsubscribe', 'postUnsubscribe',
+  // By the id of a delay, which is handed to a server for calls (MSC4140).
+  'sendDelayedEvent', 'cancelDelayedEvent', 'restartDelayedEvent',
   // Of the operator, who decides by listeners who reaches them.
   'getMetrics', 'getHealth',
   // Tools of administrators ask for it before they log in.

@@ -6,6 +6,7 @@ import type { RateLimit } from '../http/route.js'
 import { publicKey } from '../platform/ed25519.js'
 import type { AccountsOptions } from '../services/accounts/accounts.js'
 import type { AttemptOptions } from '../services/accounts/attempts.js'
+import type { DelayedEventsOptions } from '../services/delayed-events/delayed-events.js'
 import type { TransportOptions } from '../services/federation/transport.js'
 import type { MediaOptions } from '../services/media/media.js'
 import type { NodeInfoOptions } from '../services/node-info.js'
@@ -119,8 +120,15 @@ export function accountsOptions(config: Config): AccountsOptions {
   }
 }
 
-export function serverInfoOptions({ rooms, turn, rtc, mail }: Config): ServerInfoOptions {
+export function delayedEventsOptions({ delayed_events }: Config): DelayedEventsOptions {
+  return { maxDelayMs: delayed_events.max_delay, maxScheduled: delayed_events.max_scheduled }
+}
+
+export function serverInfoOptions(config: Config): ServerInfoOptions {
+  const { rooms, turn, rtc, mail } = config
+  const { maxDelayMs, maxScheduled } = delayedEventsOptions(config)
   return {
+    delayedEvents: { max_delay_ms: maxDelayMs, max_scheduled: maxScheduled },
     defaultRoomVersion: rooms.default_room_version,
     changeThreepids: mail.host !== undefined,
     rtcTransports: rtc.transports,

@@ -47,8 +47,6 @@ import { createSettingsCarrier } from '../services/upgrades/carry-settings.js'
 import { createRoomUpgrades } from '../services/upgrades/upgrade-room.js'
 import { createSpaces } from '../services/spaces/spaces.js'
 import { createClientViews } from '../services/timeline/client-view.js'
-import { createEventStream } from '../services/timeline/event-stream.js'
-import { createInitialSync } from '../services/timeline/initial-sync.js'
 import { createEventByTime } from '../services/timeline/event-by-time.js'
 import { createHistory } from '../services/timeline/history.js'
 import { loadLostPositions } from '../services/timeline/lost-positions.js'
@@ -69,6 +67,7 @@ import { buildInfo } from './info.js'
 import { buildMail } from './mail.js'
 import { buildMedia } from './media.js'
 import { buildProfile } from './profile.js'
+import { buildProposals } from './proposals.js'
 import { buildPushers, stagingHooks, type PushParts } from './pushers.js'
 import { buildReplication } from './replication.js'
 import { buildRooms, type RoomsParts } from './rooms.js'
@@ -336,6 +335,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     toDevice,
     e2ee,
     sending,
+    ...buildProposals({ config, context, sending, memberships }),
     roomCreation,
     serverNotices,
     roomUpgrades: createRoomUpgrades({ context, memberships, memberProfile }),
@@ -354,19 +354,13 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     ...buildDirectory({ context, transport, acts: appservices.acts }),
     spaces: createSpaces({ context, client: transport.client, aliases }),
     history,
-    initialSync: createInitialSync({ context, views, history, gate: syncGate }),
-    eventStream: createEventStream({
-      context,
-      views,
-      notifier,
-      maxTimeoutMs: config.limits.max_sync_timeout,
-    }),
     relations,
     search: createSearch({ ...reading, history }),
     eventByTime: createEventByTime({ context, fetch: replication.fetchByTime.fetch }),
     ...buildSyncing({
       ...reading,
       config,
+      history,
       notifier,
       typing,
       presence,

@@ -7,6 +7,7 @@ import type { Reports } from './reports/reports.js'
 import type { MutualRooms } from './directory/mutual-rooms.js'
 import type { Threepids } from './threepids/threepids.js'
 import type { Bindings } from './identity/bindings.js'
+import type { DelayedEvents } from './delayed-events/delayed-events.js'
 import type { Devices } from './devices/devices.js'
 import type { AdminActs } from './administration/acts.js'
 import type { Administration } from './administration/administration.js'
@@ -77,6 +78,7 @@ export interface Services {
   readonly toDevice: ToDevice
   readonly e2ee: E2ee
   readonly sending: Sending
+  readonly delayedEvents: DelayedEvents
   readonly roomCreation: RoomCreation
   readonly roomUpgrades: RoomUpgrades
   readonly memberships: Memberships

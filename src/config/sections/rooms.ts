@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { flag, list, text } from '../fields.js'
+import { duration, flag, integer, list, text } from '../fields.js'
 
 export const rooms = {
   rooms: Type.Object(
@@ -7,6 +7,22 @@ export const rooms = {
       default_room_version: text('Version of new rooms.', '12', { format: 'room-version' }),
     },
     { description: 'Rooms.', default: {} },
+  ),
+  delayed_events: Type.Object(
+    {
+      max_delay: duration('The longest that an event may be held back.', '24h'),
+      max_scheduled: integer(
+        'Events of one user that may wait; `0`: nobody may send events later.',
+        100,
+        0,
+        1_000,
+      ),
+    },
+    {
+      description:
+        'Events that clients want to be sent later, such as the end of a call for whom its server has lost (MSC4140).',
+      default: {},
+    },
   ),
   presence: Type.Object(
     {

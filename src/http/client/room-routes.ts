@@ -47,6 +47,7 @@ import { setPresence } from './presence/set-presence.js'
 import { getRoomSummary, getRoomSummaryUnstable } from './space/get-room-summary.js'
 import { getSpaceHierarchy } from './space/get-space-hierarchy.js'
 import { search } from './search/search.js'
+import { proposalRoutes } from './proposal-routes.js'
 import { pushRuleRoutes } from './push-rule-routes.js'
 import { slidingSync } from './sync/sliding-sync.js'
 import { sync } from './sync/sync.js'
@@ -105,4 +106,5 @@ export const roomRoutes: readonly Route[] = [
   getRoomSummaryUnstable,
   search,
   ...pushRuleRoutes,
+  ...proposalRoutes,
 ]

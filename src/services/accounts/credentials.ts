@@ -2,6 +2,7 @@ import { forbidden, MatrixError } from '../../core/errors.js'
 import type { Json } from '../../core/json/value.js'
 import type { Logger } from '../../platform/logger.js'
 import { deleteAccountDataOfUser } from '../../storage/tables/account-data.js'
+import { deleteDelayedEventsOf } from '../../storage/tables/delayed-events.js'
 import { deleteProfile } from '../../storage/tables/profiles.js'
 import { deletePushersOfUser } from '../../storage/tables/pushers.js'
 import { deleteThreepidsOf, threepidOwner } from '../../storage/tables/threepids.js'
@@ -177,6 +178,7 @@ export function createCredentials(deps: CredentialsDeps): Credentials {
         // An address serves no account that nobody can use, and may serve another one.
         yield* deleteThreepidsOf(userId)
         yield* deletePushersOfUser(userId)
+        yield* deleteDelayedEventsOf(userId)
         if (erase) {
           yield* deleteProfile(userId)
           yield* deleteAccountDataOfUser(userId)

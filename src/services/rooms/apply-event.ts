@@ -13,7 +13,7 @@ import { boundedHeads } from './heads.js'
 import { policyServerOf } from './policy-servers.js'
 import { mayRedact } from './redaction.js'
 import { resolveRoots } from './resolve-roots.js'
-import type { StoredEvent } from './stored-event.js'
+import { txnMark, type StoredEvent } from './stored-event.js'
 import {
   addPending,
   eventsByIds,
@@ -128,7 +128,7 @@ export async function applyEvent(
     authNids: [...authEvents.values()].map((item) => item.nid),
     replaces,
     redactedBy: early?.by,
-    txn: options.clientTxn === undefined ? undefined : [options.clientTxn.deviceId, options.clientTxn.txnId],
+    txn: txnMark(options.clientTxn),
   }
   const live = options.live && shown
   // Visible to the resolution below, which may have to weigh this very event.

@@ -18,7 +18,7 @@ import type { Random } from '../../platform/random.js'
 import type { Nids } from './nids.js'
 import { mayRedact } from './redaction.js'
 import type { StateResolving } from './resolve-aside.js'
-import type { StoredEvent } from './stored-event.js'
+import { txnMark, type StoredEvent } from './stored-event.js'
 import {
   addPending,
   eventsByIds,
@@ -177,7 +177,7 @@ export async function addAccepted(
     authNids,
     replaces: replaced?.nid,
     redactedBy: undefined,
-    txn: draft.clientTxn === undefined ? undefined : [draft.clientTxn.deviceId, draft.clientTxn.txnId],
+    txn: txnMark(draft.clientTxn),
   }
   if (event.stateKey !== undefined) {
     changes.push({ type: event.type, stateKey: event.stateKey, before: replaced, after: stored })

@@ -32,6 +32,8 @@ export interface SendInput {
   readonly txnId: string
   /** Milliseconds; application services only. */
   readonly ts?: number | undefined
+  /** The transaction id is that of a delay (MSC4140). */
+  readonly isDelayed?: true
 }
 
 export interface Sending {
@@ -39,7 +41,11 @@ export interface Sending {
   message(requester: Requester, input: SendInput): Promise<{ event_id: string }>
   state(
     requester: Requester,
-    input: Omit<SendInput, 'txnId'> & { readonly stateKey: string },
+    input: Omit<SendInput, 'txnId' | 'isDelayed'> & {
+      readonly stateKey: string
+      /** The delay that it was sent after (MSC4140): an event is sent once for each. */
+      readonly delayId?: string
+    },
   ): Promise<{ event_id: string }>
   redact(
     requester: Requester,
@@ -190,7 +196,7 @@ export function createSending(context: RoomsContext, aliases: Pick<Aliases, 'res
           sender: requester.userId,
           content: input.content,
           redacts,
-          clientTxn,
+          clientTxn: input.isDelayed === true ? { ...clientTxn, isDelayed: true } : clientTxn,
           originServerTs: requester.appserviceId === undefined ? undefined : input.ts,
         }),
       )
@@ -211,13 +217,18 @@ export function createSending(context: RoomsContext, aliases: Pick<Aliases, 'res
           room === undefined ? undefined : await readStateEvent(context, room, input.type, input.stateKey)
         await checkCanonicalAlias(aliases, input.roomId, input.content, current?.event.content)
       }
-      return add(input.roomId, {
+      const { roomId, delayId } = input
+      const draft: Draft = {
         type: input.type,
         sender: requester.userId,
         stateKey: input.stateKey,
         content: input.content,
         originServerTs: requester.appserviceId === undefined ? undefined : input.ts,
-      })
+      }
+      if (delayId === undefined) return add(roomId, draft)
+      return inTransaction(requester, `state/${roomId}/${input.type}`, delayId, (clientTxn) =>
+        add(roomId, { ...draft, clientTxn: { ...clientTxn, isDelayed: true } }),
+      )
     },
 
     async redact(requester, input) {

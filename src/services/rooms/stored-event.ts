@@ -22,8 +22,25 @@ export interface StoredEvent {
   /** The state event that it replaced. */
   readonly replaces: number | undefined
   readonly redactedBy: number | undefined
-  /** `[device id, transaction id]` of the client request that made it. */
-  readonly txn: readonly [string, string] | undefined
+  /** `[device id, transaction id]` of the client request that made it; the id is that of the delay where it was sent later. */
+  readonly txn: TxnMark | undefined
+}
+
+export type TxnMark = readonly [string, string] | readonly [string, string, 'delayed']
+
+export const txnMark = (txn: ClientTxn | undefined): TxnMark | undefined => {
+  if (txn === undefined) return undefined
+  return txn.isDelayed === true ? [txn.deviceId, txn.txnId, 'delayed'] : [txn.deviceId, txn.txnId]
+}
+
+/** The client's transaction that makes an event. */
+export interface ClientTxn {
+  /** The name under which it is stored; see `transactionKey`. */
+  readonly key: string
+  readonly deviceId: string
+  readonly txnId: string
+  /** A delayed event (MSC4140), of which this is the id. */
+  readonly isDelayed?: true
 }
 
 export function fromRow(row: EventRow, roomId: string, rules: RoomVersionRules): StoredEvent {
@@ -41,7 +58,7 @@ export function fromRow(row: EventRow, roomId: string, rules: RoomVersionRules):
     authNids: JSON.parse(row.auth) as number[],
     replaces: row.replaces ?? undefined,
     redactedBy: row.redacted_by ?? undefined,
-    txn: row.txn === null ? undefined : (JSON.parse(row.txn) as [string, string]),
+    txn: row.txn === null ? undefined : (JSON.parse(row.txn) as TxnMark),
   }
 }
 

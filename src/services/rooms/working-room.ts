@@ -6,7 +6,7 @@ import type { StateKeyRow } from '../../storage/tables/state.js'
 import type { EventStore } from './event-store.js'
 import { applyMemberChanges, type MemberChange, type Roster } from './roster.js'
 import { mapKey, type SeenState, type StateKey, type StateStore } from './state-store.js'
-import type { StoredEvent } from './stored-event.js'
+import type { ClientTxn, StoredEvent } from './stored-event.js'
 
 /** A forward extremity. */
 export interface Head {
@@ -94,13 +94,6 @@ export interface Pending {
     | undefined
   /** The client's transaction, to answer a repeated request. */
   readonly clientTxn: ClientTxn | undefined
-}
-
-export interface ClientTxn {
-  /** The name under which it is stored; see `transactionKey`. */
-  readonly key: string
-  readonly deviceId: string
-  readonly txnId: string
 }
 
 /**
@@ -266,3 +259,4 @@ export function addPending(room: WorkingRoom, pending: Pending, readers: RoomRea
 }
 
 export { mapKey }
+export type { ClientTxn }

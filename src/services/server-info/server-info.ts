@@ -27,6 +27,8 @@ export interface ServerInfoOptions {
   /** Profile fields that users may not change; the same list as of the profile service. */
   readonly managedProfileFields?: readonly string[]
   readonly turn?: TurnOptions
+  /** What bounds events that are sent later; absent, or none of them: not offered. NOTSPEC: MSC4140. */
+  readonly delayedEvents?: { readonly max_delay_ms: number; readonly max_scheduled: number }
   /** In the order in which clients should try them. Default none. */
   readonly rtcTransports?: readonly RtcTransport[]
 }
@@ -82,11 +84,15 @@ export function createServerInfo(deps: {
     managedProfileFields = [],
     turn,
     rtcTransports = [],
+    delayedEvents,
   } = options
   const versions = Object.freeze({
     versions: VERSIONS,
     unstable_features: {
       ...UNSTABLE_FEATURES,
+      ...(delayedEvents === undefined || delayedEvents.max_scheduled === 0
+        ? {}
+        : { 'org.matrix.msc4140': true }),
       ...(rtcTransports.length === 0 ? {} : { 'org.matrix.msc4143': true }),
     },
   })
@@ -109,6 +115,7 @@ export function createServerInfo(deps: {
     'm.set_avatar_url': mayChange('avatar_url'),
     'm.3pid_changes': { enabled: options.changeThreepids === true },
     'm.get_login_token': { enabled: getLoginToken },
+    ...(delayedEvents === undefined ? {} : { 'org.matrix.msc4140.delayed_events': delayedEvents }),
   }
 
   return {

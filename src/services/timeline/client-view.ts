@@ -48,12 +48,11 @@ export function createClientViews(deps: { readonly events: EventStore; readonly 
           // NOTSPEC: as all other servers say; clients name by it who had invited somebody.
           unsigned['prev_sender'] = replaced.event.sender
         }
-        if (
-          item.txn !== undefined &&
-          item.event.sender === viewer.userId &&
-          item.txn[0] === viewer.deviceId
-        ) {
-          unsigned['transaction_id'] = item.txn[1]
+        if (item.txn !== undefined && item.event.sender === viewer.userId) {
+          const [deviceId, id, isDelayed] = item.txn
+          // NOTSPEC: MSC4140, for all devices of the sender.
+          if (isDelayed !== undefined) unsigned['org.matrix.msc4140.delay_id'] = id
+          else if (deviceId === viewer.deviceId) unsigned['transaction_id'] = id
         }
         const redaction = item.redactedBy === undefined ? undefined : others.get(item.redactedBy)
         if (redaction !== undefined) {

@@ -21,6 +21,7 @@ import { appservices } from './0020-appservices.js'
 import { threepidBindings } from './0021-threepid-bindings.js'
 import { mailUnsubscribe } from './0022-mail-unsubscribe.js'
 import { roomUpgrades } from './0023-room-upgrades.js'
+import { delayedEvents } from './0024-delayed-events.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -49,4 +50,5 @@ export const migrations: readonly Migration[] = [
   threepidBindings,
   mailUnsubscribe,
   roomUpgrades,
+  delayedEvents,
 ]

@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { route, v3 } from '../../route.js'
+import { DELAY } from './delay.js'
 
 /** SPEC: https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidsendeventtypetxnid */
 export const sendMessage = route({
@@ -11,17 +12,22 @@ export const sendMessage = route({
   // As the time of an event, at most 2^53 - 1.
   query: Type.Object({
     ts: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+    'org.matrix.msc4140.delay': Type.Optional(DELAY),
   }),
   body: 'object',
   // An event has at most 64 KiB; escapes may make its JSON longer.
   maxBody: 256 * 1024,
   numbers: 'exact',
-  handler: ({ requester, params, query, body }, { sending }) =>
-    sending.message(requester, {
+  handler({ requester, params, query, body }, { sending, delayedEvents }): Promise<object> {
+    const input = {
       roomId: params['roomId']!,
       type: params['eventType']!,
       txnId: params['txnId']!,
       content: body,
       ts: query.ts,
-    }),
+    }
+    const delayMs = query['org.matrix.msc4140.delay']
+    if (delayMs === undefined) return sending.message(requester, input)
+    return delayedEvents.schedule(requester, { ...input, delayMs })
+  },
 })

@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { route, v3 } from '../../route.js'
+import { DELAY } from './delay.js'
 
 /** SPEC: https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidstateeventtypestatekey */
 export const setRoomStateWithKey = route({
@@ -16,15 +17,21 @@ export const setRoomStateWithKey = route({
   // As the time of an event, at most 2^53 - 1.
   query: Type.Object({
     ts: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+    'org.matrix.msc4140.delay': Type.Optional(DELAY),
   }),
   body: 'object',
   // An event has at most 64 KiB; escapes may make its JSON longer.
   maxBody: 256 * 1024,
   numbers: 'exact',
-  handler({ requester, params, query, body }, { sending, memberships }) {
+  handler({ requester, params, query, body }, { sending, memberships, delayedEvents }): Promise<object> {
     const roomId = params['roomId']!
     const type = params['eventType']!
     const stateKey = params['stateKey'] ?? ''
+    const delayMs = query['org.matrix.msc4140.delay']
+    if (delayMs !== undefined) {
+      const input = { roomId, type, stateKey, content: body, ts: query.ts, delayMs }
+      return delayedEvents.schedule(requester, input)
+    }
     if (type === 'm.room.member')
       return memberships.put(requester, { roomId, userId: stateKey, content: body, ts: query.ts })
     return sending.state(requester, { roomId, type, stateKey, content: body, ts: query.ts })
