@@ -35,6 +35,7 @@ const SERVICES = [
   'identity',
   'to-device',
   'e2ee',
+  'dehydrated-devices',
   'media',
   'previews',
   'rooms',

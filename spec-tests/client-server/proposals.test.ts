@@ -225,12 +225,12 @@ describe('delayed events (MSC4140)', () => {
     const path = v3(`/rooms/${enc(roomId)}/send/${TYPE}/soon`)
     const options = { body: { n: 1 }, query: { [DELAY]: '1' }, ...because }
     const { body } = await alice.call('PUT', path, options)
-    await eventually('a delayed event is sent', async () => (await numbers()).includes(1))
-    expect(await alice.ok('GET', `${BASE}/delayed_events/${body.delay_id}`)).toMatchObject({
-      type: TYPE,
-      content: { n: 1 },
-      event_id: expect.any(String),
+    const shown = await eventually('a delayed event is sent', async () => {
+      const found = await alice.ok('GET', `${BASE}/delayed_events/${body.delay_id}`)
+      return found.event_id === undefined ? undefined : found
     })
+    expect(shown).toMatchObject({ type: TYPE, content: { n: 1 } })
+    expect(await numbers()).toEqual([1])
     // Repeated, it is still the same.
     expect((await alice.call('PUT', path, options)).body).toEqual(body)
     expect((await numbers()).filter((n) => n === 1)).toEqual([1])
@@ -294,6 +294,133 @@ describe('delayed events (MSC4140)', () => {
     for (const delay of ['0', '-1', 'x'])
       expect(await inRoom(alice, delay)).toMatchObject({ status: 400, body: { errcode: 'M_INVALID_PARAM' } })
     expect(await call(node.url, 'GET', `${BASE}/delayed_events`)).toMatchObject({ status: 401 })
+  })
+})
+
+describe('dehydrated devices (MSC3814)', () => {
+  const PATH = '/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device'
+  const data = (n: number): object => ({
+    algorithm: 'org.matrix.msc3814.v2',
+    device_pickle: `${n}`,
+    nonce: 'x',
+  })
+  const otk = (key: string): object => ({ key, signatures: { [alice.userId]: { 'ed25519:D': 'x' } } })
+  const device = (id: string, more: object = {}): object => ({
+    device_id: id,
+    device_data: data(1),
+    initial_device_display_name: 'Dehydrated device',
+    device_keys: {
+      user_id: alice.userId,
+      device_id: id,
+      dehydrated: true,
+      algorithms: ['m.olm.v1.curve25519-aes-sha2'],
+      keys: { [`curve25519:${id}`]: 'c', [`ed25519:${id}`]: 'e' },
+      signatures: { [alice.userId]: { [`ed25519:${id}`]: 's', 'ed25519:self-signing': 't' } },
+    },
+    one_time_keys: { 'signed_curve25519:AAAA': otk('a') },
+    fallback_keys: { 'signed_curve25519:AAAB': { ...otk('b'), fallback: true } },
+    ...more,
+  })
+  const events = (id: string): string => `${PATH}/${enc(id)}/events`
+  const missing = { status: 404, body: { errcode: 'M_NOT_FOUND' } }
+  const forbidden = { status: 403, body: { errcode: 'M_FORBIDDEN' } }
+  const devicesOf = async (user: User): Promise<string[]> =>
+    (await user.ok('GET', v3('/devices'))).devices.map((one: { device_id: string }) => one.device_id)
+  let txn = 0
+  const sendTo = (id: string, n: number): Promise<unknown> =>
+    bob.ok('PUT', v3(`/sendToDevice/com.example.test/d${txn++}`), {
+      messages: { [alice.userId]: { [id]: { n } } },
+    })
+  // The id that clients give it is a key in Base64.
+  const ID = 'dehydrated/+device'
+
+  it('are devices like others to everybody, and collect what is sent to them', async () => {
+    expect(await alice.call('GET', PATH)).toMatchObject(missing)
+    const shared = await createRoom(alice, { invite: [bob.userId] })
+    await bob.ok('POST', v3(`/join/${enc(shared)}`))
+    const { next_batch: since } = await bob.ok('GET', v3('/sync'))
+    expect(await alice.ok('PUT', PATH, device(ID))).toEqual({ device_id: ID })
+    expect(await alice.ok('GET', PATH)).toEqual({ device_id: ID, device_data: data(1) })
+    expect(await devicesOf(alice)).toContain(ID)
+    const { device_lists: lists } = await bob.ok('GET', v3('/sync'), undefined, { since })
+    expect(lists.changed).toContain(alice.userId)
+    const { body: answer } = await bob.call('POST', v3('/keys/query'), {
+      body: { device_keys: { [alice.userId]: [] } },
+      uncheckedBecause: 'the proposal adds `dehydrated`',
+    })
+    const keys = answer.device_keys
+    expect(keys[alice.userId][ID]).toMatchObject({
+      dehydrated: true,
+      signatures: { [alice.userId]: { 'ed25519:self-signing': 't' } },
+    })
+    const claim = async (): Promise<object> =>
+      (
+        await bob.ok('POST', v3('/keys/claim'), {
+          one_time_keys: { [alice.userId]: { [ID]: 'signed_curve25519' } },
+        })
+      ).one_time_keys[alice.userId][ID]
+    expect(await claim()).toHaveProperty(['signed_curve25519:AAAA'])
+    expect(await claim()).toHaveProperty(['signed_curve25519:AAAB'])
+
+    for (let n = 1; n <= 101; n++) await sendTo(ID, n)
+    // Both ways to read them, each from the beginning as often as one likes.
+    for (let time = 0; time < 2; time++) {
+      const first = await alice.ok('GET', events(ID))
+      expect(first.events).toHaveLength(100)
+      expect(first.events[0]).toEqual({ sender: bob.userId, type: 'com.example.test', content: { n: 1 } })
+      const last = await alice.ok('GET', events(ID), undefined, { from: first.next_batch })
+      expect(last).toEqual({ events: [expect.objectContaining({ content: { n: 101 } })] })
+      const posted = await alice.ok('POST', events(ID))
+      expect(posted).toEqual(first)
+      const more = await alice.ok('POST', events(ID), { next_batch: posted.next_batch })
+      expect(more.events).toEqual(last.events)
+      const { next_batch: end } = more
+      expect(await alice.ok('POST', events(ID), { next_batch: end })).toMatchObject({ events: [] })
+    }
+    expect(await alice.call('GET', events(ID), { query: { from: 'x' } })).toMatchObject({
+      status: 400,
+      body: { errcode: 'M_INVALID_PARAM' },
+    })
+  })
+
+  it('take each other’s place, and end with what they held', async () => {
+    await alice.ok('PUT', PATH, device('SECOND', { device_data: data(2) }))
+    expect(await alice.ok('GET', PATH)).toEqual({ device_id: 'SECOND', device_data: data(2) })
+    expect(await devicesOf(alice)).not.toContain(ID)
+    expect(await alice.call('GET', events(ID))).toMatchObject(forbidden)
+    await sendTo('SECOND', 1)
+    // The same id once more is another device: nothing is left of the one before.
+    await alice.ok('PUT', PATH, device('SECOND'))
+    expect(await alice.ok('GET', events('SECOND'))).toEqual({ events: [] })
+    // One that cannot be stored leaves the one that is there.
+    const wrong = device('THIRD', { one_time_keys: { 'signed_curve25519:AAAA': 5 } })
+    expect(await alice.call('PUT', PATH, { body: wrong })).toMatchObject({ body: { errcode: 'M_BAD_JSON' } })
+    expect(await alice.call('PUT', PATH, { body: device(alice.deviceId) })).toMatchObject(forbidden)
+    const large = device('THIRD', { device_data: { algorithm: 'x', device_pickle: 'x'.repeat(65_536) } })
+    expect(await alice.call('PUT', PATH, { body: large })).toMatchObject({ body: { errcode: 'M_TOO_LARGE' } })
+    expect(await alice.ok('GET', PATH)).toEqual({ device_id: 'SECOND', device_data: data(1) })
+    expect(await alice.ok('DELETE', PATH)).toEqual({ device_id: 'SECOND' })
+    expect(await alice.call('DELETE', PATH)).toMatchObject(missing)
+    expect(await alice.call('GET', PATH)).toMatchObject(missing)
+    expect(await devicesOf(alice)).toEqual([alice.deviceId])
+  })
+
+  it('are nobody else’s, and end like other devices', async () => {
+    await alice.ok('PUT', PATH, device('FOURTH'))
+    expect(await bob.call('GET', PATH)).toMatchObject(missing)
+    expect(await bob.call('DELETE', PATH)).toMatchObject(missing)
+    for (const method of ['GET', 'POST'])
+      expect(
+        await bob.call(method, events('FOURTH'), { body: method === 'GET' ? undefined : {} }),
+      ).toMatchObject(forbidden)
+    expect(await call(node.url, 'GET', PATH)).toMatchObject({ status: 401 })
+    const auth = {
+      type: 'm.login.password',
+      identifier: { type: 'm.id.user', user: alice.userId },
+      password: alice.password,
+    }
+    await alice.ok('POST', v3('/delete_devices'), { devices: ['FOURTH'], auth })
+    expect(await alice.call('GET', PATH)).toMatchObject(missing)
   })
 })
 

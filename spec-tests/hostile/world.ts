@@ -55,6 +55,12 @@ export interface World {
   close(): Promise<void>
 }
 
+const dehydratedDevice = (userId: string): Record<string, unknown> => ({
+  device_id: 'DEHYDRATED',
+  device_data: { algorithm: 'x' },
+  device_keys: { user_id: userId, device_id: 'DEHYDRATED', algorithms: [], keys: {}, signatures: {} },
+})
+
 async function administrator(url: string): Promise<User> {
   const path = '/_synapse/admin/v1/register'
   const { nonce } = (await call(url, 'GET', path)).body as { nonce: string }
@@ -144,6 +150,7 @@ export async function startWorld(): Promise<World> {
     },
     bodyFor: (route) => ({
       ...(route.id === 'setReadMarker' ? { 'm.read': eventId } : {}),
+      ...(route.id === 'putDehydratedDevice' ? dehydratedDevice(user.userId) : {}),
       ...(typeof route.body === 'object' ? (sample(shapeOf(route.body)) as object) : {}),
       ...BODIES[route.id],
     }),

@@ -9,6 +9,7 @@ import type { TokenCache } from '../services/devices/token-cache.js'
 import type { E2ee } from '../services/e2ee/e2ee.js'
 import type { ToDevice } from '../services/to-device/to-device.js'
 import { deleteTransactionsOf } from '../storage/tables/client-transactions.js'
+import { deleteDehydratedDevices } from '../storage/tables/dehydrated-devices.js'
 import { deletePushersOfDevices } from '../storage/tables/pushers.js'
 import { deleteSlidingConnectionsOf } from '../storage/tables/sliding-sync.js'
 import type { Store } from '../storage/tx.js'
@@ -35,6 +36,7 @@ export function buildDevices(deps: {
       deletePushersOfDevices,
       deleteSlidingConnectionsOf,
       deleteLocalNotifications,
+      deleteDehydratedDevices,
     ],
     onRenamed: [e2ee.onDevicesChanged],
     afterChange: (userId) => {

@@ -335,7 +335,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     toDevice,
     e2ee,
     sending,
-    ...buildProposals({ config, context, sending, memberships }),
+    ...buildProposals({ ...base, config, context, sending, memberships, devices, e2ee, toDevice }),
     roomCreation,
     serverNotices,
     roomUpgrades: createRoomUpgrades({ context, memberships, memberProfile }),

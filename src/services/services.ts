@@ -7,6 +7,7 @@ import type { Reports } from './reports/reports.js'
 import type { MutualRooms } from './directory/mutual-rooms.js'
 import type { Threepids } from './threepids/threepids.js'
 import type { Bindings } from './identity/bindings.js'
+import type { DehydratedDevices } from './dehydrated-devices/dehydrated-devices.js'
 import type { DelayedEvents } from './delayed-events/delayed-events.js'
 import type { Devices } from './devices/devices.js'
 import type { AdminActs } from './administration/acts.js'
@@ -79,6 +80,7 @@ export interface Services {
   readonly e2ee: E2ee
   readonly sending: Sending
   readonly delayedEvents: DelayedEvents
+  readonly dehydratedDevices: DehydratedDevices
   readonly roomCreation: RoomCreation
   readonly roomUpgrades: RoomUpgrades
   readonly memberships: Memberships

@@ -1,4 +1,11 @@
 import type { Route } from '../route.js'
+import { deleteDehydratedDevice } from './dehydrated-device/delete-dehydrated-device.js'
+import { getDehydratedDevice } from './dehydrated-device/get-dehydrated-device.js'
+import {
+  getDehydratedDeviceEvents,
+  postDehydratedDeviceEvents,
+} from './dehydrated-device/get-dehydrated-device-events.js'
+import { putDehydratedDevice } from './dehydrated-device/put-dehydrated-device.js'
 import {
   cancelDelayedEvent,
   restartDelayedEvent,
@@ -16,4 +23,9 @@ export const proposalRoutes: readonly Route[] = [
   sendDelayedEvent,
   cancelDelayedEvent,
   restartDelayedEvent,
+  putDehydratedDevice,
+  getDehydratedDevice,
+  deleteDehydratedDevice,
+  getDehydratedDeviceEvents,
+  postDehydratedDeviceEvents,
 ]

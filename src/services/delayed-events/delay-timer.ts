@@ -118,9 +118,9 @@ export function createDelayTimer(deps: {
         if (!closed) logger.error({ err: error }, 'delayed events cannot be sent; tried again')
         return clock.now() + RETRY_MS
       }
-    })().then((next) => {
+    })().then((at) => {
       running = undefined
-      if (!closed && next < Infinity) sleep(next)
+      if (!closed && at < Infinity) sleep(at)
     })
   }
 

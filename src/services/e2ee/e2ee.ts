@@ -39,7 +39,7 @@ import {
 import { createRemoteDevices } from './remote-devices.js'
 import { createSharerWaker } from './sharer-waker.js'
 import { uploadCrossSigning, type ConfirmByUser } from './upload-cross-signing.js'
-import { keyCounts, uploadKeys, type KeyCounts } from './upload-keys.js'
+import { keyCounts, storeKeyUpload, uploadKeys, type KeyCounts, type KeyUpload } from './upload-keys.js'
 import { uploadSignatures } from './upload-signatures.js'
 
 export interface E2eeDeps {
@@ -96,6 +96,8 @@ export interface E2ee {
 
   /** For the transaction that deletes devices: their keys go, and those who share rooms are told. */
   onDevicesDeleted(userId: string, deviceIds: readonly string[]): Tx<void>
+  /** For the transaction that makes a device with keys, which `readKeyUpload` has checked. Throws M_INVALID_PARAM, M_FORBIDDEN. */
+  storeKeys(userId: string, deviceId: string, upload: KeyUpload): Tx<void>
   /** For the transaction that renames or creates devices. */
   onDevicesChanged(userId: string, deviceIds: readonly string[]): Tx<void>
   /** After either is on disk: wakes those who are told. */
@@ -184,6 +186,9 @@ export function createE2ee(deps: E2eeDeps): E2ee {
       yield* deleteKeysOfDevices(userId, deviceIds)
       yield* deleteSignaturesOn(userId, deviceIds)
       yield* publish(userId, deviceIds)
+    },
+    *storeKeys(userId, deviceId, upload) {
+      yield* storeKeyUpload(userId, deviceId, upload, displayNamesOverFederation)
     },
     onDevicesChanged: publish,
     afterDevicesChanged,

@@ -47,6 +47,47 @@ function checked<T>(name: string, result: Checked<T>): T {
   return result.value
 }
 
+/** The keys of one device in a request, checked. */
+export interface KeyUpload {
+  readonly deviceKeys: KeyObject | undefined
+  readonly oneTime: readonly OneTimeKey[]
+  readonly fallback: readonly OneTimeKey[]
+}
+
+/** Throws M_BAD_JSON. */
+export function readKeyUpload(userId: string, deviceId: string, body: JsonObject): KeyUpload {
+  const has = (name: string): boolean => Object.hasOwn(body, name)
+  const deviceKeys = has('device_keys')
+    ? checked('device_keys', readDeviceKeys(body['device_keys'], userId, deviceId, true))
+    : undefined
+  const oneTime = has('one_time_keys') ? checked('one_time_keys', readOneTimeKeys(body['one_time_keys'])) : []
+  const fallback = has('fallback_keys')
+    ? checked('fallback_keys', readOneTimeKeys(body['fallback_keys']))
+    : []
+  if (new Set(fallback.map((key) => key.algorithm)).size < fallback.length)
+    throw badJson('fallback_keys: more than one key of an algorithm')
+  return { deviceKeys, oneTime, fallback }
+}
+
+/** Pre: the device is there. Post: all of it is stored; gives whom to tell once it is on disk. Throws M_INVALID_PARAM, M_FORBIDDEN. */
+export function* storeKeyUpload(
+  userId: string,
+  deviceId: string,
+  { deviceKeys, oneTime, fallback }: KeyUpload,
+  displayNamesOverFederation: boolean,
+): Tx<{ readonly wake: Wake; readonly counts: KeyCounts }> {
+  const changed = deviceKeys !== undefined && (yield* storeDeviceKeys(userId, deviceId, deviceKeys))
+  const added = yield* storeOneTimeKeys(userId, deviceId, oneTime)
+  const replaced = yield* saveFallbackKeys(userId, deviceId, fallback)
+  const counts = yield* keyCounts(userId, deviceId)
+  const unclaimed = Object.values(counts).reduce((sum, n) => sum + n, 0)
+  if (unclaimed > limits.unclaimedOneTimeKeys)
+    throw invalidParam(`A device has at most ${limits.unclaimedOneTimeKeys} one-time keys`)
+  const wake: Wake = changed ? yield* publishDevices(userId, [deviceId], displayNamesOverFederation) : NOBODY
+  if (added + replaced > 0) yield* recordKeyCountChange([{ userId, deviceId }], yield* allocatePosition())
+  return { wake, counts }
+}
+
 /**
  * `POST /keys/upload`: all of it or nothing. The same one-time key again is no error, another one under its id is.
  * Throws M_BAD_JSON, M_INVALID_PARAM, M_FORBIDDEN (the device id is a cross-signing key), M_NOT_FOUND (the device is gone).
@@ -59,36 +100,15 @@ export async function uploadKeys(
 ): Promise<{ one_time_key_counts: KeyCounts }> {
   const { userId, deviceId } = requester
   if (deviceId === undefined) throw missingParam('Keys belong to a device, and this session has none')
-  const has = (name: string): boolean => Object.hasOwn(body, name)
-  const deviceKeys = has('device_keys')
-    ? checked('device_keys', readDeviceKeys(body['device_keys'], userId, deviceId, true))
-    : undefined
-  const oneTime = has('one_time_keys') ? checked('one_time_keys', readOneTimeKeys(body['one_time_keys'])) : []
-  const fallback = has('fallback_keys')
-    ? checked('fallback_keys', readOneTimeKeys(body['fallback_keys']))
-    : []
-  if (new Set(fallback.map((key) => key.algorithm)).size < fallback.length)
-    throw badJson('fallback_keys: more than one key of an algorithm')
-
-  if (deviceKeys === undefined && oneTime.length === 0 && fallback.length === 0) {
+  const upload = readKeyUpload(userId, deviceId, body)
+  if (upload.deviceKeys === undefined && upload.oneTime.length === 0 && upload.fallback.length === 0) {
     const counts = await deps.store.read('e2ee.keyCounts', () => keyCounts(userId, deviceId))
     return { one_time_key_counts: counts }
   }
   const { wake, counts } = await deps.store.write('e2ee.uploadKeys', function* () {
     if ((yield* deviceById(userId, deviceId)) === undefined)
       throw notFound('The device does not exist any more')
-    const changed = deviceKeys !== undefined && (yield* storeDeviceKeys(userId, deviceId, deviceKeys))
-    const added = yield* storeOneTimeKeys(userId, deviceId, oneTime)
-    const replaced = yield* saveFallbackKeys(userId, deviceId, fallback)
-    const after = yield* keyCounts(userId, deviceId)
-    const unclaimed = Object.values(after).reduce((sum, n) => sum + n, 0)
-    if (unclaimed > limits.unclaimedOneTimeKeys)
-      throw invalidParam(`A device has at most ${limits.unclaimedOneTimeKeys} one-time keys`)
-    const published: Wake = changed
-      ? yield* publishDevices(userId, [deviceId], deps.displayNamesOverFederation)
-      : NOBODY
-    if (added + replaced > 0) yield* recordKeyCountChange([{ userId, deviceId }], yield* allocatePosition())
-    return { wake: published, counts: after }
+    return yield* storeKeyUpload(userId, deviceId, upload, deps.displayNamesOverFederation)
   })
   deps.notifier.notify([userId])
   deps.waker.wake(wake.sharersOf)

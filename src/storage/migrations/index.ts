@@ -22,6 +22,7 @@ import { threepidBindings } from './0021-threepid-bindings.js'
 import { mailUnsubscribe } from './0022-mail-unsubscribe.js'
 import { roomUpgrades } from './0023-room-upgrades.js'
 import { delayedEvents } from './0024-delayed-events.js'
+import { dehydratedDevices } from './0025-dehydrated-devices.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -51,4 +52,5 @@ export const migrations: readonly Migration[] = [
   mailUnsubscribe,
   roomUpgrades,
   delayedEvents,
+  dehydratedDevices,
 ]

@@ -1,0 +1,11 @@
+import { route } from '../../route.js'
+
+/** NOTSPEC: MSC3814. */
+export const deleteDehydratedDevice = route({
+  id: 'deleteDehydratedDevice',
+  method: 'DELETE',
+  paths: ['/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device'],
+  auth: 'user',
+  rateLimit: 'keys',
+  handler: ({ requester }, { dehydratedDevices }) => dehydratedDevices.delete(requester),
+})
