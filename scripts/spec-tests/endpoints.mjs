@@ -6,7 +6,10 @@
  */
 export function endpointsPage(routes, results) {
   const tests = new Map(
-    results.operations.map((operation) => [`${operation.method} ${shape(operation.path)}`, operation]),
+    // Where two operations share a route, the first names it.
+    results.operations
+      .toReversed()
+      .map((operation) => [`${operation.method} ${shape(operation.path)}`, operation]),
   )
   const rows = []
   const seen = new Set()

@@ -1,7 +1,6 @@
-import { generateKeyPairSync, sign } from 'node:crypto'
 import { expect } from '@jest/globals'
-import canonicalJson from 'canonical-json'
 import { call, eventually, logIn, startSync, type Answer, type User } from '../harness/client.js'
+import { newCrossSigningKeys } from '../harness/cross-signing.js'
 import { refusal, section, sharedRoom, v3 } from '../harness/section.js'
 
 const ALGORITHMS = ['m.olm.v1.curve25519-aes-sha2', 'm.megolm.v1.aes-sha2']
@@ -30,7 +29,6 @@ const claim = async (asker: User, of: User): Promise<Record<string, unknown> | u
       one_time_keys: { [of.userId]: { [of.deviceId]: 'signed_curve25519' } },
     })
   ).one_time_keys[of.userId]?.[of.deviceId]
-const unpadded = (bytes: Buffer): string => bytes.toString('base64').replace(/=+$/, '')
 const crossSigning = (user: User, usage: string, letter: string): object => ({
   user_id: user.userId,
   usage: [usage],
@@ -89,23 +87,8 @@ section('End-to-end encryption: keys', 'client-server-api/#key-management-api', 
       'gives the keys that users sign with: those for others to see, and to themselves all',
       async (server) => {
         const [alice, bob] = [await server.user('alice'), await server.user('bob')]
-        const pair = generateKeyPairSync('ed25519')
-        const master = unpadded(pair.publicKey.export({ format: 'der', type: 'spki' }).subarray(-32))
-        const master_key = {
-          user_id: alice.userId,
-          usage: ['master'],
-          keys: { [`ed25519:${master}`]: master },
-        }
-        const signed = (usage: string, letter: string): object => {
-          const key = crossSigning(alice, usage, letter)
-          const signature = unpadded(sign(null, Buffer.from(canonicalJson(key)!), pair.privateKey))
-          return { ...key, signatures: { [alice.userId]: { [`ed25519:${master}`]: signature } } }
-        }
-        const [self_signing_key, user_signing_key] = [
-          signed('self_signing', 'N'),
-          signed('user_signing', 'O'),
-        ]
-        const body = { master_key, self_signing_key, user_signing_key }
+        const body = newCrossSigningKeys(alice)
+        const { master_key, self_signing_key, user_signing_key } = body
         expect((await alice.call('POST', v3('/keys/device_signing/upload'), { body })).status).toBe(200)
         await sharedRoom(alice, [bob])
         const asked = { device_keys: { [alice.userId]: [] } }

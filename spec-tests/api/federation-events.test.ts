@@ -2,6 +2,7 @@ import { expect } from '@jest/globals'
 import { eventually } from '../harness/client.js'
 import type { Homeserver } from '../harness/homeserver.js'
 import { testAuthority } from '../harness/node.js'
+import { idsOfWhole } from '../harness/pdus.js'
 import { fed, withPeer, type Joined, type Peer } from '../harness/peer.js'
 import {
   createRoom,
@@ -82,6 +83,7 @@ section(
               origin_server_ts: expect.any(Number),
               pdus: [pduOf(given, server, 'two')],
             })
+            expect(await idsOfWhole(server, given.joined.version, answer.pdus)).toEqual([given.texts[1]])
           }),
         )
         error(
@@ -123,6 +125,15 @@ section(
               }),
             )
             expect(typesOf(body.auth_chain)).toContain('m.room.create')
+            const ids = await peer.ok('GET', fed(`/state_ids/${enc(given.roomId)}`), {
+              query: `event_id=${enc(given.texts[0]!)}`,
+            })
+            const state = await idsOfWhole(server, given.joined.version, body.pdus)
+            const chain = await idsOfWhole(server, given.joined.version, body.auth_chain)
+            expect([state.toSorted(), chain.toSorted()]).toEqual([
+              ids.pdu_ids.toSorted(),
+              ids.auth_chain_ids.toSorted(),
+            ])
           }),
         )
         error(
@@ -194,6 +205,9 @@ section(
               expect.arrayContaining(['m.room.create', 'm.room.power_levels', 'm.room.member']),
             )
             expect(bodies(body.auth_chain).filter((one) => one !== undefined)).toEqual([])
+            const ids = await idsOfWhole(server, given.joined.version, body.auth_chain)
+            const event = await peer.ok('GET', fed(`/event/${enc(given.texts[0]!)}`))
+            expect(ids).toEqual(expect.arrayContaining(event.pdus[0].auth_events))
           }),
         )
         error(
@@ -226,6 +240,9 @@ section(
             const { body } = await ask(peer, given.roomId, `v=${enc(given.texts[2]!)}&limit=2`)
             expect(body).toMatchObject({ origin: server.serverName, origin_server_ts: expect.any(Number) })
             expect(body.pdus).toEqual([pduOf(given, server, 'three'), pduOf(given, server, 'two')])
+            expect(await idsOfWhole(server, given.joined.version, body.pdus)).toEqual(
+              given.texts.slice(1).toReversed(),
+            )
           }),
         )
         error(
@@ -262,6 +279,9 @@ section(
               latest_events: [three],
             })
             expect(body).toEqual({ events: [pduOf(given, server, 'one'), pduOf(given, server, 'two')] })
+            expect(await idsOfWhole(server, given.joined.version, body.events)).toEqual(
+              given.texts.slice(0, 2),
+            )
             const one = await ask(peer, given.roomId, { earliest_events: [two], latest_events: [three] })
             expect(one.body).toEqual({ events: [] })
           }),

@@ -5,6 +5,7 @@ import type { RoomEvent } from '../../src/core/event/types.js'
 import { roomVersion } from '../../src/core/room-version/versions.js'
 import { startSync, type Answer } from '../harness/client.js'
 import { testAuthority } from '../harness/node.js'
+import { idsOfWhole } from '../harness/pdus.js'
 import { fed, withPeer, type Peer } from '../harness/peer.js'
 import { createRoom, enc, inRoom, refusal, section, sharedRoom } from '../harness/section.js'
 
@@ -97,11 +98,16 @@ section(
               const alice = await server.user('alice')
               const roomId = await sharedRoom(alice, [], { name: 'Hall' })
               const eve = peer.user()
-              const { event } = await peer.prepare('join', roomId, eve)
+              const { event, version: ofRoom } = await peer.prepare('join', roomId, eve)
               const answer = await send(peer, 'join', version, event)
               expect(answer.status).toBe(200)
               if (version === 1) expect(answer.body).toEqual([200, expect.any(Object)])
-              const { state, auth_chain: chain, event: countersigned } = bodyOf(answer)
+              const { state, auth_chain: chain, event: countersigned, ...rest } = bodyOf(answer)
+              expect(rest).toEqual({
+                origin: server.serverName,
+                members_omitted: false,
+                servers_in_room: expect.arrayContaining([server.serverName]),
+              })
               expect(state.map((pdu: { type: string }) => pdu.type)).toEqual(
                 expect.arrayContaining([
                   'm.room.create',
@@ -123,7 +129,13 @@ section(
               expect(chain).toContainEqual(
                 expect.objectContaining({ type: 'm.room.create', sender: alice.userId }),
               )
-              if (countersigned !== undefined) expect(countersigned).toMatchObject({ state_key: eve })
+              const ids = await idsOfWhole(server, ofRoom, state)
+              expect(ids).toHaveLength((await alice.ok('GET', inRoom(roomId, 'state'))).length - 1)
+              expect(await idsOfWhole(server, ofRoom, chain)).toEqual(
+                expect.arrayContaining([...event.authEvents]),
+              )
+              expect(await idsOfWhole(server, ofRoom, [countersigned])).toEqual([event.id])
+              expect(Object.keys(countersigned.signatures)).toContain(peer.server.name)
               const { joined } = await alice.ok('GET', inRoom(roomId, 'joined_members'))
               expect(Object.keys(joined).toSorted()).toEqual([alice.userId, eve].toSorted())
             }),
@@ -306,7 +318,7 @@ section(
             const alice = await server.user('alice')
             const roomId = await createRoom(alice, { ...knockable, name: 'Hall' })
             const eve = peer.user()
-            const { event } = await peer.prepare('knock', roomId, eve)
+            const { event, version } = await peer.prepare('knock', roomId, eve)
             const { status, body } = await send(peer, 'knock', 1, event)
             expect(status).toBe(200)
             expect(body.knock_room_state).toContainEqual(
@@ -317,6 +329,9 @@ section(
                 content: { name: 'Hall' },
               }),
             )
+            const ids = await idsOfWhole(server, version, body.knock_room_state)
+            const state: { event_id: string }[] = await alice.ok('GET', inRoom(roomId, 'state'))
+            expect(state.map((one) => one.event_id)).toEqual(expect.arrayContaining(ids))
             expect(
               (await alice.ok('GET', inRoom(roomId, `state/m.room.member/${enc(eve)}`))).membership,
             ).toBe('knock')
@@ -403,6 +418,7 @@ section(
                   [server.serverName]: expect.any(Object),
                 },
               })
+              expect(await idsOfWhole(server, rules.id, [given])).toEqual([event.id])
               const state = await following.until(
                 'invite',
                 ({ rooms }) => rooms?.invite?.[event.roomId!]?.invite_state.events,

@@ -4,6 +4,7 @@ import type { JsonObject } from '../../src/core/json/value.js'
 import { publicKey, verifySignature } from '../../src/platform/ed25519.js'
 import { call } from '../harness/client.js'
 import { testAuthority } from '../harness/node.js'
+import { newCrossSigningKeys } from '../harness/cross-signing.js'
 import { fed, withPeer, type Peer } from '../harness/peer.js'
 import {
   createRoom,
@@ -302,6 +303,7 @@ section(
               room_type: 'm.space',
               name: 'Space',
               join_rule: 'public',
+              room_version: expect.any(String),
             })
             expect(body.room.children_state).toHaveLength(2)
             expect(body.children).toEqual([
@@ -310,6 +312,7 @@ section(
                 name: 'Open',
                 num_joined_members: 1,
                 join_rule: 'public',
+                room_version: expect.any(String),
               }),
             ])
             expect(body.inaccessible_children).toEqual([secret])
@@ -364,11 +367,17 @@ section(
           withPeer(authority, async (server, peer) => {
             const alice = await server.user('alice')
             await alice.ok('POST', v3('/keys/upload'), { device_keys: deviceKeys(alice) })
+            const keys = newCrossSigningKeys(alice)
+            await alice.ok('POST', v3('/keys/device_signing/upload'), keys)
             const { body } = await peer.call('POST', fed('/user/keys/query'), {
               body: { device_keys: { [alice.userId]: [] } },
             })
-            expect(body.device_keys).toEqual({
-              [alice.userId]: { [alice.deviceId]: expect.objectContaining(deviceKeys(alice)) },
+            expect(body).toEqual({
+              device_keys: {
+                [alice.userId]: { [alice.deviceId]: expect.objectContaining(deviceKeys(alice)) },
+              },
+              master_keys: { [alice.userId]: expect.objectContaining(keys.master_key) },
+              self_signing_keys: { [alice.userId]: expect.objectContaining(keys.self_signing_key) },
             })
           }),
         )

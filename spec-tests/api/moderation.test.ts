@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals'
-import { call, type User } from '../harness/client.js'
+import { call, type Answer, type User } from '../harness/client.js'
 import { expectAsAlone } from '../harness/events.js'
 import { createRoom, enc, inRoom, refusal, section, sendText, sharedRoom, v3 } from '../harness/section.js'
 
@@ -174,6 +174,51 @@ section('Older ways to read', 'client-server-api/#room-previews', (operation) =>
         'M_INVALID_PARAM',
         'M_UNKNOWN',
       )
+    })
+  })
+  operation('peekEvents', 'GET /_matrix/client/v3/events', ({ success, authorisation }) => {
+    const peek = (user: User, roomId: string, from: string): Promise<Answer> =>
+      user.call('GET', v3('/events'), { query: { from, timeout: 1_000, room_id: roomId } })
+    const now = async (user: User): Promise<string> => (await user.ok('GET', v3('/initialSync'))).end
+    success('gives what is new in a room that everybody may look into', async (server) => {
+      const [alice, bob] = [await server.user('alice'), await server.user('bob')]
+      const initial_state = [
+        {
+          type: 'm.room.history_visibility',
+          state_key: '',
+          content: { history_visibility: 'world_readable' },
+        },
+      ]
+      const [roomId, other] = [
+        await createRoom(alice, { initial_state }),
+        await createRoom(alice, { initial_state }),
+      ]
+      const from = await now(bob)
+      await sendText(alice, other, 'elsewhere')
+      const eventId = await sendText(alice, roomId, 'here')
+      const first = await peek(bob, roomId, from)
+      expect([first.status, first.body.start]).toEqual([200, from])
+      const given = first.body.chunk.filter(({ type }: { type: string }) => type === 'm.room.message')
+      expect(given).toMatchObject([
+        {
+          event_id: eventId,
+          room_id: roomId,
+          sender: alice.userId,
+          origin_server_ts: expect.any(Number),
+          content: { msgtype: 'm.text', body: 'here' },
+        },
+      ])
+      const later = await sendText(alice, roomId, 'later')
+      const second = await peek(bob, roomId, first.body.end)
+      const ids = second.body.chunk.map((event: { event_id: string }) => event.event_id)
+      expect([ids.includes(eventId), ids.includes(later)]).toEqual([false, true])
+    })
+    authorisation('is for rooms that the user may look into', async (server) => {
+      const [alice, bob] = [await server.user('alice'), await server.user('bob')]
+      const roomId = await createRoom(alice)
+      const from = await now(bob)
+      await sendText(alice, roomId, 'secret')
+      await refusal(peek(bob, roomId, from), 403, 'M_FORBIDDEN')
     })
   })
   operation('getOneEvent', 'GET /_matrix/client/v3/events/{eventId}', ({ success, error }) => {

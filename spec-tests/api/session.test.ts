@@ -332,6 +332,19 @@ section(
           const { status, body } = await call(server.url, 'GET', path, { query: { token: 'none' } })
           expect([status, body]).toEqual([200, { valid: false }])
         })
+        success(
+          'says that a token is valid until it has been revoked',
+          async (server) => {
+            const admin = await server.administrator()
+            const tokens = '/_synapse/admin/v1/registration_tokens'
+            const { token } = await admin.ok('POST', `${tokens}/new`, {})
+            const ask = (): ReturnType<typeof call> => call(server.url, 'GET', path, { query: { token } })
+            expect((await ask()).body).toEqual({ valid: true })
+            await admin.ok('DELETE', `${tokens}/${token}`)
+            expect((await ask()).body).toEqual({ valid: false })
+          },
+          { needsAdministrator: true },
+        )
         error('wants a token', async (server) => {
           await refusal(call(server.url, 'GET', path), 400, 'M_MISSING_PARAM')
         })

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
+import { Compile } from 'typebox/schema'
 import { createChecker, type ContractChecker, type Seen } from './checker.js'
 import { loadDefinitions, SPEC_DATA, type Definitions } from './definitions.js'
 import type { JsonObject } from './json.js'
@@ -39,7 +40,39 @@ const syncWith = (room: object): JsonObject =>
   }) as unknown as JsonObject
 const SYNC = '/_matrix/client/v3/sync'
 
+/** Answers that may well be empty, each with its reason. */
+const MAY_BE_EMPTY: Readonly<Record<string, string>> = {
+  askPolicyServerToSign: 'it is the server’s own question to another',
+  getConfig: 'a server need not tell its limit',
+  getConfigAuthed: 'a server need not tell its limit',
+  getUrlPreview: 'a page need not say anything of itself',
+  getUrlPreviewAuthed: 'a page need not say anything of itself',
+  getFilter: 'a filter may be empty',
+  getUserProfile: 'a user need not have a profile',
+  queryProfile: 'a user need not have a profile',
+  getWellknownSupport: 'one of two fields must be there, which the tests look at',
+  getTurnServer: 'a server without a TURN server says so with an empty object',
+}
+
+/** Whether an object that says nothing would pass, though the schema names fields. */
+const isWeak = (schema: JsonObject): boolean =>
+  unknownFields(schema, { 'not-a-field': 1 }).length > 0 && Compile(schema).Check({})
+
 withDefinitions('the contract checker', () => {
+  it('lets no answer pass that lacks everything, unless it may', () => {
+    const weak = definitions!.all().flatMap((operation) => {
+      const schema = operation.responses.get(200)
+      if (schema === undefined) return []
+      const amended = applyOverlay(
+        schema,
+        tightening.filter(
+          (one) => one.operation === operation.id && (one.api ?? 'client-server') === operation.api,
+        ),
+      )
+      return isWeak(amended) && amended['additionalProperties'] !== false ? [operation.id] : []
+    })
+    expect(weak.filter((id) => MAY_BE_EMPTY[id] === undefined)).toEqual([])
+  })
   it('finds nothing wrong with right answers', () => {
     expect(faults('GET', '/_matrix/client/versions', 200, { versions: ['v1.19'] })).toEqual([])
     expect(faults('GET', SYNC, 200, syncWith({}))).toEqual([])

@@ -56,7 +56,12 @@ const EMPTY = [
   'deleteRoomTag',
   'sendToDevice',
   'setTyping',
+  'reportEvent',
+  'reportRoom',
+  'reportUser',
 ]
+
+const RULE_KINDS = ['content', 'override', 'room', 'sender', 'underride']
 
 /** What clients read of each event that they are given. */
 const EVENT: JsonObject = { required: ['content', 'type'] }
@@ -131,7 +136,49 @@ const SYNC: readonly Amendment[] = [
   ok('sync', { require: ['events'], at: ['rooms', 'knock', '*', 'knock_state'] }),
 ]
 
+const between = (operation: string, rest: Omit<Amendment, 'operation' | 'status'>): Amendment => ({
+  ...ok(operation, rest),
+  api: 'server-server',
+})
+/** What every event has between servers, whatever the version of its room. */
+const PDU: JsonObject = {
+  type: 'object',
+  required: [
+    ...['auth_events', 'content', 'depth', 'hashes', 'origin_server_ts', 'prev_events'],
+    ...['sender', 'signatures', 'type'],
+  ],
+}
+const TEMPLATE: JsonObject = {
+  required: ['type', 'sender', 'state_key', 'content', 'room_id', 'depth', 'prev_events', 'auth_events'],
+}
+
 const BETWEEN_SERVERS: readonly Amendment[] = [
+  ...['makeJoin', 'makeKnock', 'makeLeave'].flatMap((operation) => [
+    between(operation, { require: ['room_version', 'event'] }),
+    between(operation, { put: TEMPLATE, at: ['event'] }),
+  ]),
+  ...(
+    [
+      ['getEvent', ['pdus', '[]']],
+      ['backfillRoom', ['pdus', '[]']],
+      ['getMissingPreviousEvents', ['events', '[]']],
+      ['getRoomState', ['pdus', '[]']],
+      ['getRoomState', ['auth_chain', '[]']],
+      ['getEventAuth', ['auth_chain', '[]']],
+      ['sendJoinV2', ['state', '[]']],
+      ['sendJoinV2', ['auth_chain', '[]']],
+    ] as const
+  ).map(([operation, at]) => between(operation, { put: { allOf: [PDU] }, at })),
+  ...['sendLeaveV2', 'exchangeThirdPartyInvite', 'onBindThirdPartyIdentifier'].map((operation) =>
+    between(operation, { closed: true }),
+  ),
+  ...['perspectivesKeyQuery', 'bulkPerspectivesKeyQuery'].map((operation) =>
+    between(operation, { require: ['server_keys'] }),
+  ),
+  between('getServerKey', { put: { minProperties: 1 }, at: ['verify_keys'] }),
+  between('getVersion', { require: ['server'] }),
+  between('getVersion', { require: ['name', 'version'], at: ['server'] }),
+  between('getWellKnown', { require: ['m.server'] }),
   ...(
     [
       ['sendInviteV1', ['[]', 'event']],
@@ -183,6 +230,11 @@ export const tightening: readonly Amendment[] = [
   }),
   require('getRoomTags', ['tags']),
   require('getEvents', ['chunk', 'start', 'end']),
+  require('peekEvents', ['chunk', 'start', 'end']),
+  require('getPushRulesGlobal', RULE_KINDS),
+  require('getPushRules', RULE_KINDS, ['global']),
+  require('search', ['results'], ['search_categories', 'room_events']),
+  require('uploadCrossSigningSignatures', ['failures']),
   ok('getVersions', {
     put: { minItems: 1, items: { type: 'string', pattern: '^(r0\\.|v1\\.)' } },
     at: ['versions'],
