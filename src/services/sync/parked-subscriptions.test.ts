@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
 import { createNotifier } from '../../platform/notifier.js'
-import { createParkedSubscriptions } from './parked-subscriptions.js'
+import { createParkedSubscriptions, type Parked } from './parked-subscriptions.js'
 
 const device = (deviceId: string): { userId: string; deviceId: string } => ({ userId: '@a:b', deviceId })
 const never = new AbortController().signal
@@ -9,18 +9,28 @@ const flushed = (): Promise<void> => new Promise((resolve) => setImmediate(() =>
 describe('parked subscriptions', () => {
   it('keep what wakes them between two polls', async () => {
     const notifier = createNotifier()
+    const of = (token: string): Parked => ({
+      token,
+      subscription: notifier.subscribe(['@a:b']),
+      hadMessages: false,
+    })
     const parked = createParkedSubscriptions()
-    parked.park(device('D'), 't1', notifier.subscribe(['@a:b']))
+    parked.park(device('D'), of('t1'))
     notifier.notify(['@a:b'])
     await flushed()
     const again = parked.take(device('D'), 't1')!
-    expect(await again.wait(1_000, never)).toBe(true)
+    expect(await again.subscription.wait(1_000, never)).toBe(true)
   })
 
   it('are given once, to their own device and for their own token', () => {
     const notifier = createNotifier()
+    const of = (token: string): Parked => ({
+      token,
+      subscription: notifier.subscribe(['@a:b']),
+      hadMessages: false,
+    })
     const parked = createParkedSubscriptions()
-    parked.park(device('D'), 't1', notifier.subscribe(['@a:b']))
+    parked.park(device('D'), of('t1'))
     expect(parked.take(device('E'), 't1')).toBeUndefined()
     expect(parked.take(device('D'), 't1')).toBeDefined()
     expect(parked.take(device('D'), 't1')).toBeUndefined()
@@ -28,15 +38,20 @@ describe('parked subscriptions', () => {
 
   it('end when the device comes with another token, parks anew, or many others come after it', () => {
     const notifier = createNotifier()
+    const of = (token: string): Parked => ({
+      token,
+      subscription: notifier.subscribe(['@a:b']),
+      hadMessages: false,
+    })
     const parked = createParkedSubscriptions(2)
-    parked.park(device('D'), 't1', notifier.subscribe(['@a:b']))
+    parked.park(device('D'), of('t1'))
     expect(parked.take(device('D'), 't0')).toBeUndefined()
     expect(notifier.size).toBe(0)
-    parked.park(device('D'), 't1', notifier.subscribe(['@a:b']))
-    parked.park(device('D'), 't2', notifier.subscribe(['@a:b']))
+    parked.park(device('D'), of('t1'))
+    parked.park(device('D'), of('t2'))
     expect(notifier.size).toBe(1)
-    parked.park(device('E'), 't1', notifier.subscribe(['@a:b']))
-    parked.park(device('F'), 't1', notifier.subscribe(['@a:b']))
+    parked.park(device('E'), of('t1'))
+    parked.park(device('F'), of('t1'))
     expect(notifier.size).toBe(2)
     expect(parked.take(device('D'), 't2')).toBeUndefined()
   })

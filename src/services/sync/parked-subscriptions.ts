@@ -7,18 +7,21 @@ import type { Viewer } from '../timeline/client-view.js'
  * the work of a client that always polls.
  */
 export interface ParkedSubscriptions {
-  /** The subscription kept under this token, taken out; undefined when the device has none or comes with another token. */
-  take(viewer: Viewer, token: string): Subscription | undefined
+  /** What is kept under this token, taken out; undefined when the device has nothing or comes with another token. */
+  take(viewer: Viewer, token: string): Parked | undefined
   /**
    * Pre: the subscription was opened before the answer was computed, and the answer holds all that there was up to `token`.
    * Keeps it until the device's next poll, or until many others were kept after it.
    */
-  park(viewer: Viewer, token: string, subscription: Subscription): void
+  park(viewer: Viewer, parked: Parked): void
 }
 
-interface Parked {
+export interface Parked {
+  /** The `next_batch` of the last answer. */
   readonly token: string
   readonly subscription: Subscription
+  /** The last answer brought messages to the device, which the next request acknowledges. */
+  readonly hadMessages: boolean
 }
 
 const MAX_PARKED = 20_000
@@ -33,19 +36,19 @@ export function createParkedSubscriptions(max = MAX_PARKED): ParkedSubscriptions
       const parked = byDevice.get(key)
       if (parked === undefined) return undefined
       byDevice.delete(key)
-      if (parked.token === token) return parked.subscription
+      if (parked.token === token) return parked
       parked.subscription.close()
       return undefined
     },
-    park(viewer, token, subscription) {
+    park(viewer, parked) {
       const key = keyOf(viewer)
       byDevice.get(key)?.subscription.close()
       byDevice.delete(key)
-      byDevice.set(key, { token, subscription })
+      byDevice.set(key, parked)
       if (byDevice.size <= max) return
-      const [oldest, parked] = byDevice.entries().next().value!
+      const [oldest, gone] = byDevice.entries().next().value!
       byDevice.delete(oldest)
-      parked.subscription.close()
+      gone.subscription.close()
     },
   }
 }

@@ -1,7 +1,6 @@
 import type { Json, JsonObject } from '../../core/json/value.js'
-import { eventsWithGaps, liveEventNids, liveEvents } from '../../storage/tables/events.js'
+import { liveEventNids, liveEvents } from '../../storage/tables/events.js'
 import type { MembershipRow } from '../../storage/tables/memberships.js'
-import { stateDeltas } from '../../storage/tables/state.js'
 import type { RoomsContext } from '../rooms/context.js'
 import { readState, readStateEvent, readWholeState } from '../rooms/context.js'
 import { mapKey } from '../rooms/state-store.js'
@@ -12,6 +11,7 @@ import type { ClientViews, ViewOptions, Viewer } from '../timeline/client-view.j
 import { syncToken, topologicalToken, type TopologicalToken } from '../timeline/tokens.js'
 import { readerOf, type Reader } from '../timeline/visibility.js'
 import type { SyncFilter } from './filter.js'
+import { timelinePage, type RoomNews, type TimelinePage } from './room-news.js'
 import { heroesOf, memberCounts } from '../../storage/tables/own-rooms.js'
 
 /** Changes of these are told in the summary. */
@@ -48,6 +48,8 @@ export interface BlockInput {
   readonly ignored: ReadonlySet<string>
   /** For who has left: the place right after that. */
   readonly end: TopologicalToken | undefined
+  /** Of (since, upTo], with `timelinePageSize` events. Undefined where `since` is 0. */
+  readonly news: RoomNews | undefined
 }
 
 export interface Block {
@@ -76,15 +78,22 @@ export type TimelineInput = Pick<
   'room' | 'filter' | 'since' | 'upTo' | 'isNewlyJoined' | 'checkVisibility' | 'ignored'
 >
 
-/** The latest events of (since, upTo] that the filter and the history visibility let through. */
+const limitOf = (filter: SyncFilter): number => Math.min(filter.timeline.limit ?? DEFAULT_LIMIT, MAX_LIMIT)
+
+/** How many events are read at once for a timeline. */
+export const timelinePageSize = (filter: SyncFilter): number =>
+  Math.max(limitOf(filter) + 1, filter.timeline.admitsAll ? 0 : MIN_FILTERED_PAGE)
+
+/** The latest events of (since, upTo] that the filter and the history visibility let through. `latest`: the first page, where it is known. */
 export async function readTimeline(
   input: TimelineInput,
   reader: Reader,
   context: RoomsContext,
+  latest?: TimelinePage,
 ): Promise<Timeline> {
   const { filter, room, since, upTo } = input
   const prevBatch = syncToken({ pos: upTo, ephemeral: 0, toDevice: 0 })
-  const limit = Math.min(filter.timeline.limit ?? DEFAULT_LIMIT, MAX_LIMIT)
+  const limit = limitOf(filter)
   if (filter.timeline.nothing || !filter.timeline.admitsRoom(room.roomId)) {
     const skipped =
       limit > 0
@@ -93,8 +102,9 @@ export async function readTimeline(
     return { events: [], limited: skipped.length > 0, prevBatch }
   }
   const found: StoredEvent[] = []
-  const size = Math.max(limit + 1, filter.timeline.admitsAll ? 0 : MIN_FILTERED_PAGE)
+  const size = timelinePageSize(filter)
   let before = upTo
+  let page = latest
   let oldest: StoredEvent | undefined
   const end = async (limited: boolean, omitted?: StoredEvent): Promise<Timeline> => ({
     events: found.toReversed(),
@@ -108,14 +118,9 @@ export async function readTimeline(
     return !input.checkVisibility || (await reader.mayRead(event))
   }
   for (let scanned = 0; scanned < MAX_SCANNED;) {
-    const { rows, gaps } = await context.store.read('sync.timeline', function* () {
-      const rows = yield* liveEventNids(room.nid, since, before, size)
-      const withGaps = yield* eventsWithGaps(
-        room.nid,
-        rows.map((row) => row.nid),
-      )
-      return { rows, gaps: new Set(withGaps) }
-    })
+    page ??= await context.store.read('sync.timeline', () => timelinePage(room.nid, since, before, size))
+    const { rows, gaps } = page
+    page = undefined
     scanned += rows.length
     const events = await context.events.byNids(rows.map((row) => row.nid))
     for (const { nid, pos } of rows) {
@@ -170,12 +175,13 @@ async function readStateBlock(
   timeline: Timeline,
   context: RoomsContext,
 ): Promise<StateBlock> {
-  if (input.since === 0 || input.fullState) {
+  const { news } = input
+  if (news === undefined || input.fullState) {
     return { events: await wholeState(input, timeline, context), summaryChanged: true }
   }
-  const { room, since, upTo } = input
+  const { upTo } = input
+  const { deltas } = news
   const atEnd = input.stateAfter !== 'no'
-  const deltas = await context.store.read('sync.deltas', () => stateDeltas(room.nid, since, upTo))
   const inTimeline = new Set(timeline.events.map((item) => item.nid))
   const start = timeline.events[0]?.pos ?? upTo + 1
   const inTimelineKeys = new Set(
@@ -253,7 +259,7 @@ export async function roomBlock(input: BlockInput, deps: BlockDeps): Promise<Blo
   const { context, views } = deps
   const { room, viewer, filter } = input
   const reader = await readerOf(context, room, viewer.userId, input.membership)
-  const timeline = await readTimeline(input, reader, context)
+  const timeline = await readTimeline(input, reader, context, input.news?.latest)
   const stateBlock = await readStateBlock(input, timeline, context)
   const summary =
     input.withSummary && stateBlock.summaryChanged

@@ -20,7 +20,8 @@ import type { Frame } from './frame.js'
 import { receiptEvent } from './receipt-event.js'
 import { outsideEnd } from './outside-end.js'
 import { roomOfRow, strippedState, wayOut } from './own-room-state.js'
-import { roomBlock } from './room-block.js'
+import { roomBlock, timelinePageSize } from './room-block.js'
+import { createRoomNewsReader, type RoomNews } from './room-news.js'
 import { ownRooms, ownRoomsWithNews, type OwnRoom } from '../../storage/tables/own-rooms.js'
 
 /** The `rooms` of an answer. */
@@ -41,6 +42,15 @@ export function createRoomsPart(deps: {
   readonly typing: Typing
 }): RoomsPart {
   const { context, views, aggregations, typing } = deps
+  const roomNews = createRoomNewsReader(context.store)
+
+  const newsOf = async (
+    row: OwnRoom,
+    since: number,
+    upTo: number,
+    frame: Frame,
+  ): Promise<RoomNews | undefined> =>
+    since === 0 ? undefined : roomNews.read(row.room_nid, since, upTo, timelinePageSize(frame.filter))
 
   async function compute(
     frame: Frame,
@@ -54,22 +64,17 @@ export function createRoomsPart(deps: {
       appendTo(dataByRoom, row.room_id, row)
     }
     const everyRoom = from === 0 || frame.input.fullState || dataByRoom.size > 0
-    const { own, withReceipts, ignored, invites, noticeRoom } = await context.store.read(
-      'sync.rooms',
-      function* () {
-        const withReceipts = from === 0 ? [] : yield* roomsWithReceipts(viewer.userId, from, upTo)
-        return {
-          // Most rooms of most answers have no news: the database leaves them out.
-          own: everyRoom
-            ? yield* ownRooms(viewer.userId, from)
-            : yield* ownRoomsWithNews(viewer.userId, from, [...new Set([...withReceipts, ...typingNews])]),
-          withReceipts,
-          ignored: yield* ignoredUsersOf(viewer.userId),
-          invites: yield* invitePermissionOf(viewer.userId),
-          noticeRoom: yield* noticeRoomOf(viewer.userId),
-        }
-      },
-    )
+    const { own, withReceipts, ignored } = await context.store.read('sync.rooms', function* () {
+      const withReceipts = from === 0 ? [] : yield* roomsWithReceipts(viewer.userId, from, upTo)
+      return {
+        // Most rooms of most answers have no news: the database leaves them out.
+        own: everyRoom
+          ? yield* ownRooms(viewer.userId, from)
+          : yield* ownRoomsWithNews(viewer.userId, from, [...new Set([...withReceipts, ...typingNews])]),
+        withReceipts,
+        ignored: yield* ignoredUsersOf(viewer.userId),
+      }
+    })
     const receiptNews = new Set(withReceipts)
     const sections: Record<Section, Map<string, Json>> = {
       join: new Map(),
@@ -90,10 +95,9 @@ export function createRoomsPart(deps: {
       if (!mayHaveNews) continue
       try {
         const [section, block] = await roomOf(row, frame, ignored, dataByRoom.get(row.room_id) ?? [])
-        // What the server itself has to say always arrives. SPEC: https://spec.matrix.org/v1.19/client-server-api/#invite-permission
-        const isUnwanted = row.room_id !== noticeRoom && invites.of(row.sender) !== 'allow'
-        if (section === 'invite' && isUnwanted) continue
-        if (block !== undefined) sections[section].set(row.room_id, block)
+        if (block === undefined) continue
+        if (section === 'invite' && (await isUnwanted(row))) continue
+        sections[section].set(row.room_id, block)
       } catch (error) {
         // One damaged room must not keep the others from the user; a store that fails concerns them all.
         if (error instanceof StorageError) throw error
@@ -104,6 +108,17 @@ export function createRoomsPart(deps: {
     for (const [name, rooms] of Object.entries(sections))
       if (rooms.size > 0) json[name] = Object.fromEntries(rooms)
     return { json, hasNews: Object.keys(json).length > 0 }
+  }
+
+  /** What the server itself has to say always arrives. SPEC: https://spec.matrix.org/v1.19/client-server-api/#invite-permission */
+  async function isUnwanted(invite: OwnRoom): Promise<boolean> {
+    const { permission, noticeRoom } = await context.store.read('sync.invites', function* () {
+      return {
+        permission: yield* invitePermissionOf(invite.user_id),
+        noticeRoom: yield* noticeRoomOf(invite.user_id),
+      }
+    })
+    return invite.room_id !== noticeRoom && permission.of(invite.sender) !== 'allow'
   }
 
   async function roomOf(
@@ -141,6 +156,7 @@ export function createRoomsPart(deps: {
     const { viewer, upTo, filter, input, from } = frame
     const wasJoined = from > 0 && (await membershipAt(context, row, from)) === 'join'
     const since = wasJoined ? from : 0
+    const news = await newsOf(row, since, upTo, frame)
     const block = await roomBlock(
       {
         room,
@@ -156,6 +172,7 @@ export function createRoomsPart(deps: {
         stateAfter: input.stateAfter,
         ignored,
         end: undefined,
+        news,
       },
       { context, views, aggregations },
     )
@@ -166,7 +183,7 @@ export function createRoomsPart(deps: {
     )
     const { receipts, unread } = await context.store.read('sync.counts', function* () {
       return {
-        receipts: yield* receiptsBetween(row.room_nid, since, upTo),
+        receipts: news?.receipts ?? (yield* receiptsBetween(row.room_nid, since, upTo)),
         unread: yield* unreadOf(row.user_id, [row.room_nid]),
       }
     })
@@ -232,13 +249,14 @@ export function createRoomsPart(deps: {
     // In the room since the last answer, or (in a first one) ever: up to their leaving they may see it.
     const wasThere = departure !== undefined && (from === 0 || wasJoined || departure.pos > from)
     if (room === undefined || left?.stateAfter === undefined || !wasThere) return onlyTheEnd(own, row, frame)
+    const since = wasJoined ? from : 0
     const block = await roomBlock(
       {
         room: { ...room, root: left.stateAfter },
         viewer,
         membership: row,
         filter,
-        since: wasJoined ? from : 0,
+        since,
         upTo: departure.pos,
         isNewlyJoined: from > 0 && !wasJoined,
         checkVisibility: true,
@@ -247,6 +265,7 @@ export function createRoomsPart(deps: {
         stateAfter: input.stateAfter,
         ignored,
         end: left.ord === undefined ? undefined : after(left),
+        news: await newsOf(row, since, departure.pos, frame),
       },
       { context, views, aggregations },
     )

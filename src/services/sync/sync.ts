@@ -51,6 +51,7 @@ interface Answer {
   readonly nextBatch: string
   /** Nothing that is there was held back for a later answer. */
   readonly complete: boolean
+  readonly hasMessages: boolean
 }
 
 export function createSync(deps: SyncDeps): Sync {
@@ -110,6 +111,7 @@ export function createSync(deps: SyncDeps): Sync {
         rooms.hasNews || global.length > 0 || e2ee.hasNews || presence.length > 0 || since === undefined,
       nextBatch,
       complete: e2ee.toDeviceUpTo >= upTo,
+      hasMessages: e2ee.hasMessages,
     }
   }
 
@@ -139,14 +141,17 @@ export function createSync(deps: SyncDeps): Sync {
     )
   }
 
-  async function e2eePart(
-    frame: Frame,
-  ): Promise<{ json: Record<string, Json>; hasNews: boolean; toDeviceUpTo: number }> {
+  async function e2eePart(frame: Frame): Promise<{
+    json: Record<string, Json>
+    hasNews: boolean
+    hasMessages: boolean
+    toDeviceUpTo: number
+  }> {
     const { viewer, since, from, upTo } = frame
     const toDeviceFrom = since?.toDevice ?? 0
     const { userId, deviceId } = viewer
     if (deviceId === undefined)
-      return { json: { to_device: { events: [] } }, hasNews: false, toDeviceUpTo: upTo }
+      return { json: { to_device: { events: [] } }, hasNews: false, hasMessages: false, toDeviceUpTo: upTo }
     const { batch, counts, lists } = await deps.deviceParts.read({
       userId,
       deviceId,
@@ -164,6 +169,7 @@ export function createSync(deps: SyncDeps): Sync {
         'org.matrix.msc2732.device_unused_fallback_key_types': [...counts.unusedFallback],
       },
       hasNews: batch.events.length > 0 || lists.changed.length > 0 || lists.left.length > 0 || countsChanged,
+      hasMessages: batch.events.length > 0,
       toDeviceUpTo: batch.upTo,
     }
   }
@@ -172,16 +178,21 @@ export function createSync(deps: SyncDeps): Sync {
     async sync(requester, input) {
       const { clock } = context
       const since = input.since === undefined ? undefined : parseSyncToken(input.since)
-      if (since !== undefined && requester.deviceId !== undefined && since.toDevice > 0) {
-        await deps.toDevice.acknowledge(requester.userId, requester.deviceId, since.toDevice)
-      }
-      const deadline = clock.monotonic() + Math.min(Math.max(0, input.timeoutMs), deps.maxTimeoutMs)
       const viewer = { userId: requester.userId, deviceId: requester.deviceId }
       const kept = input.since === undefined ? undefined : parked.take(viewer, input.since)
-      const subscription = kept ?? deps.notifier.subscribe([requester.userId])
+      const subscription = kept?.subscription ?? deps.notifier.subscribe([requester.userId])
+      const deadline = clock.monotonic() + Math.min(Math.max(0, input.timeoutMs), deps.maxTimeoutMs)
       const place = deps.waitingPolls.enter(requester.userId, input.signal)
       let answered: Answer | undefined
       try {
+        // After an answer without messages none is left that it could acknowledge: those before it the request for it did.
+        if (
+          since !== undefined &&
+          viewer.deviceId !== undefined &&
+          since.toDevice > 0 &&
+          kept?.hadMessages !== false
+        )
+          await deps.toDevice.acknowledge(viewer.userId, viewer.deviceId, since.toDevice)
         let left = deadline - clock.monotonic()
         // All that the token covers was computed under this subscription: only what has woken it since is news.
         if (kept !== undefined && !input.fullState && left > 0) await subscription.wait(left, place.signal)
@@ -197,7 +208,12 @@ export function createSync(deps: SyncDeps): Sync {
           return answer.json
         }
       } finally {
-        if (answered?.complete === true) parked.park(viewer, answered.nextBatch, subscription)
+        if (answered?.complete === true)
+          parked.park(viewer, {
+            token: answered.nextBatch,
+            subscription,
+            hadMessages: answered.hasMessages,
+          })
         else subscription.close()
         place.leave()
       }

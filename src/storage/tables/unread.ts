@@ -234,6 +234,7 @@ export function* replaceUnread(
 
 /** All threads' counts of one user in some rooms that they have joined; threads without anything unread are left out. */
 export function* unreadOf(userId: string, roomNids: readonly number[]): Tx<readonly UnreadCount[]> {
+  const single = roomNids.length === 1 ? roomNids[0] : undefined
   const rows = yield* all<
     Tally & {
       readonly room_nid: number
@@ -250,10 +251,10 @@ export function* unreadOf(userId: string, roomNids: readonly number[]): Tx<reado
      FROM unread_tallies t
      LEFT JOIN unread u ON u.room_nid = t.room_nid AND u.thread = t.thread AND u.user_id = ?
      LEFT JOIN unread m ON m.room_nid = t.room_nid AND m.thread = '' AND m.user_id = ?
-     WHERE t.room_nid IN (??)`,
+     WHERE t.room_nid ${single === undefined ? 'IN (??)' : '= ?'}`,
     userId,
     userId,
-    roomNids,
+    single ?? roomNids,
   )
   const counts: UnreadCount[] = []
   for (const row of rows) {

@@ -185,7 +185,7 @@ export function createSlidingSync(deps: SlidingSyncDeps): SlidingSync {
       const viewer = { userId, deviceId: JSON.stringify([key.deviceId, key.connId]) }
       const parkedAs = (pos: string): string => `${pos} ${request.id}`
       const kept = request.pos === undefined ? undefined : parked.take(viewer, parkedAs(request.pos))
-      const subscription = kept ?? deps.notifier.subscribe([userId])
+      const subscription = kept?.subscription ?? deps.notifier.subscribe([userId])
       let parkAs: string | undefined
       const finish = async (answer: Answer): Promise<JsonObject> => {
         const { json, pos } = await answer.finish()
@@ -207,7 +207,8 @@ export function createSlidingSync(deps: SlidingSyncDeps): SlidingSync {
           return await finish(answer)
         }
       } finally {
-        if (parkAs !== undefined) parked.park(viewer, parkAs, subscription)
+        // Messages to the device have a token of their own here.
+        if (parkAs !== undefined) parked.park(viewer, { token: parkAs, subscription, hadMessages: true })
         else subscription.close()
         place.leave()
       }
