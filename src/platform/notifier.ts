@@ -21,6 +21,8 @@ interface Waiter {
   wake: (() => void) | undefined
 }
 
+/** Woken together: what they have to say goes out together. */
+const TOGETHER = 4
 /** Between so many the event loop looks after everything else. */
 const WOKEN_IN_A_TURN = 16
 
@@ -44,15 +46,22 @@ export function createNotifier(): Notifier {
   }
 
   /**
-   * One after the other: what one of them does at once it does before the next begins. Woken together they would take turns at each
-   * `await`, and all would be done only when the last one is.
+   * A few after a few others: what they do at once they do before the next begin. Woken all together they would take turns at each
+   * `await`, and all would be done only when the last one is. One by one would be as good, but for whom they write to: if that is
+   * a process of this machine, it wakes at each, and two that wake each other in turn cost more than the work.
    */
   function wakeSome(): void {
-    let left = WOKEN_IN_A_TURN
+    const some: Waiter[] = []
     for (const waiter of ready) {
-      if (left-- === 0) break
+      if (some.length === WOKEN_IN_A_TURN) break
       ready.delete(waiter)
-      setImmediate(() => waiter.wake?.())
+      some.push(waiter)
+    }
+    for (let at = 0; at < some.length; at += TOGETHER) {
+      const few = some.slice(at, at + TOGETHER)
+      setImmediate(() => {
+        for (const waiter of few) waiter.wake?.()
+      })
     }
     waking = ready.size > 0
     if (waking) setImmediate(wakeSome)
