@@ -15,6 +15,26 @@ describe('an LRU', () => {
     expect(lru.size).toBe(2)
   })
 
+  it('keeps what is used again and again, however many others pass by, and however large it is', () => {
+    const lru = createLru<number, number>({ max: 100 })
+    for (let other = 1; other <= 1_000; other++) {
+      lru.set(-1 - (other % 20), other)
+      lru.set(other, other)
+      for (let used = 1; used <= 20; used++) lru.get(-used)
+    }
+    for (let used = 1; used <= 20; used++) expect(lru.get(-used)).toBeDefined()
+    expect(lru.size).toBe(100)
+  })
+
+  it('keeps an entry for three quarters of its size after it was used', () => {
+    const lru = createLru<string, number>({ max: 100 })
+    lru.set('used', 0)
+    for (let other = 0; other < 20; other++) lru.set(`before ${other}`, other)
+    lru.get('used')
+    for (let other = 0; other < 75; other++) lru.set(`after ${other}`, other)
+    expect(lru.get('used')).toBe(0)
+  })
+
   it('replaces a value without growing', () => {
     const lru = createLru<string, number>({ max: 2 })
     lru.set('a', 1)
