@@ -155,7 +155,7 @@ function pipeline(route: Route, deps: HttpDeps): Middleware {
     ctx.state['route'] = route.id
     const params = new URLSearchParams(ctx.querystring)
     const ip = clientAddress(ctx.req, deps.trustedProxies)
-    const authorization = ctx.req.headersDistinct['authorization']
+    const authorization = route.auth === 'server' ? ctx.req.headersDistinct['authorization'] : undefined
     if (route.auth === 'server') deps.admitServer(authorization)
     let requester: Requester | undefined
     if (route.auth !== 'server') {
@@ -202,7 +202,10 @@ function pipeline(route: Route, deps: HttpDeps): Middleware {
         userAgent: ctx.req.headers['user-agent'],
         headers: ctx.req.headers,
         uri: ctx.url,
-        signal: ctx.state['signal'] as AbortSignal,
+        // Made for those who ask for it: most answer at once.
+        get signal() {
+          return (ctx.state['ending'] as AbortController).signal
+        },
         async stillAllowed() {
           await requesterFor(route, deps, ctx.req, params, ip, requester)
         },
@@ -214,10 +217,10 @@ function pipeline(route: Route, deps: HttpDeps): Middleware {
 }
 
 /**
- * Gives a request its signal: it ends when the client hangs up before the answer is complete, or the server stops. One listener on
+ * Gives a request the controller of its signal: it is aborted when the client hangs up before the answer is complete, or the server stops. One listener on
  * `stopping` serves all requests: thousands of long polls would make each further one slow to come and go.
  */
-function requestSignals(stopping: AbortSignal): (res: ServerResponse) => AbortSignal {
+function requestEndings(stopping: AbortSignal): (res: ServerResponse) => AbortController {
   const open = new Set<AbortController>()
   stopping.addEventListener(
     'abort',
@@ -234,7 +237,7 @@ function requestSignals(stopping: AbortSignal): (res: ServerResponse) => AbortSi
       if (!res.writableFinished) request.abort()
     })
     if (stopping.aborted) request.abort()
-    return request.signal
+    return request
   }
 }
 
@@ -269,7 +272,7 @@ function faultLog(clock: Clock): (fault: string | undefined) => boolean {
 
 export function createApp(deps: HttpDeps): Koa {
   const mayLog = faultLog(deps.clock)
-  const signalOf = requestSignals(deps.stopping)
+  const endingOf = requestEndings(deps.stopping)
   const app = new Koa()
   app.silent = true
   app.on('error', (error: Error) => deps.logger.debug({ err: error }, 'connection error'))
@@ -277,7 +280,7 @@ export function createApp(deps: HttpDeps): Koa {
   app.use(async (ctx, next) => {
     const started = deps.clock.monotonic()
     ctx.state['requestId'] = randomUUID()
-    ctx.state['signal'] = signalOf(ctx.res)
+    ctx.state['ending'] = endingOf(ctx.res)
     ctx.set('X-Request-Id', ctx.state['requestId'] as string)
     ctx.set(CORS)
     try {

@@ -143,6 +143,19 @@ const MAX_DEPTH = 8
 const MAX_ITEMS = 200
 const MAX_STRING = 8_192
 
+/** Verdicts on short keys, since nearly all keys are a few words of the program's own. */
+const verdicts = new Map<string, boolean>()
+const MAX_VERDICTS = 500
+const MAX_KEY = 40
+
+function isSecret(key: string): boolean {
+  const known = verdicts.get(key)
+  if (known !== undefined) return known
+  const verdict = SECRET_KEYS.has(key.toLowerCase().replaceAll(/[_-]/g, ''))
+  if (key.length <= MAX_KEY && verdicts.size < MAX_VERDICTS) verdicts.set(key, verdict)
+  return verdict
+}
+
 /** A copy that is safe to write: bounded in depth, width and length, secrets taken out. */
 function clean(value: unknown, depth: number): unknown {
   if (typeof value === 'string') return scrub(value)
@@ -157,7 +170,7 @@ function clean(value: unknown, depth: number): unknown {
   let left = MAX_ITEMS
   for (const [key, item] of Object.entries(value)) {
     if (left-- === 0) break
-    out[key] = SECRET_KEYS.has(key.toLowerCase().replaceAll(/[_-]/g, '')) ? REDACTED : clean(item, depth + 1)
+    out[key] = isSecret(key) ? REDACTED : clean(item, depth + 1)
   }
   return out
 }
@@ -177,6 +190,8 @@ function cleanError(error: Error, depth: number): object {
 /** Takes tokens out of URLs and headers quoted in running text. Each pattern is linear: a fixed word, then one class. */
 function scrub(text: string): string {
   const bounded = text.length > MAX_STRING ? `${text.slice(0, MAX_STRING)}…` : text
+  // Each pattern needs one of these, which ids, paths and words lack.
+  if (!bounded.includes('=') && !bounded.includes(' ')) return bounded
   return bounded
     .replaceAll(/((?:access|login|refresh|hs|as)_?token|client_secret)=[^&\s"'#]+/gi, `$1=${REDACTED}`)
     .replaceAll(/\b(bearer|basic) [A-Za-z0-9._~+/=-]+/gi, `$1 ${REDACTED}`)
