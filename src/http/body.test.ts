@@ -16,6 +16,10 @@ describe('plain', () => {
     },
   )
 
+  it.each(['1e400', '{"a":[-1e400]}'])('refuses %s, which would come back as null', (text) => {
+    expect(() => plain(read(text))).toThrow(expect.objectContaining({ errcode: 'M_BAD_JSON' }))
+  })
+
   it('keeps __proto__ an own key, whatever its value', () => {
     for (const text of ['{"__proto__":1.5}', '{"__proto__":{"a":2.5}}', '{"__proto__":null,"b":0.5}']) {
       const value = plain(read(text))

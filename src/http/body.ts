@@ -45,19 +45,26 @@ export async function readBody(
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)
 }
 
+/** A number beyond all doubles has no way out again: JSON would have `null` for it. */
+function double({ text }: RawNumber): number {
+  const value = Number(text)
+  if (!Number.isFinite(value)) throw badJson('The body holds a number that is too large')
+  return value
+}
+
 /**
  * Replaces exact numbers by doubles, for routes whose JSON is never hashed. In place: a copy of a body with many keys
- * would cost as much as reading it.
+ * would cost as much as reading it. Throws M_BAD_JSON for a number that no double stands for.
  */
 export function plain(value: Json): Json {
-  if (value instanceof RawNumber) return Number(value.text)
+  if (value instanceof RawNumber) return double(value)
   if (typeof value !== 'object' || value === null) return value
   const container = value as Record<string, Json>
   for (const key of Object.keys(container)) {
     const item = container[key]!
     if (typeof item !== 'object' || item === null) continue
     // An own `__proto__`, too, is assigned as any other key: it is there already.
-    if (item instanceof RawNumber) container[key] = Number(item.text)
+    if (item instanceof RawNumber) container[key] = double(item)
     else plain(item)
   }
   return value
