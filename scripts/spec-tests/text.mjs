@@ -50,6 +50,14 @@ export function text({ operations }, missing, unused = []) {
     lines.push('', `deviations that were expected and did not occur: ${unused.length}`)
     for (const { operation, test, faults } of unused) lines.push(`  ${faults ?? `${operation}: ${test}`}`)
   }
+  const limited = operations
+    .flatMap(({ tests }) => tests)
+    .filter(({ message }) => message.includes('LimitedError'))
+  if (limited.length > 0)
+    lines.push(
+      '',
+      `tests that met a limit of the rate of requests, and say nothing: ${limited.length}. Turn the limits off`,
+    )
   const all = operations.flatMap(({ tests }) => tests)
   const contract = all.filter(({ kind }) => kind === 'contract')
   const counts = (tests) => {

@@ -12,6 +12,23 @@ section(
       'getVersions',
       'GET /_matrix/client/versions',
       ({ success }) => {
+        success(
+          'names what clients look for before they use it',
+          async (server) => {
+            const { body } = await call(server.url, 'GET', '/_matrix/client/versions')
+            expect(body.unstable_features).toMatchObject({
+              'org.matrix.simplified_msc3575': true,
+              'org.matrix.msc3391': true,
+              'org.matrix.msc3874': true,
+              'org.matrix.msc3890': true,
+              'org.matrix.msc4140': true,
+              'org.matrix.msc4155': true,
+              'uk.half-shot.msc2666.query_mutual_rooms': true,
+              'uk.half-shot.msc2666.query_mutual_rooms.stable': true,
+            })
+          },
+          { ownOnly: true },
+        )
         success('lists versions of the specification, for everybody', async (server) => {
           const { status, body } = await call(server.url, 'GET', '/_matrix/client/versions')
           expect(status).toBe(200)
@@ -42,6 +59,10 @@ section(
             'm.set_avatar_url': { enabled: true },
             'm.3pid_changes': { enabled: expect.any(Boolean) },
             'm.get_login_token': { enabled: expect.any(Boolean) },
+            'org.matrix.msc4140.delayed_events': {
+              max_delay_ms: expect.any(Number),
+              max_scheduled: expect.any(Number),
+            },
           })
         },
         { ownOnly: true },

@@ -5,7 +5,6 @@ import type { Homeserver } from './homeserver.js'
 /** An event as any operation may give it. */
 export interface GivenEvent {
   readonly event_id: string
-  readonly room_id?: string
   readonly state_key?: string
   readonly unsigned?: Readonly<Record<string, unknown>>
 }
@@ -23,7 +22,6 @@ function lasting(event: GivenEvent, withUnsigned: boolean): unknown {
 /**
  * Holds events to what `GET /rooms/{roomId}/event/{eventId}` gives the same user of them, so that nothing is missing or otherwise. What
  * servers put into `unsigned` is held on a node of ours alone: the specification leaves most of it to them.
- * @param events of the room; they need no `room_id`, as those of /sync have none
  */
 export async function expectAsAlone(
   server: Homeserver,
@@ -34,7 +32,6 @@ export async function expectAsAlone(
   expect(events.length).toBeGreaterThan(0)
   for (const event of events) {
     const alone: GivenEvent = await user.ok('GET', inRoom(roomId, `event/${enc(event.event_id)}`))
-    const wanted = event.room_id === undefined ? { ...alone, room_id: undefined } : alone
-    expect(lasting(event, server.own)).toEqual(lasting(wanted as GivenEvent, server.own))
+    expect(lasting(event, server.own)).toEqual(lasting(alone, server.own))
   }
 }
