@@ -32,6 +32,7 @@ const SERVICES = [
   'filters',
   'profile',
   'federation',
+  'node-list',
   'identity',
   'to-device',
   'e2ee',

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { RequestListener, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { watchQueues } from './composition/gauges.js'
+import { watchNodeList, watchQueues } from './composition/gauges.js'
 import { configuredKeys } from './composition/own-keys.js'
 import { rateLimits } from './composition/options.js'
 import { buildServices, type Built } from './composition/services.js'
@@ -111,7 +111,11 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       ...(nodeMetrics === undefined ? {} : { nodeMetrics }),
     })
     const { services, sender } = built
-    if (nodeMetrics !== undefined) watchQueues({ nodeMetrics, store, sender })
+    if (nodeMetrics !== undefined) {
+      watchQueues({ nodeMetrics, store, sender })
+      const { nodeList } = services
+      if (nodeList !== undefined) watchNodeList({ nodeMetrics, nodeList, clock: systemClock })
+    }
     // Before anybody can ask for another join.
     if (config.federation.enabled) {
       await removeAbandonedImports({ store, logger })
@@ -142,7 +146,10 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     services.delayedEvents.start()
     const clockWatch = createClockWatch({ clock: systemClock, logger })
     const watchClock = { name: 'clock.watch', every: 10_000, run: () => Promise.resolve(clockWatch.look()) }
-    jobs = startJobs([...periodicJobs(services), watchClock], { clock: systemClock, logger })
+    jobs = startJobs([...periodicJobs(services, { nodeListMs: config.node_list.refresh }), watchClock], {
+      clock: systemClock,
+      logger,
+    })
     return { addresses, services, close }
   } catch (error) {
     await close()

@@ -96,6 +96,7 @@ async function saveFiles(
     ...config.federation.ca_files,
     ...Object.values(config.federation.server_ca_files).flat(),
     ...config.appservices,
+    ...(config.node_list.file === undefined ? [] : [config.node_list.file]),
   ])
   const wanted: [from: string, to: string][] = [
     [path, 'homeserver.yaml'],

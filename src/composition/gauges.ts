@@ -1,3 +1,5 @@
+import type { Clock } from '../platform/clock.js'
+import type { NodeListService } from '../services/node-list/node-list.js'
 import type { NodeMetrics } from '../services/node-metrics.js'
 import type { Sender } from '../services/replication/sending/sender.js'
 import { waitingForAppservices } from '../storage/tables/appservices.js'
@@ -36,5 +38,27 @@ export function watchQueues(deps: {
     'destinations_failing',
     'Of these, those that did not take it last time.',
     () => sender.stats().failing,
+  )
+}
+
+/** How far the node list has come, and how long it lasts. */
+export function watchNodeList(deps: {
+  readonly nodeMetrics: NodeMetrics
+  readonly nodeList: NodeListService
+  readonly clock: Clock
+}): void {
+  const { nodeMetrics, nodeList, clock } = deps
+  nodeMetrics.watch(
+    'node_list_sequence',
+    'The number of the node list that is held; 0 without one.',
+    () => nodeList.status().sequence ?? 0,
+  )
+  nodeMetrics.watch(
+    'node_list_seconds_left',
+    'How long the node list lasts; less than 0 when it has run out, and 0 without one.',
+    () => {
+      const { expiresAt } = nodeList.status()
+      return expiresAt === undefined ? 0 : Math.round((expiresAt - clock.now()) / 1_000)
+    },
   )
 }

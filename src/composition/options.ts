@@ -28,6 +28,10 @@ export const eventSignerOf = (
   sign: signer.sign,
 })
 
+/** Whether there is a list of those with whom this server speaks. */
+const isClosed = ({ federation, node_list: nodes }: Config): boolean =>
+  federation.allow !== null || nodes.file !== undefined || nodes.url !== undefined
+
 export function nodeInfoOptions(config: Config): NodeInfoOptions {
   const { federation, registration } = config
   return {
@@ -36,7 +40,7 @@ export function nodeInfoOptions(config: Config): NodeInfoOptions {
     ...(config.public_baseurl === undefined
       ? {}
       : { publicBaseurl: config.public_baseurl.replace(/\/$/, '') }),
-    federation: !federation.enabled ? 'off' : federation.allow === null ? 'open' : 'closed',
+    federation: !federation.enabled ? 'off' : isClosed(config) ? 'closed' : 'open',
     registration: !registration.enabled ? 'closed' : registration.flow === 'token' ? 'token' : 'open',
     ...(config.admin_contact === undefined ? {} : { adminContact: config.admin_contact }),
     wellKnownClientExtra: config.well_known.client_extra,

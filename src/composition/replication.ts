@@ -86,6 +86,7 @@ export function buildReplication(deps: {
     drain,
     arrivals: deps.arrivals,
     retraction: createRetraction({ context, intake, outside: deps.outside }),
+    federates: deps.transport.federates,
     onContact: (name) => deps.sender.onContact(name),
   })
   const backfill = createBackfill({ context, peers })

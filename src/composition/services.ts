@@ -12,7 +12,7 @@ import { createAccounts } from '../services/accounts/accounts.js'
 import { createTokenCache } from '../services/devices/token-cache.js'
 import { createE2ee, type E2ee } from '../services/e2ee/e2ee.js'
 import type { OwnKeys } from '../services/federation/own-keys.js'
-import { createTransport, type Transport } from '../services/federation/transport.js'
+import type { Transport } from '../services/federation/transport.js'
 import { createFilters } from '../services/filters/filters.js'
 import type { Mailer } from '../services/mail/mailer.js'
 import type { NodeMetrics } from '../services/node-metrics.js'
@@ -22,7 +22,7 @@ import { createRuleEditor } from '../services/push/rule-editor.js'
 import { createPushWatch } from '../services/pushers/watch.js'
 import { createReceipts } from '../services/receipts/receipts.js'
 import type { Drain } from '../services/replication/receiving/drain.js'
-import { createSender, type Sender } from '../services/replication/sending/sender.js'
+import type { Sender } from '../services/replication/sending/sender.js'
 import { isolatedMemberships } from '../services/replication/handshakes/isolated.js'
 import { createPduIntake } from '../services/replication/peers/pdu-intake.js'
 import { createArrivals } from '../services/replication/handshakes/arrivals.js'
@@ -56,8 +56,7 @@ import { createTypingNotices } from '../services/typing/typing-notices.js'
 import { createTyping } from '../services/typing/typing.js'
 import { isCrossSigningKey } from '../storage/tables/cross-signing.js'
 import type { Store } from '../storage/tx.js'
-import { VERSION } from '../version.js'
-import { accountsOptions, eventSignerOf, noticesOptions, transportOptions } from './options.js'
+import { accountsOptions, eventSignerOf, noticesOptions } from './options.js'
 import { buildAdministration } from './administration.js'
 import { buildAppservices, type AppserviceParts } from './appservices.js'
 import { buildDevices } from './devices.js'
@@ -73,6 +72,7 @@ import { buildReplication } from './replication.js'
 import { buildRooms, type RoomsParts } from './rooms.js'
 import { buildServing } from './serving.js'
 import { buildSyncing } from './syncing.js'
+import { buildTransport } from './transport.js'
 
 export interface BuildDeps {
   readonly config: Config
@@ -113,21 +113,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   const base = { store, clock, random, logger, notifier, serverName }
   const { signer } = ownKeys
   const eventSigner = eventSignerOf(signer, serverName)
-  const transport = createTransport({
-    ...base,
-    signer,
-    retired: ownKeys.retired,
-    userAgent: `Chancery/${VERSION}`,
-    options: transportOptions(config),
-  })
-  const { backoff } = config.federation
-  const sender = createSender({
-    ...base,
-    client: transport.client,
-    federates: transport.federates,
-    ...(nodeMetrics === undefined ? {} : { onAttempt: nodeMetrics.onAttempt }),
-    options: { backoff: { initialMs: backoff.initial, maxMs: backoff.max } },
-  })
+  const { transport, sender, nodeList } = await buildTransport({ ...deps, ...base })
   const wakeSender = (destinations: readonly string[]): void => sender.wake(destinations)
 
   const { nodeInfo, serverInfo } = buildInfo(deps)
@@ -338,6 +324,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     ...buildProposals({ ...base, config, context, sending, memberships, devices, e2ee, toDevice }),
     roomCreation,
     serverNotices,
+    nodeList,
     roomUpgrades: createRoomUpgrades({ context, memberships, memberProfile }),
     memberships,
     addressInvites,

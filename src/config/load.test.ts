@@ -1,4 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
+import { createSigner, generateSigningKey } from '../platform/ed25519.js'
+import { systemRandom } from '../platform/random.js'
 import { exampleConfig } from './example.js'
 import { ConfigError, pathText, type Fault } from './fault.js'
 import { asNode, type Node } from './fields.js'
@@ -7,6 +9,10 @@ import { ConfigSchema } from './schema.js'
 import { secretVariable } from './secrets.js'
 
 const NAME = 'server_name: ministry.example\n'
+
+const A_KEY = createSigner(generateSigningKey(systemRandom)).publicKey
+const signers = (...pairs: [string, string][]): string =>
+  `trusted_signers: [${pairs.map(([name, key]) => `{ name: "${name}", key_id: "ed25519:a", public_key: "${key}" }`).join(', ')}]`
 
 function parse(text: string, env: Record<string, string> = {}, files: Record<string, string> = {}): Loaded {
   return parseConfig(text, '/etc/chancery/homeserver.yaml', {
@@ -166,6 +172,12 @@ describe('faults', () => {
     ['a base URL without scheme', `${NAME}public_baseurl: matrix.example`, 'public_baseurl', /not a web address/, /https:\/\//],
     ['a base URL with a password', `${NAME}public_baseurl: https://a:b@x.example`, 'public_baseurl', /more than/, /Leave out/],
     ['a bad name in a map', `${NAME}federation: { hosts: { "a/b": { host: x } } }`, 'federation.hosts.a/b', /not a server name/, /DNS name/],
+    ['a node list without signers', `${NAME}node_list: { file: x.json }`, 'node_list.trusted_signers', /is empty/, /whose signatures/],
+    ['a node list in the clear', `${NAME}node_list: { url: "http://a.example/l", ${signers(['a', A_KEY])} }`, 'node_list.url', /not encrypted/, /https/],
+    ['a node list at two places', `${NAME}node_list: { url: "https://a.example/l", file: x, ${signers(['a', A_KEY])} }`, 'node_list.url', /second place/, /one of/],
+    ['a threshold that nobody reaches', `${NAME}node_list: { file: x, threshold: 2, ${signers(['a', A_KEY])} }`, 'node_list.threshold', /more than/, /smaller/],
+    ['one signer under two names', `${NAME}node_list: { file: x, ${signers(['a', A_KEY], ['b', `${A_KEY}=`])} }`, 'node_list.trusted_signers[1]', /signs twice/, /of its own/],
+    ['a signer without a proper name', `${NAME}node_list: { file: x, ${signers(['A b', A_KEY])} }`, 'node_list.trusted_signers[0].name', /not the name/, /letters/],
     ['a server both allowed and denied', `${NAME}federation: { allow: [a.example], deny: [a.example] }`, 'federation.deny[0]', /also in/, /one of/],
     ['a TURN server without its secret', `${NAME}turn: { uris: ["turn:x"] }`, 'turn.secret', /missing/, /TURN/],
     ['a TURN address without scheme', `${NAME}turn: { uris: [x.example] }`, 'turn.uris[0]', /not a TURN address/, /turn:host/],
@@ -346,7 +358,7 @@ describe('the example', () => {
       .split('\n')
       .filter(
         (line) =>
-          !/^ *(secret|shared_secret|public_baseurl|admin_contact|page|well_known_server|host|from|user|password|localpart|avatar_url|policy_server_key):/.test(
+          !/^ *(secret|shared_secret|public_baseurl|admin_contact|page|well_known_server|host|from|user|password|localpart|avatar_url|policy_server_key|file|url):/.test(
             line,
           ),
       )

@@ -1,3 +1,4 @@
+import { isSignerName } from '../core/node-list/parse-node-list.js'
 import { isStrictLocalpart } from '../core/ids/user-id.js'
 import { publicKey } from '../platform/ed25519.js'
 import type { Fault } from './fault.js'
@@ -93,6 +94,38 @@ const RULES: readonly Rule[] = [
             'Keep it in one of the two lists.',
           )
         }
+      }
+    },
+  },
+  {
+    reads: ['node_list'],
+    look({ node_list: nodes }, report) {
+      if (nodes.file !== undefined && nodes.url !== undefined)
+        report(['node_list', 'url'], 'is a second place beside `file`', 'Keep one of the two.')
+      if (nodes.url !== undefined && !nodes.url.startsWith('https://'))
+        report(['node_list', 'url'], 'is not encrypted', 'Begin it with `https://`.')
+      const signers = nodes.trusted_signers
+      if ((nodes.file !== undefined || nodes.url !== undefined) && signers.length === 0)
+        report(
+          ['node_list', 'trusted_signers'],
+          'is empty',
+          'Say whose signatures count: a list is believed for nothing else.',
+        )
+      if (nodes.threshold !== null && nodes.threshold > Math.max(1, signers.length))
+        report(['node_list', 'threshold'], 'is more than there are trusted signers', 'Make it smaller.')
+      for (const [index, { name, public_key: key }] of signers.entries()) {
+        const path = ['node_list', 'trusted_signers', index]
+        if (!isSignerName(name))
+          report(
+            [...path, 'name'],
+            'is not the name of a signer',
+            'Use lower-case letters, digits, dots and hyphens.',
+          )
+        const isTwice = signers
+          .slice(0, index)
+          .some((other) => other.name === name || canonicalKey(other.public_key) === canonicalKey(key))
+        if (isTwice)
+          report(path, 'signs twice', 'Each signer counts once: give every one a name and a key of its own.')
       }
     },
   },

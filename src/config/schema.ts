@@ -6,6 +6,7 @@ import { identity } from './sections/identity.js'
 import { limits } from './sections/limits.js'
 import { mail } from './sections/mail.js'
 import { media } from './sections/media.js'
+import { nodeList } from './sections/node-list.js'
 import { notifications } from './sections/notifications.js'
 import { previews } from './sections/previews.js'
 import { rateLimits } from './sections/rate-limits.js'
@@ -25,6 +26,7 @@ export const ConfigSchema = Type.Object({
   ...previews,
   ...notifications,
   ...federation,
+  ...nodeList,
 })
 
 /** A loaded configuration: every default filled in, paths absolute, durations in milliseconds, sizes in bytes; deeply frozen. */

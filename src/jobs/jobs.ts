@@ -6,9 +6,22 @@ const MINUTE = 60 * SECOND
 const HOUR = 60 * MINUTE
 
 /** All periodic work of a node. */
-export function periodicJobs(services: Services): readonly Job[] {
-  const { accounts, e2ee, media, toDevice, typingNotices } = services
+export function periodicJobs(services: Services, options: { readonly nodeListMs: number }): readonly Job[] {
+  const { accounts, e2ee, media, nodeList, toDevice, typingNotices } = services
+  const ofNodeList: readonly Job[] =
+    nodeList === undefined
+      ? []
+      : [
+          {
+            name: 'nodeList.refresh',
+            every: options.nodeListMs,
+            atStart: true,
+            run: () => nodeList.refresh(),
+          },
+          { name: 'nodeList.watchAge', every: MINUTE, run: () => nodeList.watchAge() },
+        ]
   return [
+    ...ofNodeList,
     { name: 'relations.fill', every: SECOND, atStart: true, run: () => services.relations.fill.step() },
     { name: 'search.follow', every: SECOND, atStart: true, run: () => services.search.indexer.follow() },
     { name: 'search.fill', every: SECOND, atStart: true, run: () => services.search.indexer.fill() },

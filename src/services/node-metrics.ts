@@ -19,6 +19,8 @@ export interface NodeMetrics {
   }) => void
   /** One attempt to send a transaction to an application service. */
   readonly onAppserviceAttempt: (appserviceId: string, ok: boolean) => void
+  /** For a node that goes by a list: gives what each look at its source is told to. To be called once. */
+  readonly countNodeLists: () => (outcome: string) => void
   /** Reads, commits and syncs of the store: its `observe` option. */
   readonly onStore: StoreObserver
   /** A number that is read when the metrics are asked for, such as the length of a queue. */
@@ -80,6 +82,14 @@ export function createNodeMetrics(metrics: Metrics): NodeMetrics {
     },
     onAppserviceAttempt: (appservice, ok) =>
       appserviceAttempts({ appservice, outcome: ok ? 'taken' : 'failed' }),
+    countNodeLists() {
+      const refreshes = metrics.counter(
+        'node_list_refreshes_total',
+        'Looks at the source of the node list, by what came of them.',
+        ['outcome'],
+      )
+      return (outcome) => refreshes({ outcome })
+    },
     onStore(event) {
       store({ kind: event.kind }, event.ms / 1000)
       if (event.kind === 'group') groups({}, event.bodies)

@@ -28,6 +28,7 @@ import type { Sending } from './rooms/send.js'
 import type { PushRules } from './push/push-rules.js'
 import type { RuleEditor } from './push/rule-editor.js'
 import type { Pushers } from './pushers/pushers.js'
+import type { NodeListService } from './node-list/node-list.js'
 import type { Notifications } from './pushers/notifications.js'
 import type { ServerNotices } from './server-notices/server-notices.js'
 import type { Receipts } from './receipts/receipts.js'
@@ -92,6 +93,8 @@ export interface Services {
   readonly pushers: Pushers
   readonly notifications: Notifications
   readonly serverNotices: ServerNotices
+  /** Undefined where the configuration names no list. */
+  readonly nodeList: NodeListService | undefined
   readonly receipts: Receipts
   readonly typingNotices: TypingNotices
   readonly presence: Presence

@@ -37,6 +37,8 @@ export interface KeyFetcherDeps {
   readonly timeoutMs?: number
   /** Public keys that never count, as unpadded base64. */
   readonly banned?: ReadonlySet<string>
+  /** Nobody is asked for the keys of a server with which this one does not federate. */
+  readonly federates?: (serverName: string) => boolean
 }
 
 const MAX_BYTES = 128 * 1024
@@ -50,6 +52,7 @@ interface History {
 
 export function createKeyFetcher(deps: KeyFetcherDeps): KeyFetcher {
   const { client, known, notaries, clock, random, logger, timeoutMs = 10_000, banned } = deps
+  const { federates = () => true } = deps
   const history = createLru<string, History>({ max: 20_000 })
   const running = new Map<string, Promise<void>>()
   const slots = createSemaphore({ permits: 32, maxWaiting: 2_000 })
@@ -141,6 +144,8 @@ export function createKeyFetcher(deps: KeyFetcherDeps): KeyFetcher {
 
   return {
     refresh(serverName) {
+      // A notary would vouch for it all the same.
+      if (!federates(serverName)) return Promise.resolve()
       let current = running.get(serverName)
       if (current === undefined) {
         current = refresh(serverName).finally(() => running.delete(serverName))

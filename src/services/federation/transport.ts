@@ -108,7 +108,7 @@ export function createTransport(deps: TransportDeps): Transport {
   const banned = options.bannedKeys ?? new Set()
   const known = createKnownKeys({ store, clock, logger, banned })
   const { notaries = [] } = options
-  const fetcher = createKeyFetcher({ client, known, notaries, clock, random, logger, banned })
+  const fetcher = createKeyFetcher({ client, known, notaries, clock, random, logger, banned, federates })
   const keys = createKeys({
     serverName,
     signer,

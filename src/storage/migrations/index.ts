@@ -23,6 +23,7 @@ import { mailUnsubscribe } from './0022-mail-unsubscribe.js'
 import { roomUpgrades } from './0023-room-upgrades.js'
 import { delayedEvents } from './0024-delayed-events.js'
 import { dehydratedDevices } from './0025-dehydrated-devices.js'
+import { nodeList } from './0026-node-list.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -53,4 +54,5 @@ export const migrations: readonly Migration[] = [
   roomUpgrades,
   delayedEvents,
   dehydratedDevices,
+  nodeList,
 ]

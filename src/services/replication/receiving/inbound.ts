@@ -3,6 +3,7 @@ import { badJson, invalidParam, MatrixError } from '../../../core/errors.js'
 import { eventId } from '../../../core/event/event-id.js'
 import { canonicalMode } from '../../../core/event/hash.js'
 import type { Pdu, RoomEvent } from '../../../core/event/types.js'
+import { parseUserId } from '../../../core/ids/user-id.js'
 import { canonicalJson } from '../../../core/json/canonical.js'
 import { isObject, ownValue, type Json, type JsonObject } from '../../../core/json/value.js'
 import { deleteInBatches } from '../../../storage/delete-in-batches.js'
@@ -47,6 +48,8 @@ export interface InboundDeps {
   readonly retraction?: Retraction
   /** Keeps what is of a room that is being joined right now. */
   readonly arrivals?: Arrivals
+  /** See `Transport.federates`. Default: with every server. */
+  federates?(serverName: string): boolean
   /** The origin is up: see `Sender.onContact`. */
   onContact(serverName: string): void
 }
@@ -68,6 +71,14 @@ export function createInbound(deps: InboundDeps): Inbound {
   const { store, clock, logger } = context
   const running = new Map<string, Map<string, Promise<TransactionAnswer>>>()
 
+  /** What is said by others is not taken from anybody where this server does not speak with theirs. */
+  function isHeard(json: JsonObject): boolean {
+    const sender = ownValue(json, 'sender')
+    const server = typeof sender === 'string' ? parseUserId(sender)?.domain : undefined
+    // What is malformed is told so later.
+    return server === undefined || server === context.serverName || deps.federates?.(server) !== false
+  }
+
   /** Sorts out what is of no room of ours, or of a room that shuts the origin out. */
   async function candidates(
     origin: string,
@@ -85,6 +96,12 @@ export function createInbound(deps: InboundDeps): Inbound {
     for (const json of pdus) {
       const roomId = isObject(json) ? ownValue(json, 'room_id') : undefined
       if (!isObject(json) || typeof roomId !== 'string' || roomId.length > 255) continue
+      if (!isHeard(json)) {
+        const id = claimedId(json, await context.loader.load(roomId))
+        if (id !== undefined)
+          answer.set(id, { error: 'This server does not federate with that of the sender' })
+        continue
+      }
       let verdict = verdicts.get(roomId)
       if (verdict === undefined) {
         verdict = await judge(roomId)

@@ -80,6 +80,7 @@ export interface NodeOptions {
   readonly logger?: Logger
   /** Public keys that are known from the start, by server name. */
   readonly pinned?: ReadonlyMap<string, ReadonlyMap<string, string>>
+  readonly federates?: (serverName: string) => boolean
   readonly sender?: Partial<SenderOptions>
   readonly replication?: ReplicationDeps['options']
   /** Takes EDUs before they are recorded. */
@@ -227,6 +228,7 @@ export async function addNode(network: Network, name: string, options: NodeOptio
     client,
     intake,
     sender,
+    ...(options.federates === undefined ? {} : { federates: options.federates }),
     eduHandlers: [
       ...(options.eduHandler === undefined ? [] : [options.eduHandler]),
       (origin, type, content) => Promise.resolve(edus.push({ origin, type, content }) > 0),

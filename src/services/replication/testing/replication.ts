@@ -40,6 +40,7 @@ export interface ReplicationDeps {
   /** Invites in rooms that the server is not in, which other servers may end. */
   readonly outside?: OutsideMemberships
   readonly arrivals?: Arrivals
+  federates?(serverName: string): boolean
   readonly options?: {
     readonly staging?: StagingLimits
     readonly drain?: DrainOptions
@@ -79,6 +80,7 @@ export function createReplication(deps: ReplicationDeps): Replication {
     ...(deps.outside === undefined
       ? {}
       : { retraction: createRetraction({ context, intake, outside: deps.outside }) }),
+    ...(deps.federates === undefined ? {} : { federates: deps.federates }),
     onContact: (server) => sender.onContact(server),
   })
   const backfill = createBackfill({
