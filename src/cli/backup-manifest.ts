@@ -12,6 +12,13 @@ export interface SavedFile {
   readonly sha256: string
 }
 
+/** The copy of a SQLite database. The first backups tell no checksum of it. */
+export interface SavedDatabase extends Pick<SavedFile, 'path' | 'from'> {
+  readonly schema: number
+  readonly bytes?: number
+  readonly sha256?: string
+}
+
 /** What `MANIFEST.json` says of a backup. */
 export interface Manifest {
   readonly program: string
@@ -19,7 +26,7 @@ export interface Manifest {
   readonly made: string
   readonly server_name: string
   /** Absent where the database was saved by other means. */
-  readonly database?: { readonly path: string; readonly from: string; readonly schema: number }
+  readonly database?: SavedDatabase
   readonly media: { readonly path: string; readonly from: string; readonly files: number; readonly bytes: number } // prettier-ignore
   /** The first is the configuration, the second the signing key. */
   readonly files: readonly SavedFile[]

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream, existsSync } from 'node:fs'
 import { mkdir, open, opendir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { CliError } from './command.js'
 
 export interface MediaCopy {
   readonly files: number
@@ -74,4 +75,15 @@ export async function copyFile(from: string, to: string): Promise<{ bytes: numbe
     await target.close()
   }
   return { bytes, sha256: hash.digest('hex') }
+}
+
+/** The checksum of a file, in hexadecimal. Throws CliError where it cannot be read. */
+export async function sha256Of(path: string): Promise<string> {
+  const hash = createHash('sha256')
+  try {
+    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) hash.update(chunk)
+  } catch (error) {
+    throw new CliError(`${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`)
+  }
+  return hash.digest('hex')
 }

@@ -5,8 +5,8 @@ import { loadConfig } from '../config/load.js'
 import type { Config } from '../config/schema.js'
 import { systemClock } from '../platform/clock.js'
 import { VERSION } from '../version.js'
-import type { Manifest, SavedFile } from './backup-manifest.js'
-import { copyFile, copyMedia } from './backup-media.js'
+import type { Manifest, SavedDatabase, SavedFile } from './backup-manifest.js'
+import { copyFile, copyMedia, sha256Of } from './backup-media.js'
 import { CliError, CONFIG_HELP, CONFIG_OPTION, EXIT, word, type Command } from './command.js'
 import { configPath } from './config-file.js'
 
@@ -42,13 +42,16 @@ export const backup: Command = {
       )
     prepareFolder(target)
 
-    let schema: number | undefined
+    let database: SavedDatabase | undefined
     if (withDatabase && config.database.driver === 'sqlite') {
       const { backupSqlite } = await import('../storage/sqlite-backup.js')
       const copy = join(target, 'homeserver.db')
-      schema = backupSqlite(config.database.path, copy, systemClock.now())
+      const schema = backupSqlite(config.database.path, copy, systemClock.now())
       chmodSync(copy, 0o600)
-      io.out(`database: ${statSync(copy).size} bytes, schema ${schema}, as of one moment; no fault found`)
+      const bytes = statSync(copy).size
+      io.out(`database: ${bytes} bytes, schema ${schema}, as of one moment; no fault found`)
+      const sha256 = await sha256Of(copy)
+      database = { path: 'homeserver.db', from: config.database.path, schema, bytes, sha256 }
     }
     // After the database: no row without its file.
     const media = existsSync(config.media.path)
@@ -61,9 +64,7 @@ export const backup: Command = {
       program: `chancery ${VERSION}`,
       made: new Date(systemClock.now()).toISOString(),
       server_name: config.server_name,
-      ...(schema === undefined || config.database.driver !== 'sqlite'
-        ? {}
-        : { database: { path: 'homeserver.db', from: config.database.path, schema } }),
+      ...(database === undefined ? {} : { database }),
       media: { path: 'media', from: config.media.path, files: media.files, bytes: media.bytes },
       files,
     })

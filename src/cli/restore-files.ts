@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto'
-import { createReadStream, existsSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative } from 'node:path'
 import type { Manifest, SavedFile } from './backup-manifest.js'
-import { copyFile, copyMedia, type MediaCopy } from './backup-media.js'
+import { copyFile, copyMedia, sha256Of, type MediaCopy } from './backup-media.js'
 import { CliError } from './command.js'
 
 interface Place {
@@ -16,7 +15,7 @@ interface Place {
 export interface Places {
   readonly files: readonly (Place & Pick<SavedFile, 'sha256'>)[]
   readonly media: Place
-  readonly database?: Place
+  readonly database?: Place & Partial<Pick<SavedFile, 'sha256'>>
 }
 
 /** Where it all stood; with `folder`, what lay in or under the folder of the configuration goes there instead. */
@@ -31,13 +30,13 @@ export function placesOf(manifest: Manifest, folder: string | undefined): Places
   return {
     files: manifest.files.map(({ path, from, sha256 }) => ({ path, to: placeOf(from), sha256 })),
     media: { path: media.path, to: placeOf(media.from) },
-    ...(database === undefined ? {} : { database: { path: database.path, to: placeOf(database.from) } }),
+    ...(database === undefined ? {} : { database: { ...database, to: placeOf(database.from) } }),
   }
 }
 
 /**
  * Puts the configuration, the key and the files of the configuration in their places. One that is there with the same content stays. Throws CliError,
- * before anything is written, where another one is there or the database's place is taken.
+ * before anything is written, where another one is there, the database's place is taken, or the backup is damaged.
  */
 export async function placeFiles(
   source: string,
@@ -47,10 +46,15 @@ export async function placeFiles(
   const database = places.database?.to
   for (const path of database === undefined ? [] : [database, `${database}-wal`, `${database}-shm`])
     if (existsSync(path)) throw new CliError(`${path} is there: move it away, nothing is replaced`)
-  const present = new Set<string>()
-  for (const { path, to, sha256 } of places.files) {
-    if ((await sha256Of(join(source, path))) !== sha256)
+  for (const { path, sha256 } of [
+    ...places.files,
+    ...(places.database === undefined ? [] : [places.database]),
+  ]) {
+    if (sha256 !== undefined && (await sha256Of(join(source, path))) !== sha256)
       throw new CliError(`${join(source, path)} is damaged: its checksum is not that of MANIFEST.json`)
+  }
+  const present = new Set<string>()
+  for (const { to, sha256 } of places.files) {
     if (!existsSync(to)) continue
     if ((await sha256Of(to)) !== sha256)
       throw new CliError(`${to} is there, and other than in the backup: move it away, nothing is replaced`)
@@ -111,14 +115,4 @@ async function syncFolder(path: string): Promise<void> {
   } finally {
     await folder.close()
   }
-}
-
-async function sha256Of(path: string): Promise<string> {
-  const hash = createHash('sha256')
-  try {
-    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) hash.update(chunk)
-  } catch (error) {
-    throw new CliError(`${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`)
-  }
-  return hash.digest('hex')
 }

@@ -228,6 +228,16 @@ describe('chancery restore', () => {
     expect(await err('saved')).toMatch(/MANIFEST\.json is damaged/)
     writeFileSync(inPlace('saved', 'MANIFEST.json'), manifest)
     const database = readFileSync(inPlace('saved', 'homeserver.db'))
+    // Where SQLite itself would see nothing: within a text.
+    const spoilt = Buffer.from(database)
+    spoilt.write('Anne', spoilt.indexOf('anne'))
+    writeFileSync(inPlace('saved', 'homeserver.db'), spoilt)
+    expect(await err('saved')).toMatch(/homeserver\.db is damaged: its checksum/)
+    expect(existsSync(inPlace('homeserver.db'))).toBe(false)
+    // The first backups have no checksum of the database.
+    const old = JSON.parse(manifest) as { database: { sha256?: string } }
+    delete old.database.sha256
+    writeFileSync(inPlace('saved', 'MANIFEST.json'), JSON.stringify(old))
     writeFileSync(inPlace('saved', 'homeserver.db'), database.subarray(0, 20_000))
     expect(await err('saved')).toMatch(/homeserver\.db/)
     expect(existsSync(inPlace('homeserver.db'))).toBe(false)
