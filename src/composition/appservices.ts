@@ -8,15 +8,18 @@ import type { Notifier } from '../platform/notifier.js'
 import type { Random } from '../platform/random.js'
 import { createAliasRules } from '../services/appservices/alias-rules.js'
 import { beginAppservices } from '../services/appservices/begin.js'
+import { createBoundQueues, type BoundQueues } from '../services/appservices/bound-queues.js'
 import { createAppserviceClient } from '../services/appservices/client.js'
 import { createEphemeral } from '../services/appservices/ephemeral.js'
 import { createInterest } from '../services/appservices/interest.js'
+import { createKeyOwners } from '../services/appservices/key-owners.js'
 import { createPing, type PingAppservice } from '../services/appservices/ping.js'
 import { createAppserviceQueries, type AppserviceQueries } from '../services/appservices/queries.js'
 import { createAppserviceRegistry, type AppserviceRegistry } from '../services/appservices/registry.js'
 import { createAppserviceSender, type AppserviceSender } from '../services/appservices/sender.js'
 import { createTransactions } from '../services/appservices/transactions.js'
 import { createAppserviceWatch, type AppserviceWatch } from '../services/appservices/watch.js'
+import type { KeyOwners } from '../services/e2ee/key-owners.js'
 import type { EphemeralPositions } from '../services/ephemeral-positions.js'
 import { createConnections } from '../services/federation/connections.js'
 import { createOutboundHttp } from '../services/federation/outbound-http.js'
@@ -50,12 +53,15 @@ export interface AppserviceParts {
   readonly hooks: AppserviceRegistry | undefined
   readonly watch: AppserviceWatch
   readonly queries: AppserviceQueries
+  /** Who keeps keys of users itself. */
+  readonly keyOwners: KeyOwners
   readonly aliasRules: AliasRules
   /** Whether the application service acts for the user. */
   acts(appserviceId: string, userId: string): boolean
   /** A local account; application services may make it as soon as somebody asks for it. */
   userRow(userId: string): Promise<UserRow | undefined>
   readonly ping: PingAppservice
+  readonly boundQueues: BoundQueues
   /** The notifier, so that what it is told wakes them too. */
   listening(notifier: Notifier): Notifier
   /** What rooms write and do, with what they do for application services. */
@@ -118,10 +124,12 @@ export async function buildAppservices(deps: {
     hooks: registry.all.length === 0 ? undefined : registry,
     watch,
     queries,
+    keyOwners: createKeyOwners({ ...deps, registry, client }),
     aliasRules: createAliasRules({ registry, queries }),
     acts: (id, userId) => registry.byId(id)?.ownsUser(userId) === true,
     userRow: async (userId) =>
       (await readUser(userId)) ?? ((await queries.makeUser(userId)) ? await readUser(userId) : undefined),
+    boundQueues: createBoundQueues({ ...deps, appservices: registry.all }),
     ping: createPing({ registry, client, clock, onAnswer: (id) => sender?.retryNow(id) }),
     listening(notifier) {
       if (!wantsMore) return notifier

@@ -125,6 +125,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   const e2ee: E2ee = createE2ee({
     ...base,
     wakeSender,
+    owners: appservices.keyOwners,
     federation: { request: (request) => transport.client.request(request) },
     confirmByUser: (confirmation) => accounts.credentials.confirm(confirmation),
     parsePosition: (token) => {
@@ -308,7 +309,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     openId: createOpenId(base),
     reports,
     accounts,
-    appservices: { queries: appservices.queries, ping: appservices.ping },
+    appservices,
     ...buildAdministration({
       ...base,
       ...{ accounts, profile, threepids, bindings, reports, serverNotices },

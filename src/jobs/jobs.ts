@@ -47,6 +47,7 @@ export function periodicJobs(services: Services, options: { readonly nodeListMs:
     { name: 'media.remote', every: HOUR, run: () => media.evictRemote() },
     { name: 'previews.prune', every: HOUR, run: () => services.previews.prune() },
     { name: 'media.sweep', every: 24 * HOUR, atStart: true, run: () => media.sweep() },
+    { name: 'appservices.bound', every: 10 * MINUTE, run: () => services.appservices.boundQueues() },
     { name: 'delayedEvents.prune', every: HOUR, run: () => services.delayedEvents.prune() },
     { name: 'inbound.cleanUp', every: HOUR, run: () => services.inbound.cleanUp() },
     { name: 'sending.forgetTransactions', every: HOUR, run: () => services.sending.forgetOldTransactions() },

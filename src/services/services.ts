@@ -1,5 +1,6 @@
 import type { AccountData } from './account-data/account-data.js'
 import type { Accounts } from './accounts/accounts.js'
+import type { BoundQueues } from './appservices/bound-queues.js'
 import type { PingAppservice } from './appservices/ping.js'
 import type { AppserviceQueries } from './appservices/queries.js'
 import type { OpenId } from './openid/openid.js'
@@ -65,7 +66,11 @@ export interface Services {
   readonly serverInfo: ServerInfo
   readonly devices: Devices
   readonly accounts: Accounts
-  readonly appservices: { readonly queries: AppserviceQueries; readonly ping: PingAppservice }
+  readonly appservices: {
+    readonly queries: AppserviceQueries
+    readonly ping: PingAppservice
+    readonly boundQueues: BoundQueues
+  }
   readonly threepids: Threepids
   readonly openId: OpenId
   readonly bindings: Bindings

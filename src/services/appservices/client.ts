@@ -17,7 +17,9 @@ export interface AppserviceClient {
 
 export interface AppserviceRequest {
   readonly method: 'GET' | 'POST' | 'PUT'
-  /** Below `/_matrix/app/v1`, encoded; with its query. */
+  /** Default `/_matrix/app/v1`. */
+  readonly base?: string
+  /** Below that, encoded; with its query. */
   readonly path: string
   /** What the path was before it had a version: tried where that one is not known. */
   readonly legacyPath?: string
@@ -66,7 +68,11 @@ export function createAppserviceClient(deps: {
     const key = `${appservice.id} ${request.method}`
     if (legacyPath !== undefined && legacy.get(key) === true)
       return await send(appservice, legacyUrl(url, legacyPath, hsToken), request)
-    const answer = await send(appservice, `${url}/_matrix/app/v1${request.path}`, request)
+    const answer = await send(
+      appservice,
+      `${url}${request.base ?? '/_matrix/app/v1'}${request.path}`,
+      request,
+    )
     if (legacyPath === undefined || (answer.status !== 404 && answer.status !== 405)) return answer
     // A 404 with an errcode of its own is the answer to the question, not to the path.
     if (answer.status === 404 && isOwnAnswer(answer)) return answer

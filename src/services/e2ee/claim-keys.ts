@@ -19,6 +19,7 @@ import { allocatePosition } from '../../storage/tables/positions.js'
 import type { Store, Tx } from '../../storage/tx.js'
 import { oneTimeKeyJson, readUserMap } from './key-formats.js'
 import { clampTimeout, describeFailure, type KeyRequests } from './key-federation.js'
+import type { KeyOwners } from './key-owners.js'
 import { limits } from './limits.js'
 import { chunks, record } from './results.js'
 
@@ -28,6 +29,7 @@ export interface ClaimKeysDeps {
   readonly notifier: Notifier
   readonly serverName: string
   readonly requests: KeyRequests
+  readonly owners: KeyOwners
 }
 
 interface Wish {
@@ -68,7 +70,12 @@ function readWishes(body: JsonObject): Wish[] {
  * Takes one key of an algorithm for each device. A key leaves by the UPDATE that only one transaction can win, and what it
  * won is on disk before the caller sees it: so no key is given twice, neither to two requests nor across a crash.
  */
-function* claimForAlgorithm(wishes: readonly Wish[], algorithm: string, now: number): Tx<Claimed[]> {
+function* claimForAlgorithm(
+  wishes: readonly Wish[],
+  algorithm: string,
+  now: number,
+  withFallback = true,
+): Tx<Claimed[]> {
   const claimed: Claimed[] = []
   const usedFallback: FallbackKeyRow[] = []
   let open = new Map(wishes.map((wish) => [deviceRef(wish.userId, wish.deviceId), wish]))
@@ -93,7 +100,9 @@ function* claimForAlgorithm(wishes: readonly Wish[], algorithm: string, now: num
     open = new Map([...open].filter(([ref]) => lost.has(ref)))
   }
   const taken = new Set(claimed.map((row) => deviceRef(row.user_id, row.device_id)))
-  const without = wishes.filter((wish) => !taken.has(deviceRef(wish.userId, wish.deviceId)))
+  const without = withFallback
+    ? wishes.filter((wish) => !taken.has(deviceRef(wish.userId, wish.deviceId)))
+    : []
   if (without.length > 0) {
     const rows = yield* fallbackKeysOfDevices(
       [...new Set(without.map((wish) => wish.userId))],
@@ -121,12 +130,50 @@ async function claimLocal(deps: ClaimKeysDeps, wishes: readonly Wish[], out: Key
     appendTo(byAlgorithm, wish.algorithm, wish)
   }
   for (const [algorithm, list] of byAlgorithm) {
-    for (const part of chunks(list, BATCH)) {
+    const claim = async (part: readonly Wish[], withFallback: boolean): Promise<void> => {
       const now = deps.clock.now()
-      const rows = await deps.store.write('e2ee.claimKeys', () => claimForAlgorithm(part, algorithm, now))
+      const rows = await deps.store.write('e2ee.claimKeys', () =>
+        claimForAlgorithm(part, algorithm, now, withFallback),
+      )
       for (const row of rows) put(out, row.user_id, row.device_id, `${algorithm}:${row.key_id}`, JSON.parse(row.json) as Json) // prettier-ignore
       deps.notifier.notify(rows.map((row) => row.user_id))
     }
+    const owned = list.filter((wish) => deps.owners.owns(wish.userId))
+    for (const part of chunks(
+      list.filter((wish) => !deps.owners.owns(wish.userId)),
+      BATCH,
+    ))
+      await claim(part, true)
+    // What was uploaded comes first, then what the owner gives, and the fallback key last.
+    for (const part of chunks(owned, BATCH)) {
+      await claim(part, false)
+      await claimOwned(deps, part.filter(isOpen(out)), out)
+      const left = part.filter(isOpen(out))
+      if (left.length > 0) await claim(left, true)
+    }
+  }
+}
+
+/** Whether no key of the wish's algorithm was found. */
+const isOpen =
+  (out: KeyMap) =>
+  ({ userId, deviceId, algorithm }: Wish): boolean =>
+    !Object.keys(out[userId]?.[deviceId] ?? {}).some((id) => parseKeyId(id)?.algorithm === algorithm)
+
+/** Asks application services for keys of their own users, and takes from their answers what was asked for. */
+async function claimOwned(deps: ClaimKeysDeps, wishes: readonly Wish[], out: KeyMap): Promise<void> {
+  if (wishes.length === 0) return
+  const asked = record<Record<string, string[]>>()
+  for (const { userId, deviceId, algorithm } of wishes) {
+    const devices = (asked[userId] ??= record())
+    ;(devices[deviceId] ??= []).push(algorithm)
+  }
+  for (const { userIds, json } of await deps.owners.claim(asked)) {
+    takeGiven(
+      json,
+      wishes.filter(({ userId }) => userIds.has(userId)),
+      out,
+    )
   }
 }
 
@@ -151,7 +198,11 @@ async function claimRemote(
     { method: 'POST', path: '/_matrix/federation/v1/user/keys/claim', body: { one_time_keys: asked } },
     timeoutMs,
   )
-  const given = isObject(answer) ? ownValue(answer, 'one_time_keys') : undefined
+  takeGiven(isObject(answer) ? ownValue(answer, 'one_time_keys') : undefined, wishes, out)
+}
+
+/** Of what somebody else gives, one key for each wish. */
+function takeGiven(given: Json | undefined, wishes: readonly Wish[], out: KeyMap): void {
   if (!isObject(given)) return
   for (const wish of wishes) {
     const devices = ownValue(given, wish.userId)

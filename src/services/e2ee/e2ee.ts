@@ -27,6 +27,7 @@ import { deviceListsBetween, type DeviceLists } from './device-list-stream.js'
 import type { KeyBackupLimits } from './backup-sessions.js'
 import { createKeyBackup, type KeyBackup } from './key-backup.js'
 import { createKeyRequests, type KeyFederation } from './key-federation.js'
+import { NO_KEY_OWNERS, type KeyOwners } from './key-owners.js'
 import { times } from './limits.js'
 import {
   queryKeys,
@@ -55,6 +56,8 @@ export interface E2eeDeps {
   readonly confirmByUser: ConfirmByUser
   /** The stream position in a `/sync` token; throws M_INVALID_PARAM for what is none. */
   readonly parsePosition: (token: string) => number
+  /** Application services that are asked for keys of their users; default none. */
+  readonly owners?: KeyOwners
   readonly options?: E2eeOptions
 }
 
@@ -137,7 +140,14 @@ export function createE2ee(deps: E2eeDeps): E2ee {
   const requests = createKeyRequests(deps)
   const waker = createSharerWaker(deps)
   const remote = createRemoteDevices({ ...deps, requests, waker })
-  const shared = { ...deps, requests, waker, remote, displayNamesOverFederation }
+  const shared = {
+    ...deps,
+    owners: deps.owners ?? NO_KEY_OWNERS,
+    requests,
+    waker,
+    remote,
+    displayNamesOverFederation,
+  }
   const keyBackup = createKeyBackup({
     store,
     ...(deps.options?.keyBackup === undefined ? {} : { limits: deps.options.keyBackup }),

@@ -7,6 +7,7 @@ import { remoteDeviceLists, sharingWithAnyLocal } from '../../storage/tables/dev
 import { lastDeviceListChange } from '../../storage/tables/device-list-changes.js'
 import type { Store } from '../../storage/tx.js'
 import { clampTimeout, describeFailure, type KeyRequests } from './key-federation.js'
+import type { KeyOwners } from './key-owners.js'
 import { limits } from './limits.js'
 import { readQueriedKeys } from './remote-answers.js'
 import type { RemoteDevices } from './remote-devices.js'
@@ -18,6 +19,7 @@ export interface QueryKeysDeps {
   readonly serverName: string
   readonly requests: KeyRequests
   readonly remote: RemoteDevices
+  readonly owners: KeyOwners
   readonly displayNamesOverFederation: boolean
 }
 
@@ -96,6 +98,7 @@ export async function queryKeys(
   }
   for (const part of chunks(local, BATCH)) {
     const keys = await deps.store.read('e2ee.queryKeys', () => localUserKeys(part, viewer, true))
+    await mergeOwned(deps, keys, wishes)
     for (const [userId, found] of keys) add(answer, wishes, userId, found)
   }
   await Promise.all(
@@ -105,6 +108,35 @@ export async function queryKeys(
   )
   return answer
 }
+
+/**
+ * Puts what application services say of keys of their own users over what is known here. Gives the devices of those users.
+ * NOTSPEC: MSC3984.
+ */
+async function mergeOwned(
+  { owners }: Pick<QueryKeysDeps, 'owners'>,
+  keys: ReadonlyMap<string, UserKeys>,
+  wishes: Wishes,
+): Promise<Map<string, JsonObject>[]> {
+  const asked = record<readonly string[]>()
+  for (const userId of keys.keys()) if (owners.owns(userId)) asked[userId] = wishes.get(userId) ?? []
+  if (Object.keys(asked).length === 0) return []
+  const merged: Map<string, JsonObject>[] = []
+  for (const { userIds, json } of await owners.query(asked)) {
+    for (const userId of userIds) {
+      const given = readQueriedKeys(json, userId)
+      const known = keys.get(userId)
+      if (given === undefined || known === undefined) continue
+      for (const [id, device] of given.devices) known.devices.set(id, device)
+      if (given.master !== undefined) known.master = given.master
+      if (given.selfSigning !== undefined) known.selfSigning = given.selfSigning
+      merged.push(known.devices)
+    }
+  }
+  return merged
+}
+
+const nameless = ({ unsigned: _unsigned, ...device }: JsonObject): JsonObject => device
 
 /** Answers for the users of one other server: from the cache, and as far as that is not current, from the server. */
 async function queryServer(
@@ -230,6 +262,9 @@ export async function queryKeysForServer(deps: QueryKeysDeps, body: JsonObject):
     const keys = await deps.store.read('e2ee.queryKeysForServer', () =>
       localUserKeys(part, ANOTHER_SERVER, deps.displayNamesOverFederation),
     )
+    for (const devices of await mergeOwned(deps, keys, wishes))
+      if (!deps.displayNamesOverFederation)
+        for (const [id, device] of devices) devices.set(id, nameless(device))
     for (const [userId, found] of keys) add(answer, wishes, userId, found)
   }
   const { device_keys, master_keys, self_signing_keys } = answer

@@ -112,6 +112,35 @@ export function* deleteQueuedForAppservice(rows: readonly QueuedEvent[]): Tx<voi
   )
 }
 
+/** The position up to which events and messages wait beyond the latest `keep` of either; undefined where no more wait. */
+export function* appserviceSurplus(id: string, keep: number): Tx<number | undefined> {
+  const beyond = function* (table: 'appservice_events' | 'appservice_to_device'): Tx<number> {
+    const row = yield* one<{ pos: number }>(
+      `SELECT pos FROM ${table} WHERE appservice_id = ? ORDER BY pos DESC LIMIT 1 OFFSET ?`,
+      id,
+      keep,
+    )
+    return row?.pos ?? 0
+  }
+  const pos = Math.max(yield* beyond('appservice_events'), yield* beyond('appservice_to_device'))
+  return pos === 0 ? undefined : pos
+}
+
+/** Deletes of what waits up to a position the oldest. Gives how much. */
+export function* dropOldestForAppservice(id: string, upTo: number, limit: number): Tx<number> {
+  let dropped = 0
+  for (const table of ['appservice_events', 'appservice_to_device'])
+    dropped += yield* run(
+      `DELETE FROM ${table} WHERE appservice_id = ? AND pos IN (
+         SELECT pos FROM ${table} WHERE appservice_id = ? AND pos <= ? ORDER BY pos LIMIT ?)`,
+      id,
+      id,
+      upTo,
+      limit,
+    )
+  return dropped
+}
+
 /** How many events wait, at most `limit`. */
 export function* waitingForAppservices(limit: number): Tx<number> {
   const row = yield* one<{ n: number }>(
