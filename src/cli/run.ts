@@ -12,6 +12,7 @@ import { generateConfig } from './generate-config.js'
 import { generateKey } from './generate-key.js'
 import { migrate } from './migrate.js'
 import { migrateStore } from './migrate-store.js'
+import { nodeList } from './node-list.js'
 import { notice } from './notice.js'
 import { registerUser } from './register-user.js'
 import { registrationToken } from './registration-token.js'
@@ -36,6 +37,7 @@ export const COMMANDS: readonly Command[] = [
   reports,
   notice,
   room,
+  nodeList,
   backup,
   restore,
   migrate,

@@ -1,7 +1,5 @@
 import type { Config } from '../config/schema.js'
-import type { Trust } from '../core/node-list/judge-node-list.js'
 import type { Clock } from '../platform/clock.js'
-import { publicKey } from '../platform/ed25519.js'
 import type { Logger } from '../platform/logger.js'
 import type { Random } from '../platform/random.js'
 import type { OwnKeys } from '../services/federation/own-keys.js'
@@ -13,6 +11,7 @@ import { createSender, type Sender } from '../services/replication/sending/sende
 import type { Store } from '../storage/tx.js'
 import { VERSION } from '../version.js'
 import { transportOptions } from './options.js'
+import { trustOf } from './trust.js'
 
 /** What talks to other servers, and who they are. Resolves when it is known whom to talk with. */
 export async function buildTransport(deps: {
@@ -67,17 +66,4 @@ export async function buildTransport(deps: {
   })
   await nodeList?.start()
   return { transport, sender, nodeList }
-}
-
-/** Whose signatures count, as the configuration has it. */
-export function trustOf(config: Config): Trust {
-  const { trusted_signers: signers, threshold } = config.node_list
-  return {
-    threshold: threshold ?? signers.length,
-    signers: signers.map((signer) => ({
-      name: signer.name,
-      keyId: signer.key_id,
-      publicKey: publicKey(signer.public_key)?.base64 ?? '',
-    })),
-  }
 }
