@@ -379,7 +379,7 @@ describe('a registration token', () => {
       (await root.ok('GET', path, undefined, query)).registration_tokens.map(
         ({ token }: { token: string }) => token,
       )
-    expect((await listed()).toSorted()).toEqual([chosen.token, 'welcome'].toSorted())
+    expect(new Set(await listed())).toEqual(new Set([chosen.token, 'welcome']))
     expect(await listed({ valid: true })).toEqual(['welcome'])
     expect(await listed({ valid: false })).toEqual([chosen.token])
     const later = Date.now() + 60_000

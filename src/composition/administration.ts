@@ -2,15 +2,35 @@ import type { Clock } from '../platform/clock.js'
 import type { Logger } from '../platform/logger.js'
 import type { Random } from '../platform/random.js'
 import { createAdminActs } from '../services/administration/acts.js'
+import { createDestinations } from '../services/administration/destinations.js'
+import { createEventReports } from '../services/administration/event-reports.js'
+import { createRoomMedia } from '../services/administration/room-media.js'
+import { createRoomPower } from '../services/administration/room-power.js'
+import { createRoomRemoval } from '../services/administration/room-removal.js'
+import { createRoomAdministration } from '../services/administration/rooms.js'
 import { createUserData } from '../services/administration/user-data.js'
 import { createUserAdministration } from '../services/administration/users.js'
 import type { OwnKeys } from '../services/federation/own-keys.js'
 import { createOperator } from '../services/operator/operator.js'
 import type { RoomHealth } from '../services/replication/receiving/room-comparison.js'
+import type { RoomsContext } from '../services/rooms/context.js'
 import type { Services } from '../services/services.js'
+import type { ClientViews } from '../services/timeline/client-view.js'
 import type { Store } from '../storage/tx.js'
 
-type Needed = Pick<Services, 'accounts' | 'profile' | 'threepids' | 'bindings' | 'reports' | 'serverNotices'>
+type Needed = Pick<
+  Services,
+  | 'accounts'
+  | 'profile'
+  | 'threepids'
+  | 'bindings'
+  | 'reports'
+  | 'serverNotices'
+  | 'aliases'
+  | 'memberships'
+  | 'sending'
+  | 'roomCreation'
+>
 
 /** What administrators do with the command line and over HTTP. It stands on what there is for users. */
 export function buildAdministration(
@@ -22,15 +42,25 @@ export function buildAdministration(
     readonly serverName: string
     readonly rotateKey: OwnKeys['rotate']
     readonly roomHealth: RoomHealth
+    readonly context: RoomsContext
+    readonly views: ClientViews
+    readonly onContact: (serverName: string) => void
   } & Needed,
 ): Pick<Services, 'operator' | 'administration' | 'adminActs'> {
   const operator = createOperator({ ...deps, notices: deps.serverNotices, rooms: deps.roomHealth })
+  const rooms = createRoomAdministration(deps)
   return {
     operator,
     adminActs: createAdminActs(deps),
     administration: {
       users: createUserAdministration({ ...deps, operator }),
       userData: createUserData(deps),
+      rooms,
+      roomMedia: createRoomMedia(deps.context),
+      eventReports: createEventReports({ store: deps.store, titleOf: (roomId) => rooms.title(roomId) }),
+      destinations: createDestinations(deps),
+      roomRemoval: createRoomRemoval(deps),
+      roomPower: createRoomPower(deps),
     },
   }
 }

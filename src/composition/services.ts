@@ -313,8 +313,10 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     ...buildAdministration({
       ...base,
       ...{ accounts, profile, threepids, bindings, reports, serverNotices },
+      ...{ context, views, aliases, memberships, sending, roomCreation },
       rotateKey: ownKeys.rotate,
       roomHealth: replication.roomHealth,
+      onContact: (serverName) => sender.onContact(serverName),
     }),
     profile,
     accountData,

@@ -1,5 +1,5 @@
 import { appendTo } from '../append-to.js'
-import { FANOUT, nibble, type NodeName } from './node.js'
+import { FANOUT, nibble, sizeOf, type NodeName } from './node.js'
 import type { Walk } from './walk.js'
 
 /** Reads some keys; a key that the state does not have is absent from the answer. */
@@ -46,6 +46,12 @@ export function* readAll(root: NodeName): Walk<Map<number, number>> {
     level = next
   }
   return found
+}
+
+/** How many keys a state has: its first node knows. */
+export function* readSize(root: NodeName): Walk<number> {
+  const [node] = yield [root]
+  return sizeOf(node!)
 }
 
 /** What differs between two states: key nid → [event nid before, event nid after], undefined where absent. */

@@ -1,5 +1,34 @@
 import type { Route } from '../route.js'
 import { adminDeactivateUser } from './deactivate-user.js'
+import { adminDeleteStatus, adminRoomDeleteStatus } from './delete-status.js'
+import {
+  adminDestinationRooms,
+  adminGetDestination,
+  adminListDestinations,
+  adminResetDestination,
+} from './destinations.js'
+import { adminDeleteEventReport, adminGetEventReport, adminListEventReports } from './event-reports.js'
+import { adminMediaStatistics } from './media-statistics.js'
+import { adminDeleteMedium, adminGetMedium } from './medium.js'
+import { adminPurgeMediaCache } from './purge-media-cache.js'
+import {
+  adminProtectMedium,
+  adminQuarantineMedium,
+  adminQuarantineUserMedia,
+  adminUnprotectMedium,
+  adminUnquarantineMedium,
+} from './quarantine-media.js'
+import { adminQuarantineRoomMedia, adminRoomMedia } from './room-media.js'
+import { adminDeleteUserMedia, adminUserMedia } from './user-media.js'
+import { adminForwardExtremities } from './forward-extremities.js'
+import { adminJoinRoom } from './join-room.js'
+import { adminListRooms } from './list-rooms.js'
+import { adminMakeRoomAdmin } from './make-room-admin.js'
+import { adminGetRoomBlock, adminPutRoomBlock } from './room-block.js'
+import { adminRoomMembers } from './room-members.js'
+import { adminEventByTimestamp, adminEventContext, adminRoomMessages } from './room-messages.js'
+import { adminRoomState } from './room-state.js'
+import { adminDeleteRoom, adminDeleteRoomV2, adminGetRoom } from './room.js'
 import { adminListUsers, adminListUsersV3 } from './list-users.js'
 import { adminLogInAs } from './log-in-as.js'
 import {
@@ -54,6 +83,42 @@ export const adminRoutes: readonly Route[] = [
   adminGetRegistrationToken,
   adminPutRegistrationToken,
   adminDeleteRegistrationToken,
+  adminListRooms,
+  adminGetRoom,
+  adminDeleteRoom,
+  adminDeleteRoomV2,
+  adminRoomDeleteStatus,
+  adminDeleteStatus,
+  adminRoomMembers,
+  adminRoomState,
+  adminRoomMessages,
+  adminEventContext,
+  adminEventByTimestamp,
+  adminGetRoomBlock,
+  adminPutRoomBlock,
+  adminForwardExtremities,
+  adminMakeRoomAdmin,
+  adminJoinRoom,
+  adminUserMedia,
+  adminDeleteUserMedia,
+  adminGetMedium,
+  adminDeleteMedium,
+  adminQuarantineMedium,
+  adminUnquarantineMedium,
+  adminProtectMedium,
+  adminUnprotectMedium,
+  adminQuarantineUserMedia,
+  adminRoomMedia,
+  adminQuarantineRoomMedia,
+  adminPurgeMediaCache,
+  adminMediaStatistics,
+  adminListEventReports,
+  adminGetEventReport,
+  adminDeleteEventReport,
+  adminListDestinations,
+  adminGetDestination,
+  adminDestinationRooms,
+  adminResetDestination,
   sendServerNotice,
   putServerNotice,
 ]

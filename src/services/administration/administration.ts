@@ -1,3 +1,9 @@
+import type { Destinations } from './destinations.js'
+import type { EventReports } from './event-reports.js'
+import type { RoomMedia } from './room-media.js'
+import type { RoomPower } from './room-power.js'
+import type { RoomRemoval } from './room-removal.js'
+import type { RoomAdministration } from './rooms.js'
 import type { UserAdministration } from './users.js'
 import type { UserData } from './user-data.js'
 
@@ -5,4 +11,10 @@ import type { UserData } from './user-data.js'
 export interface Administration {
   readonly users: UserAdministration
   readonly userData: UserData
+  readonly rooms: RoomAdministration
+  readonly roomRemoval: RoomRemoval
+  readonly roomPower: RoomPower
+  readonly roomMedia: RoomMedia
+  readonly eventReports: EventReports
+  readonly destinations: Destinations
 }

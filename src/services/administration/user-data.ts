@@ -4,6 +4,7 @@ import type { Json, JsonObject } from '../../core/json/value.js'
 import { accountDataBetween } from '../../storage/tables/account-data.js'
 import { deviceById, devicesOfUser, type DeviceRow } from '../../storage/tables/devices.js'
 import { membershipsOfUser } from '../../storage/tables/memberships.js'
+import { profileFieldOfUsers } from '../../storage/tables/profiles.js'
 import type { Store, Tx } from '../../storage/tx.js'
 import { localUser } from './local-user.js'
 
@@ -14,6 +15,8 @@ export interface UserData {
   accountData(userId: string): Promise<JsonObject>
   devices(userId: string): Promise<readonly JsonObject[]>
   device(userId: string, deviceId: string): Promise<JsonObject>
+  /** Of those who have one. Pre: at most a thousand users. */
+  displayNames(userIds: readonly string[]): Promise<ReadonlyMap<string, Json>>
 }
 
 const shown = (row: DeviceRow): JsonObject => ({
@@ -65,6 +68,13 @@ export function createUserData(deps: { readonly store: Store; readonly serverNam
         return yield* devicesOfUser(userId)
       })
       return rows.map(shown)
+    },
+
+    async displayNames(userIds) {
+      const rows = await store.read('administration.names', () =>
+        profileFieldOfUsers(userIds, ['displayname']),
+      )
+      return new Map(rows.map((row) => [row.user_id, JSON.parse(row.value) as Json]))
     },
 
     async device(userId, deviceId) {

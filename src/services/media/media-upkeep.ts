@@ -24,6 +24,8 @@ export interface MediaUpkeep {
   expireAnnounced(): Promise<number>
   /** Evicts other servers' media: the long unused, then the least recently used beyond the bound. Gives how many. */
   evictRemote(): Promise<number>
+  /** Evicts what of other servers was last used before a time (milliseconds), for administrators. Gives how many. */
+  evictRemoteBefore(ts: number): Promise<number>
   /** Deletes one medium, and its bytes and thumbnails when nothing else has them. False when there was none. */
   remove(origin: string, mediaId: string): Promise<boolean>
 }
@@ -122,6 +124,7 @@ export function createMediaUpkeep(deps: MediaUpkeepDeps): MediaUpkeep {
       }
       return evicted
     },
+    evictRemoteBefore: (ts) => evictFrom({ last_access_ts: ts, origin: '', media_id: '' }),
     async remove(origin, mediaId) {
       const row = await store.read('media.remove', () => mediaById(origin, mediaId))
       if (row === undefined) return false

@@ -11,9 +11,11 @@ import {
   touchMedia,
   type MediaRow,
 } from '../../storage/tables/media.js'
+import { isQuarantined } from '../../storage/tables/media-moderation.js'
 import type { Store } from '../../storage/tx.js'
 import { createArrivals } from './announced-uploads.js'
 import { createBlobStore, type ByteRange } from './blob-store.js'
+import { createMediaModeration, type MediaModeration } from './media-moderation.js'
 import { createMediaUpkeep, type MediaUpkeep } from './media-upkeep.js'
 import { checkMxc } from './mxc.js'
 import type { FetchRemote, FetchUrl } from './remote-answer.js'
@@ -92,6 +94,7 @@ export interface MediaFile {
 }
 
 export interface Media extends Uploads, MediaUpkeep {
+  readonly moderation: MediaModeration
   readonly serverName: string
   readonly maxUploadBytes: number
   /**
@@ -211,6 +214,9 @@ export async function createMedia(deps: MediaDeps): Promise<Media> {
   async function resolve(origin: string, mediaId: string, access: MediaAccess): Promise<Stored> {
     checkMxc(origin, mediaId)
     if (access.by === 'anonymous') checkLegacy(origin)
+    // Before a medium of another server is fetched: what is in quarantine is not stored again.
+    if (await store.read('media.quarantined', () => isQuarantined(origin, mediaId)))
+      throw notFound('There is no such medium')
     const row = origin === serverName ? await local(mediaId, access) : await others(origin, mediaId, access)
     if (access.by === 'anonymous' && row.created_ts >= (options.legacyFreezeTs ?? Infinity)) {
       throw notFound('Media are given to users with an access token only')
@@ -251,6 +257,7 @@ export async function createMedia(deps: MediaDeps): Promise<Media> {
   return {
     ...uploads,
     ...upkeep,
+    moderation: createMediaModeration({ store, serverName, remove: upkeep.remove }),
     serverName,
     maxUploadBytes: options.maxUploadBytes,
     download,

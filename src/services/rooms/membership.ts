@@ -12,6 +12,7 @@ import { applyEvent } from './apply-event.js'
 import { loadRoom, notInRoom, readStateEvent, type RoomsContext } from './context.js'
 import { joinAuthority } from './join-authoriser.js'
 import { isDeserted, isResident } from './residence.js'
+import { refuseBlocked } from './blocked-rooms.js'
 import { refuseGuest } from './guests.js'
 import { addLocalEvent } from './add-local-event.js'
 import { judgeLocalEvent, prepareLocalEvent, type Draft } from './local-event.js'
@@ -202,6 +203,7 @@ export function createMemberships(deps: MembershipDeps): Memberships {
 
   async function sendInvite(requester: Requester, input: MemberInput): Promise<StoredEvent> {
     checkTarget(input.userId)
+    await refuseBlocked(context.store, input.roomId)
     const server = serverNameOf(input.userId)!
     const local = server === context.serverName
     if (local) await checkLocalInvitee(requester, input.userId)
@@ -237,6 +239,7 @@ export function createMemberships(deps: MembershipDeps): Memberships {
       const { roomId, via } = await resolve(target.room, target.via)
       if (target.thirdPartySigned !== undefined)
         await deps.acceptAddressInvite?.(userId, roomId, target.thirdPartySigned)
+      await refuseBlocked(context.store, roomId)
       const room = await context.loader.load(roomId)
       const row = room === undefined ? undefined : await rowOf(room, userId)
       const profile = await deps.memberProfile(userId)
@@ -274,6 +277,7 @@ export function createMemberships(deps: MembershipDeps): Memberships {
       refuseSuspended(requester)
       const { userId } = requester
       const { roomId, via } = await resolve(target.room, target.via)
+      await refuseBlocked(context.store, roomId)
       const room = await context.loader.load(roomId)
       const content = withReason(
         { ...(await deps.memberProfile(userId)), membership: 'knock' },

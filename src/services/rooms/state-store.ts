@@ -1,6 +1,6 @@
 import { appendTo } from '../../core/append-to.js'
 import { decodeNode, type NodeName, type TrieNode } from '../../core/state-trie/node.js'
-import { diff, readAll, readKeys, type StateDiff } from '../../core/state-trie/read.js'
+import { diff, readAll, readKeys, readSize, type StateDiff } from '../../core/state-trie/read.js'
 import { update, type StateChanges, type Updated } from '../../core/state-trie/update.js'
 import type { NewNode, Walk } from '../../core/state-trie/walk.js'
 import { createLru } from '../../platform/lru.js'
@@ -41,6 +41,8 @@ export interface StateStore {
   ): Promise<Map<string, number>>
   /** Key nid → event nid. */
   all(roomNid: number, root: NodeName, overlay?: Overlay): Promise<Map<number, number>>
+  /** How many keys a state has. */
+  size(roomNid: number, root: NodeName): Promise<number>
   diff(
     roomNid: number,
     before: NodeName | undefined,
@@ -231,6 +233,7 @@ export function createStateStore(deps: { store: Store; nids: Nids }): StateStore
       return out
     },
     all: (roomNid, root, overlay) => run(readAll(root), roomNid, overlay),
+    size: (roomNid, root) => run(readSize(root), roomNid, undefined),
     diff: (roomNid, before, after, overlay) => run(diff(before, after), roomNid, overlay),
     update: (roomNid, root, changes, overlay) => run(update(root, changes), roomNid, overlay),
     seen(roomNid, root) {

@@ -9,6 +9,8 @@ import type { Reader } from './visibility.js'
 export interface Viewer {
   readonly userId: string
   readonly deviceId: string | undefined
+  /** For administrators who look into a room that they need not be in: everything in it. */
+  readonly seesAll?: true
 }
 
 export interface ViewOptions {

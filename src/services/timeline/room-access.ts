@@ -31,7 +31,9 @@ type Context = Pick<RoomsContext, 'store' | 'events' | 'states' | 'rosters' | 'l
 /** Throws M_FORBIDDEN for rooms that the user is not and was not in, unless anybody may read them. */
 export async function accessOf(context: Context, viewer: Viewer, roomId: string): Promise<Access> {
   const room = await context.loader.load(roomId)
-  if (room?.root === undefined) throw notInRoom()
+  if (room?.root === undefined)
+    throw viewer.seesAll === true ? notFound('This server knows no such room') : notInRoom()
+  if (viewer.seesAll === true) return wholeAccess(room, room.root)
   const { row, ignored } = await context.store.read('timeline.access', function* () {
     return {
       row: yield* membershipOf(room.nid, viewer.userId),
@@ -51,6 +53,16 @@ export async function accessOf(context: Context, viewer: Viewer, roomId: string)
   }
   throw notInRoom()
 }
+
+const EVERYTHING: Reader = {
+  mayRead: () => Promise.resolve(true),
+  membershipAt: () => Promise.resolve('leave'),
+}
+
+const wholeAccess = (room: RoomSnapshot, root: string): Access => ({
+  ...{ room, row: undefined, root, reader: EVERYTHING, end: undefined },
+  ignored: new Set(),
+})
 
 /**
  * An event of a room that the user may see. Throws M_NOT_FOUND for rooms that they may not read, events that are not there and those

@@ -24,6 +24,7 @@ import { roomUpgrades } from './0023-room-upgrades.js'
 import { delayedEvents } from './0024-delayed-events.js'
 import { dehydratedDevices } from './0025-dehydrated-devices.js'
 import { nodeList } from './0026-node-list.js'
+import { administration } from './0027-administration.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -55,4 +56,5 @@ export const migrations: readonly Migration[] = [
   delayedEvents,
   dehydratedDevices,
   nodeList,
+  administration,
 ]

@@ -152,6 +152,11 @@ export interface DestinationRow {
   readonly retry_interval: number | null
 }
 
+/** All that are or were in trouble, at most 100,000. */
+export function* destinationsNamed(): Tx<readonly DestinationRow[]> {
+  return yield* all<DestinationRow>('SELECT * FROM destinations ORDER BY server_name LIMIT 100000')
+}
+
 export function* destination(serverName: string): Tx<DestinationRow | undefined> {
   return yield* one<DestinationRow>('SELECT * FROM destinations WHERE server_name = ?', serverName)
 }

@@ -1,4 +1,4 @@
-import { all, run, type Tx } from '../tx.js'
+import { all, one, run, type Param, type Tx } from '../tx.js'
 
 /** What a user reported to the administrators. Empty strings stand for what a report of its kind does not name. */
 export interface ReportRow {
@@ -58,4 +58,49 @@ export function* reportsBefore(before: number, limit: number): Tx<readonly Repor
 /** Post: the report is gone; false when there was none. */
 export function* deleteReport(reportId: number): Tx<boolean> {
   return (yield* run('DELETE FROM reports WHERE report_id = ?', reportId)) === 1
+}
+
+/** Undefined: any. */
+export interface EventReportFilter {
+  readonly reporter?: string | undefined
+  readonly roomId?: string | undefined
+  readonly sender?: string | undefined
+}
+
+function eventReports({ reporter, roomId, sender }: EventReportFilter): { where: string; params: Param[] } {
+  const terms = [
+    ['reporter', reporter],
+    ['room_id', roomId],
+    ['user_id', sender],
+  ].filter(([, value]) => value !== undefined)
+  return {
+    where: ["kind = 'event'", ...terms.map(([column]) => `${column} = ?`)].join(' AND '),
+    params: terms.map(([, value]) => value!),
+  }
+}
+
+/** One page of the reports of events, by number. */
+export function* eventReportsPage(
+  filter: EventReportFilter,
+  page: { readonly descending: boolean; readonly offset: number; readonly limit: number },
+): Tx<readonly ReportRow[]> {
+  const { where, params } = eventReports(filter)
+  return yield* all<ReportRow>(
+    `SELECT ${COLUMNS} FROM reports WHERE ${where} ORDER BY report_id ${page.descending ? 'DESC' : 'ASC'} LIMIT ? OFFSET ?`,
+    ...params,
+    page.limit,
+    page.offset,
+  )
+}
+
+export function* countEventReports(filter: EventReportFilter): Tx<number> {
+  const { where, params } = eventReports(filter)
+  return (yield* one<{ n: number }>(`SELECT COUNT(*) AS n FROM reports WHERE ${where}`, ...params))!.n
+}
+
+export function* eventReport(reportId: number): Tx<ReportRow | undefined> {
+  return yield* one<ReportRow>(
+    `SELECT ${COLUMNS} FROM reports WHERE report_id = ? AND kind = 'event'`,
+    reportId,
+  )
 }

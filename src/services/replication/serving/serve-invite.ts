@@ -8,6 +8,7 @@ import type { RoomVersionRules } from '../../../core/room-version/rules.js'
 import { roomVersion } from '../../../core/room-version/versions.js'
 import type { Keys } from '../../federation/keys.js'
 import { applyEvent, MissingPredecessors } from '../../rooms/apply-event.js'
+import { refuseBlocked } from '../../rooms/blocked-rooms.js'
 import type { RoomsContext } from '../../rooms/context.js'
 import { isResident } from '../../rooms/residence.js'
 import type { OutsideMemberships } from '../../rooms/outside-memberships.js'
@@ -79,6 +80,7 @@ export function createInviteServing(deps: InviteServingDeps): InviteServing {
       throw invalidParam('The invited user is not of this server')
     if (!(await deps.isActiveUser(userId))) throw notFound(`There is no user ${userId} on this server`)
     await deps.checkInvitable(userId, event.sender)
+    await refuseBlocked(context.store, roomId)
     await checkSignatures(event, origin)
 
     const room = await context.loader.load(roomId)

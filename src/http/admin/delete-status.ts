@@ -1,0 +1,21 @@
+import { adminRoute } from './admin-route.js'
+
+/** How far the removals of a room are. */
+export const adminRoomDeleteStatus = adminRoute({
+  id: 'adminRoomDeleteStatus',
+  method: 'GET',
+  paths: ['/_synapse/admin/v2/rooms/{roomId}/delete_status'],
+  rateLimit: 'read',
+  handler: ({ params }, { administration }) =>
+    Promise.resolve().then(() => ({ results: administration.roomRemoval.statusOf(params['roomId']!) })),
+})
+
+/** How far one removal is. */
+export const adminDeleteStatus = adminRoute({
+  id: 'adminDeleteStatus',
+  method: 'GET',
+  paths: ['/_synapse/admin/v2/rooms/delete_status/{deleteId}'],
+  rateLimit: 'read',
+  handler: ({ params }, { administration }) =>
+    Promise.resolve().then(() => administration.roomRemoval.status(params['deleteId']!)),
+})
