@@ -39,6 +39,43 @@ describe('the body of an event', () => {
   )
 })
 
+describe('the reading of a body', () => {
+  const chunk = Buffer.from('{"a":1}')
+  const open = (): Readable => new Readable({ read: () => undefined })
+
+  it('ends with the stream, and gives nothing of one that has ended', async () => {
+    const stream = Readable.from([chunk, chunk])
+    expect(Buffer.from(await readBody(stream, undefined, 100)).toString()).toBe('{"a":1}{"a":1}')
+    expect((await readBody(stream, undefined, 100)).byteLength).toBe(0)
+  })
+
+  it('ends when the client hangs up, be it before or meanwhile', async () => {
+    const stream = open()
+    stream.push(chunk)
+    const reading = readBody(stream, undefined, 100)
+    setImmediate(() => stream.destroy())
+    await expect(reading).rejects.toMatchObject({ status: 408 })
+    await expect(readBody(stream, undefined, 100)).rejects.toMatchObject({ status: 408 })
+    const failing = open()
+    const failed = readBody(failing, undefined, 100)
+    failing.destroy(new Error('connection reset'))
+    await expect(failed).rejects.toThrow('connection reset')
+  })
+
+  it('refuses what is too large when it comes, and leaves the stream to whoever throws the rest away', async () => {
+    const stream = open()
+    stream.push(chunk)
+    stream.push(chunk)
+    await expect(readBody(stream, undefined, 10)).rejects.toMatchObject({ errcode: 'M_TOO_LARGE' })
+    expect(stream.destroyed).toBe(false)
+    const ended = new Promise((resolve) => stream.once('end', resolve))
+    stream.push(null)
+    stream.resume()
+    await ended
+    expect(stream.listenerCount('data')).toBe(0)
+  })
+})
+
 describe('a transaction of another server', () => {
   it('may carry 50 events and 100 other messages, each as large as they may be and with hundreds of members', async () => {
     const content = Object.fromEntries(

@@ -26,7 +26,7 @@ const toPattern = (path: string): string => path.replaceAll(/\{([A-Za-z]+)\}/g, 
  * segments and the literal start of the path (`/_matrix/client/v3/rooms`, …) choose a small router first.
  */
 export function dispatcher(routes: readonly Route[], handle: (route: Route) => Middleware): Middleware {
-  const routers = new Map<string, { router: Router; middleware: Middleware }>()
+  const routers = new Map<string, Router>()
   const literalPaths = new Map<string, Map<string, Middleware>>()
   for (const route of routes) {
     const handler = handle(route)
@@ -39,13 +39,12 @@ export function dispatcher(routes: readonly Route[], handle: (route: Route) => M
         continue
       }
       const key = bucket(path.split('/').length, literalStart(path).split('/').slice(1, 5))
-      let entry = routers.get(key)
-      if (entry === undefined) {
-        const router = new Router({ strict: true, sensitive: true })
-        entry = { router, middleware: router.routes() as unknown as Middleware }
-        routers.set(key, entry)
+      let router = routers.get(key)
+      if (router === undefined) {
+        router = new Router({ strict: true, sensitive: true })
+        routers.set(key, router)
       }
-      entry.router.register(toPattern(path), [route.method], handler as never)
+      router.register(toPattern(path), [route.method], handler as never)
     }
   }
 
@@ -59,10 +58,16 @@ export function dispatcher(routes: readonly Route[], handle: (route: Route) => M
     const segments = ctx.path.split('/')
     const allowed = new Set(literal?.keys())
     for (let depth = Math.min(5, segments.length - 1); depth >= 1; depth--) {
-      const entry = routers.get(bucket(segments.length, segments.slice(1, depth)))
-      if (entry === undefined) continue
-      const matched = entry.router.match(ctx.path, method)
-      if (matched.route) return entry.middleware(ctx, next)
+      const router = routers.get(bucket(segments.length, segments.slice(1, depth)))
+      if (router === undefined) continue
+      const { path } = ctx
+      const matched = router.match(path, method)
+      // The router's own middleware would match the path once more. A handler calls none after it, so the first one counts.
+      const layer = matched.pathAndMethod[0]
+      if (layer !== undefined) {
+        ctx['params'] = layer.params(path, layer.captures(path))
+        return (layer.stack[0] as unknown as Middleware)(ctx, next)
+      }
       for (const { methods } of matched.path) for (const known of methods) allowed.add(known)
     }
     if (allowed.size > 0) ctx.set('Allow', [...allowed].join(', '))
