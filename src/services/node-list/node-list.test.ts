@@ -260,8 +260,14 @@ describe('what a list says of a member', () => {
     document = list(1, [memberJson(A, { left_at: until }), memberJson(B)])
     const service = await node()
     expect(spokenWith(service)).toEqual([A, B])
+    await service.watchAge()
+    expect(changed).toEqual([[OWN, A, B]])
     clock.set(until)
     expect(spokenWith(service)).toEqual([B])
+    await service.watchAge()
+    await service.watchAge()
+    // What waits for it need not wait any more.
+    expect(changed.slice(1)).toEqual([[A]])
     expect(service.member(A)).toBeUndefined()
     expect(service.peers.keysOf(A)?.get(keyFor(A).keyId)).toMatchObject({
       validUntilTs: until,

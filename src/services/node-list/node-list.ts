@@ -34,7 +34,7 @@ export interface NodeListService {
   start(): Promise<void>
   /** Job: looks whether the source has another list, and takes it where it is right. Never rejects for a bad list. */
   refresh(): Promise<RefreshOutcome>
-  /** Job: warns of a list that runs out, and shuts new peers out when it has run out for too long. */
+  /** Job: tells of members whose time is over, warns of a list that runs out, and shuts new peers out when it has run out for too long. */
   watchAge(): Promise<void>
   /** A server that is a member now; undefined for all others. */
   member(serverName: string): Member | undefined
@@ -71,6 +71,7 @@ export function createNodeList(deps: NodeListDeps): NodeListService {
   let trust = options.trust
   /** While the list is frozen: the members that go on. */
   let known: ReadonlySet<string> | undefined
+  let lookedAt = clock.now()
   let told: { readonly life: ListLife; readonly at: number } | undefined
   let running: Promise<RefreshOutcome> | undefined
 
@@ -180,10 +181,22 @@ export function createNodeList(deps: NodeListDeps): NodeListService {
       logger.warn(common, 'the node list has other keys for this server than the one that it signs with')
   }
 
+  /** Members whose announced day has come since the last look. */
+  function tellDepartures(list: List): void {
+    const before = lookedAt
+    const now = (lookedAt = clock.now())
+    const gone = list.members.filter((member) => hasLeft(member, now) && !hasLeft(member, before))
+    if (gone.length === 0) return
+    const names = gone.map((member) => member.serverName)
+    logger.info({ members: names.slice(0, MAX_TOLD) }, 'members have left by the node list')
+    deps.onChanged?.(names)
+  }
+
   async function watchAge(): Promise<void> {
     const life = lifeNow()
     if (taken === undefined || life === undefined) return
     const { list } = taken
+    tellDepartures(list)
     if (life === 'frozen' && known === undefined) {
       const found = await freezeKnown(store, clock.now())
       // Another list may have come meanwhile.
