@@ -1,3 +1,4 @@
+import type { AccessPolicy } from '../core/access-rules/access-policy.js'
 import type { Signer as EventSigner } from '../core/event/sign.js'
 import type { JsonObject } from '../core/json/value.js'
 import { serverNameOf } from '../core/ids/server-name-of.js'
@@ -40,6 +41,8 @@ export interface RoomsPartsDeps {
   readonly serverName: string
   readonly signer: EventSigner
   readonly defaultRoomVersion: string
+  /** The access rules of a closed circle. */
+  readonly access?: AccessPolicy
   /** Where large conflicts of states are resolved; without one, on the event loop. */
   readonly resolver?: StateResolving
   /** What else a change of membership writes, in its own transaction. */
@@ -138,6 +141,7 @@ export function buildRooms(deps: RoomsPartsDeps): RoomsParts {
       random,
       nids,
       verifySignature: verifySignatureBy,
+      ...(deps.access === undefined ? {} : { access: deps.access }),
       ...(deps.resolver === undefined ? {} : { resolver: deps.resolver }),
       async readRedactions(eventId) {
         const rows = await store.read('events.redactions', () => redactionsOf([eventId]))

@@ -56,7 +56,7 @@ import { createTypingNotices } from '../services/typing/typing-notices.js'
 import { createTyping } from '../services/typing/typing.js'
 import { isCrossSigningKey } from '../storage/tables/cross-signing.js'
 import type { Store } from '../storage/tx.js'
-import { accountsOptions, eventSignerOf, noticesOptions } from './options.js'
+import { accountsOptions, eventSignerOf, noticesOptions, roomOptions } from './options.js'
 import { buildAdministration } from './administration.js'
 import { buildAppservices, type AppserviceParts } from './appservices.js'
 import { buildDevices } from './devices.js'
@@ -147,7 +147,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
       clock,
       verifySignature: verifySignatureBy,
     }),
-    defaultRoomVersion: config.rooms.default_room_version,
+    ...roomOptions(config),
     ...(deps.resolver && { resolver: deps.resolver }),
     wakeSender,
     onLocalJoin(roomId, userId) {

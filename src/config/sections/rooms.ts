@@ -24,6 +24,25 @@ export const rooms = {
       default: {},
     },
   ),
+  access_rules: Type.Object(
+    {
+      enforced: flag(
+        'Hold every room to its access rules (im.vector.room.access_rules): restricted to the circle, open to external accounts, or direct. All servers of a circle must do so.',
+        false,
+      ),
+      external_servers: list(
+        'Names of the servers whose accounts are external: they enter only the rooms that are open to them, by invite, without power, and create none.',
+        Type.String({ format: 'server-name' }),
+        [],
+      ),
+      bypass: list(
+        'Ids of users to whom no access rule applies. The list must be the same on all servers of the circle.',
+        Type.String({ format: 'user-id' }),
+        [],
+      ),
+    },
+    { description: 'Whom rooms are for, in a closed circle of servers.', default: {} },
+  ),
   presence: Type.Object(
     {
       enabled: flag('Show who is online, to those who share a room with them.', false),

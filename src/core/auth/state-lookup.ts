@@ -40,7 +40,7 @@ export function isPrivilegedCreator(create: RoomEvent, userId: string): boolean 
 }
 
 /** The strings among `additional_creators`; an accepted create event has no others. */
-export function additionalCreators(create: RoomEvent): readonly string[] {
+export function additionalCreators(create: Pick<RoomEvent, 'content'>): readonly string[] {
   const list = ownValue(create.content, 'additional_creators')
   return Array.isArray(list) ? list.filter((entry) => typeof entry === 'string') : []
 }

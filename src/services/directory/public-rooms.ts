@@ -1,4 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
+import { ACCESS_RULES, roomAccess } from '../../core/access-rules/room-access.js'
+import { refuse } from '../../core/event/types.js'
 import { MatrixError, forbidden, invalidParam, notFound } from '../../core/errors.js'
 import { fitsId, isLegalText } from '../../core/ids/common.js'
 import type { Json, JsonObject } from '../../core/json/value.js'
@@ -13,7 +15,8 @@ import { membershipOf } from '../../storage/tables/memberships.js'
 import { publishedRooms, roomById, setPublished } from '../../storage/tables/rooms.js'
 import type { Tx } from '../../storage/tx.js'
 import type { Requester } from '../requester.js'
-import { notInRoom, readPowerLevels, readState, type RoomsContext } from '../rooms/context.js'
+import { accessRefused } from '../rooms/access.js'
+import { notInRoom, readPowerLevels, readState, readStateEvent, type RoomsContext } from '../rooms/context.js'
 import { mapKey } from '../rooms/state-store.js'
 import type { RoomSnapshot } from '../rooms/working-room.js'
 
@@ -144,6 +147,13 @@ export function createPublicRooms(deps: {
     )
   }
 
+  /** The list of rooms is for everybody of the circle: who is not in it has no part in the rooms that are on it. */
+  async function refuseListing(room: RoomSnapshot): Promise<void> {
+    const rules = await readStateEvent(context, room, ACCESS_RULES.type, ACCESS_RULES.stateKey)
+    if (roomAccess(rules?.event.content).rule !== 'restricted')
+      throw accessRefused(refuse('access.listing', 'Only a room without external accounts can be listed'))
+  }
+
   return {
     async list(query) {
       if (query.allNetworks === true && query.network !== undefined && query.network !== '')
@@ -197,6 +207,7 @@ export function createPublicRooms(deps: {
           throw forbidden('Your power level does not suffice to publish this room')
         }
       }
+      if (visibility === 'public' && context.local.access !== undefined) await refuseListing(room)
       await context.store.write('directory.publish', () => setPublished(room.nid, visibility === 'public'))
     },
 

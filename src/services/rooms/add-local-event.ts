@@ -48,7 +48,7 @@ export async function addLocalEvent(
   deps: LocalEventDeps,
 ): Promise<StoredEvent> {
   const prepared = await prepareLocalEvent(room, draft, deps)
-  judgeLocalEvent(prepared, deps.verifySignature)
+  await judgeLocalEvent(room, prepared, deps)
   // Whoever may not send it is told so, even where it would change nothing.
   const same = await unchanged(room, draft, deps)
   if (same !== undefined) return same

@@ -71,7 +71,8 @@ export function createAddressInvites(deps: {
         stateKey: context.random.string(24),
         content: {},
       }
-      judgeLocalEvent(await prepareLocalEvent(working, draft, context.local), context.local.verifySignature)
+      const prepared = await prepareLocalEvent(working, draft, context.local)
+      await judgeLocalEvent(working, prepared, context.local)
     })
   }
 

@@ -3,11 +3,12 @@ import { checkAuthEvents } from '../../core/auth/auth-events.js'
 import { authStateKeys } from '../../core/auth/auth-event-keys.js'
 import { redactedEvent } from '../../core/event/redact.js'
 import { serverNameOf } from '../../core/ids/server-name-of.js'
-import type { RoomEvent, Verdict } from '../../core/event/types.js'
+import { ALLOW, type RoomEvent, type Verdict } from '../../core/event/types.js'
 import { isSignedByPolicy, needsPolicySignature, POLICY_STATE } from '../../core/policy-server.js'
 import { createEventIdOf } from '../../core/ids/room-id.js'
 import { canonicalJson } from '../../core/json/canonical.js'
 import type { NodeName } from '../../core/state-trie/node.js'
+import { judgeAccess } from './access.js'
 import { destinationsOf, redactionOf, type LocalEventDeps } from './local-event.js'
 import { boundedHeads } from './heads.js'
 import { policyServerOf } from './policy-servers.js'
@@ -90,11 +91,19 @@ export async function applyEvent(
   }
   const nid = known?.nid ?? (await deps.nids.take('event'))
   const keys = authStateKeys(event, room.rules)
-  const judgeBy = async (root: NodeName | undefined): Promise<Verdict> =>
-    checkAuth(event, stateOf(await stateEvents(room, keys, readers, root)), verifySignature)
+  const judgeBy = async (root: NodeName | undefined): Promise<Verdict> => {
+    // A create event has no state before it: the auth rules have judged it by itself.
+    const verdict =
+      root === undefined
+        ? ALLOW
+        : checkAuth(event, stateOf(await stateEvents(room, keys, readers, root)), verifySignature)
+    return verdict.ok && deps.access !== undefined
+      ? judgeAccess(room, event, root, readers, deps.access)
+      : verdict
+  }
 
   let verdict = judgeByAuthEvents(event, authEvents, deps)
-  if (verdict.ok && stateBefore !== undefined) verdict = await judgeBy(stateBefore)
+  if (verdict.ok) verdict = await judgeBy(stateBefore)
   const rejected = verdict.ok ? undefined : verdict.rule
   const key = event.stateKey === undefined ? undefined : { type: event.type, stateKey: event.stateKey }
   const replaces =

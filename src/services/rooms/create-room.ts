@@ -8,7 +8,9 @@ import { deleteAlias, insertAlias } from '../../storage/tables/aliases.js'
 import { setPublished } from '../../storage/tables/rooms.js'
 import { aclDenies } from '../../core/server-acl.js'
 import type { Requester } from '../requester.js'
+import type { CreateRoomInput, Preset } from './create-room-input.js'
 import type { RoomsContext } from './context.js'
+import { trustedByAccess, withAccess } from './access-at-creation.js'
 import { addLocalEvent } from './add-local-event.js'
 import { addAccepted, judgeLocalEvent, prepareLocalEvent, type Draft } from './local-event.js'
 import type { Memberships } from './membership.js'
@@ -17,28 +19,6 @@ import { newAlias } from './aliases.js'
 import { aliasesIn } from './canonical-alias.js'
 import { refuseSuspended } from './send.js'
 import { openWorkingRoom } from './working-room.js'
-
-export type Preset = 'private_chat' | 'trusted_private_chat' | 'public_chat'
-
-export interface CreateRoomInput {
-  readonly visibility?: 'public' | 'private'
-  readonly room_alias_name?: string
-  readonly name?: string
-  readonly topic?: string
-  readonly invite?: readonly string[]
-  readonly invite_3pid?: readonly {
-    readonly id_server: string
-    readonly id_access_token: string
-    readonly medium: string
-    readonly address: string
-  }[]
-  readonly room_version?: string
-  readonly creation_content?: JsonObject
-  readonly initial_state?: readonly { type: string; state_key?: string; content: JsonObject }[]
-  readonly preset?: Preset
-  readonly is_direct?: boolean
-  readonly power_level_content_override?: JsonObject
-}
 
 interface PresetState {
   readonly join_rule: string
@@ -130,6 +110,7 @@ function draftsFor(
   profile: JsonObject,
   alias: string | undefined,
   preset: Preset,
+  trusted: readonly string[],
   serverName: string,
 ): Draft[] {
   const state = (type: string, content: JsonObject, stateKey = ''): Draft => ({
@@ -138,7 +119,6 @@ function draftsFor(
     stateKey,
     content,
   })
-  const trusted = preset === 'trusted_private_chat' ? (input.invite ?? []) : []
   const chosen = PRESETS[preset]
   const drafts = new Map<string, Draft>()
   const put = (draft: Draft): void => void drafts.set(`${draft.type}\u0000${draft.stateKey}`, draft)
@@ -206,16 +186,18 @@ export function createRoomCreation(deps: CreateRoomDeps): RoomCreation {
     return lastMoment
   }
 
-  async function create(requester: Requester, input: CreateRoomInput): Promise<{ room_id: string }> {
+  async function create(requester: Requester, asked: CreateRoomInput): Promise<{ room_id: string }> {
     refuseSuspended(requester)
     const creator = requester.userId
-    const rules = input.room_version === undefined ? context.defaultVersion : roomVersion(input.room_version)
+    const rules = asked.room_version === undefined ? context.defaultVersion : roomVersion(asked.room_version)
     if (rules === undefined) {
       throw new MatrixError(
         'M_UNSUPPORTED_ROOM_VERSION',
-        `Room version ${input.room_version} is not supported`,
+        `Room version ${asked.room_version} is not supported`,
       )
     }
+    const { access } = context.local
+    const input = access === undefined ? asked : withAccess(asked, rules)
     const invites = [...new Set(input.invite ?? [])].filter((userId) => userId !== creator)
     if (invites.length > MAX_INVITES)
       throw invalidParam(`At most ${MAX_INVITES} users can be invited at once`)
@@ -240,17 +222,9 @@ export function createRoomCreation(deps: CreateRoomDeps): RoomCreation {
       const stranger = invites.find((userId) => serverNameOf(userId) !== context.serverName)
       if (stranger !== undefined) throw forbidden(`The room does not federate: ${stranger} cannot be invited`)
     }
-    const trusted = preset === 'trusted_private_chat' ? invites : []
+    const trusted = preset === 'trusted_private_chat' ? trustedByAccess(invites, access) : []
     const profile = await deps.memberProfile(creator)
-    const drafts = draftsFor(
-      { ...input, invite: invites },
-      rules,
-      creator,
-      profile,
-      alias,
-      preset,
-      context.serverName,
-    )
+    const drafts = draftsFor(input, rules, creator, profile, alias, preset, trusted, context.serverName)
 
     // The id of a version 12 room is its create event's hash, so that event is made before the room has its turn.
     const provisional =
@@ -268,7 +242,7 @@ export function createRoomCreation(deps: CreateRoomDeps): RoomCreation {
       empty,
     )
     const prepared = await prepareLocalEvent(nowhere, draft, context.local)
-    judgeLocalEvent(prepared, context.local.verifySignature)
+    await judgeLocalEvent(nowhere, prepared, context.local)
     const roomId = prepared.event.roomId
 
     if (alias !== undefined) {
@@ -283,7 +257,12 @@ export function createRoomCreation(deps: CreateRoomDeps): RoomCreation {
         try {
           await addLocalEvent(room, next, context.local)
         } catch (error) {
-          if (error instanceof MatrixError && ['M_FORBIDDEN', 'M_BAD_JSON'].includes(error.errcode)) {
+          const isAccess = error instanceof MatrixError && error.extra['reason'] !== undefined
+          if (
+            !isAccess &&
+            error instanceof MatrixError &&
+            ['M_FORBIDDEN', 'M_BAD_JSON'].includes(error.errcode)
+          ) {
             throw new MatrixError('M_INVALID_ROOM_STATE', `${next.type}: ${error.message}`)
           }
           throw error

@@ -1,3 +1,4 @@
+import type { AccessPolicy } from '../../core/access-rules/access-policy.js'
 import { authEventKeys, authStateKeys } from '../../core/auth/auth-event-keys.js'
 import { checkAuth } from '../../core/auth/check.js'
 import type { VerifySignature } from '../../core/auth/state-lookup.js'
@@ -15,6 +16,7 @@ import { serverNameOf } from '../../core/ids/server-name-of.js'
 import type { NodeName } from '../../core/state-trie/node.js'
 import type { Clock } from '../../platform/clock.js'
 import type { Random } from '../../platform/random.js'
+import { accessRefused, judgeOwnAccess } from './access.js'
 import type { Nids } from './nids.js'
 import { mayRedact } from './redaction.js'
 import type { StateResolving } from './resolve-aside.js'
@@ -54,6 +56,8 @@ export interface LocalEventDeps {
   readonly random: Random
   readonly nids: Nids
   readonly verifySignature: VerifySignature
+  /** The access rules of a closed circle; without them, whoever the auth rules let in comes in. */
+  readonly access?: AccessPolicy
   /** Where large conflicts of states are resolved; without one, on the event loop. */
   readonly resolver?: StateResolving
   /** Nids of redactions of an event that arrived before it. */
@@ -132,17 +136,23 @@ export async function prepareLocalEvent(
 const MALFORMED: ReadonlySet<string> = new Set(['power_levels.creators', 'state_key.owner'])
 
 /**
- * Judges an event of ours by the auth rules against the current state. Throws M_FORBIDDEN with the rule's reason, M_BAD_JSON for what nobody may send:
- * what we refuse of our own users is not stored.
+ * Judges an event of ours by the auth rules and the access rules against the current state. Throws M_FORBIDDEN with the rule's reason,
+ * M_BAD_JSON for what nobody may send: what we refuse of our own users is not stored.
  */
-export function judgeLocalEvent({ event, state }: Prepared, verifySignature: VerifySignature): void {
+export async function judgeLocalEvent(
+  room: WorkingRoom,
+  { event, state }: Prepared,
+  deps: LocalEventDeps,
+): Promise<void> {
   const verdict = checkAuth(
     event,
     (type, stateKey) => state.get(mapKey({ type, stateKey }))?.event,
-    verifySignature,
+    deps.verifySignature,
   )
-  if (verdict.ok) return
-  throw MALFORMED.has(verdict.rule) ? badJson(verdict.reason) : forbidden(verdict.reason)
+  if (!verdict.ok) throw MALFORMED.has(verdict.rule) ? badJson(verdict.reason) : forbidden(verdict.reason)
+  if (deps.access === undefined) return
+  const allowed = await judgeOwnAccess(room, event, deps.readers, deps.access)
+  if (!allowed.ok) throw accessRefused(allowed)
 }
 
 /** Adds an event that stands on all heads and was judged: it becomes the only head. */

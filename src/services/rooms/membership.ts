@@ -215,7 +215,7 @@ export function createMemberships(deps: MembershipDeps): Memberships {
     const prepared = await context.writer
       .write(input.roomId, async (room) => {
         const made = await prepareLocalEvent(room, draft, context.local)
-        judgeLocalEvent(made, context.local.verifySignature)
+        await judgeLocalEvent(room, made, context.local)
         return made
       })
       .catch((error: unknown) => {

@@ -3,6 +3,7 @@ import { checkAuth } from '../../core/auth/check.js'
 import { canonicalMode } from '../../core/event/hash.js'
 import { canonicalJson } from '../../core/json/canonical.js'
 import type { NodeName } from '../../core/state-trie/node.js'
+import { judgeAccess } from './access.js'
 import { stateChanges } from './apply-event.js'
 import type { LocalEventDeps } from './local-event.js'
 import { resolveRoots } from './resolve-roots.js'
@@ -41,6 +42,8 @@ export async function mergeStateBefore(
     verifySignature,
   )
   if (!verdict.ok) return undefined
+  if (deps.access !== undefined && !(await judgeAccess(room, event, stateBefore, readers, deps.access)).ok)
+    return undefined
   const key = event.stateKey === undefined ? undefined : { type: event.type, stateKey: event.stateKey }
   const stateAfter =
     key === undefined ? stateBefore : await setState(room, stateBefore, key, known.nid, readers)

@@ -1,3 +1,4 @@
+import { ACCESS_RULES } from '../../core/access-rules/room-access.js'
 import { strippedEvent } from '../../core/event/client-view.js'
 import type { JsonObject } from '../../core/json/value.js'
 import { readState, type RoomsContext } from './context.js'
@@ -13,6 +14,8 @@ const SHOWN = [
   'm.room.join_rules',
   'm.room.canonical_alias',
   'm.room.encryption',
+  // Not the specification's: whom the room is for, which the servers of a closed circle must know.
+  ACCESS_RULES.type,
 ]
 
 /** The events of a room that someone invited to it or knocking at it may know. */

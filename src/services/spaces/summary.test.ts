@@ -3,7 +3,7 @@ import { testServices, type TestServices } from '../../composition/testing.js'
 import type { JsonObject } from '../../core/json/value.js'
 import { FederationError, type FederationRequest } from '../federation/client.js'
 import type { Requester } from '../requester.js'
-import type { CreateRoomInput } from '../rooms/create-room.js'
+import type { CreateRoomInput } from '../rooms/create-room-input.js'
 import { createSpaces, type Spaces } from './spaces.js'
 
 // What is looked at is whatever is there.

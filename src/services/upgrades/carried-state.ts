@@ -1,3 +1,4 @@
+import { ACCESS_RULES } from '../../core/access-rules/room-access.js'
 import { canonicalJson } from '../../core/json/canonical.js'
 import type { RoomEvent } from '../../core/event/types.js'
 import { isObject, ownValue, type Json, type JsonObject } from '../../core/json/value.js'
@@ -20,6 +21,8 @@ export const CARRIED: readonly string[] = [
   'm.room.name',
   'm.room.topic',
   'm.room.avatar',
+  // Not the specification's, but a closed circle's: the new room is for whom the old one was.
+  ACCESS_RULES.type,
 ]
 
 /** The create event's content. `tombstone`: the id of the old room's last word; a room of version 12 does without. */

@@ -5,7 +5,7 @@ import type { JsonObject } from '../../core/json/value.js'
 import { putRoomUpgrade, roomUpgrades } from '../../storage/tables/room-upgrade.js'
 import type { Requester } from '../requester.js'
 import { readWholeState } from '../rooms/context.js'
-import type { CreateRoomInput } from '../rooms/create-room.js'
+import type { CreateRoomInput } from '../rooms/create-room-input.js'
 import { createRoomUpgrades } from './upgrade-room.js'
 
 let test: TestServices

@@ -136,7 +136,7 @@ export function createRoomUpgrades(deps: {
     }
     const event = await writer.write(roomId, async (room) => {
       const prepared = await prepareLocalEvent(room, draft, local)
-      judgeLocalEvent(prepared, local.verifySignature)
+      await judgeLocalEvent(room, prepared, local)
       return prepared.event
     })
     return signedByPolicy(context, event)
@@ -153,7 +153,7 @@ export function createRoomUpgrades(deps: {
       { local: new Set(), servers: new Map() },
     )
     const prepared = await prepareLocalEvent(nowhere, { ...CREATE, sender, content }, local)
-    judgeLocalEvent(prepared, local.verifySignature)
+    await judgeLocalEvent(nowhere, prepared, local)
     return prepared
   }
 

@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import type { CreateRoomInput } from '../../../services/rooms/create-room.js'
+import type { CreateRoomInput } from '../../../services/rooms/create-room-input.js'
 import { AddressInviteBody } from './address-invite-body.js'
 import { route, v3 } from '../../route.js'
 

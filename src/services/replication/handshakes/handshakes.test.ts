@@ -7,7 +7,7 @@ import { roomVersion } from '../../../core/room-version/versions.js'
 import { createSigner, generateSigningKey } from '../../../platform/ed25519.js'
 import { systemRandom } from '../../../platform/random.js'
 import { FederationError } from '../../federation/client.js'
-import type { CreateRoomInput } from '../../rooms/create-room.js'
+import type { CreateRoomInput } from '../../rooms/create-room-input.js'
 import { as, createWorld, type HandshakeNode, type World } from '../testing/handshakes.js'
 
 let world: World

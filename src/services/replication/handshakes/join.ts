@@ -1,4 +1,4 @@
-import type { RoomEvent } from '../../../core/event/types.js'
+import { refuse, type RoomEvent } from '../../../core/event/types.js'
 import { checkAuth } from '../../../core/auth/check.js'
 import { MatrixError } from '../../../core/errors.js'
 import { serverNameOf } from '../../../core/ids/server-name-of.js'
@@ -7,6 +7,7 @@ import { createKeyedQueue, QueueFullError } from '../../../platform/keyed-queue.
 import { createPace } from '../../../platform/pace.js'
 import { createSemaphore, SemaphoreFullError, type Semaphore } from '../../../platform/semaphore.js'
 import { roomForImport } from '../../../storage/tables/room-imports.js'
+import { accessRefused, isAccessRule } from '../../rooms/access.js'
 import { applyEvent } from '../../rooms/apply-event.js'
 import { isResident } from '../../rooms/residence.js'
 import type { StateChange, WorkingRoom } from '../../rooms/working-room.js'
@@ -132,10 +133,7 @@ async function readJoinAnswer(
   const state = accepted(await inflow.state.end())
   const authChain = accepted(await inflow.auth_chain.end())
   const known = await knownEvents(deps, roomId, [...state, ...authChain])
-  const checked = await checkForeignState(
-    { rules, roomId, state, authChain, known },
-    context.local.verifySignature,
-  )
+  const checked = await checkForeignState({ rules, roomId, state, authChain, known }, context.local)
   const allowed = checkAuth(
     signed,
     // A handful of them are asked for: a map of all takes longer.
@@ -207,6 +205,8 @@ async function takeIn(deps: HandshakeDeps, server: string, { event, checked }: J
       context.local,
     )
     // Thrown, so that nothing of it is written: the user is not in the room.
+    if (isAccessRule(stored.rejected))
+      throw accessRefused(refuse(stored.rejected!, 'This room is not open to you'))
     if (stored.rejected !== undefined || stored.softFailed)
       throw badAnswer('the join is not allowed by the state')
   })

@@ -1,11 +1,13 @@
 import { appendTo } from '../../../core/append-to.js'
 import { checkAuthEvents } from '../../../core/auth/auth-events.js'
 import { checkAuth } from '../../../core/auth/check.js'
-import type { VerifySignature } from '../../../core/auth/state-lookup.js'
+import { handedOver } from '../../../core/access-rules/handed-over.js'
 import type { RoomEvent } from '../../../core/event/types.js'
 import { createEventIdOf } from '../../../core/ids/room-id.js'
+import { stateKey, type StateKey } from '../../../core/state/state-key.js'
 import type { RoomVersionRules } from '../../../core/room-version/rules.js'
 import { createPace, type Pace } from '../../../platform/pace.js'
+import type { LocalEventDeps } from '../../rooms/local-event.js'
 import { badAnswer } from '../peers/peer-failure.js'
 
 /** An event that was judged before, by this answer or an earlier one. */
@@ -34,11 +36,14 @@ export interface CheckedState {
   readonly create: RoomEvent
 }
 
+/** By what it is judged. */
+export type Judges = Pick<LocalEventDeps, 'verifySignature' | 'access'>
+
 /** Small steps between two looks at the time. */
 const STEPS = 100
 
 /**
- * Judges a whole state that a peer hands over by the auth rules, each event by its auth events. Events whose auth
+ * Judges a whole state that a peer hands over by the auth rules, each event by its auth events, and by the access rules of a closed circle. Events whose auth
  * events are missing are left out: they may come again, with them. Lets other work run in between.
  * Throws `FederationError` (`bad-response`) for an answer that is no state of this room: without its create event, of
  * another version, with two events for one key.
@@ -46,7 +51,7 @@ const STEPS = 100
  */
 export async function checkForeignState(
   input: ForeignState,
-  verifySignature: VerifySignature,
+  { verifySignature, access }: Judges,
 ): Promise<CheckedState> {
   const pace = createPace()
   const create = await createOf(input, pace)
@@ -58,6 +63,13 @@ export async function checkForeignState(
     }
   }
   const implied = input.rules.roomIds === 'create-hash' ? create.id : undefined
+
+  const byKey = new Map<StateKey, RoomEvent>()
+  for (const event of access === undefined ? [] : input.state) {
+    byKey.set(stateKey(event.type, event.stateKey!), event)
+    if (byKey.size % STEPS === 0) await pace()
+  }
+  const judgeAccess = access === undefined ? undefined : handedOver(byKey, access)
 
   const judged = new Map<string, JudgedEvent>(input.known)
   const rejected = new Map<string, string>()
@@ -82,8 +94,12 @@ export async function checkForeignState(
           verifySignature,
         )
       : listed
-    if (!verdict.ok) rejected.set(event.id, verdict.rule)
-    judged.set(event.id, { event, rejected: !verdict.ok })
+    // What is no more in the state was judged by servers that had it: here nobody knows what the room was then.
+    const isPresent =
+      event.stateKey !== undefined && byKey.get(stateKey(event.type, event.stateKey)) === event
+    const outcome = verdict.ok && isPresent ? (judgeAccess?.(event, auth) ?? verdict) : verdict
+    if (!outcome.ok) rejected.set(event.id, outcome.rule)
+    judged.set(event.id, { event, rejected: !outcome.ok })
     events.push(event)
   }
   if (rejected.has(create.id)) throw badAnswer('the create event of the room is not valid')

@@ -101,7 +101,7 @@ async function stateFrom(
       authChain: eventsOf(ids.authChain),
       known: judgedOf(new Map([...old, ...stored])),
     },
-    context.local.verifySignature,
+    context.local,
   )
   const nids = await storeOutliers(context, room.nid, checked)
   const judged = new Set(checked.events.map((event) => event.id))

@@ -113,7 +113,7 @@ async function storeChain(
   const known = judgedOf(stored).set(create.event.id, { event: create.event, rejected: false })
   const checked = await checkForeignState(
     { rules: room.rules, roomId: room.roomId, state: [create.event], authChain: chain, known },
-    context.local.verifySignature,
+    context.local,
   )
   await storeOutliers(context, room.nid, checked)
 }

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import type { JsonObject } from '../../../core/json/value.js'
 import { applyEvent } from '../../rooms/apply-event.js'
-import type { CreateRoomInput } from '../../rooms/create-room.js'
+import type { CreateRoomInput } from '../../rooms/create-room-input.js'
 import { as, createWorld, type HandshakeNode, type World } from '../testing/handshakes.js'
 
 let world: World

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import type { AccessPolicy } from '../../../core/access-rules/access-policy.js'
 import type { Signer as EventSigner } from '../../../core/event/sign.js'
 import { parseJson } from '../../../core/json/parse.js'
 import { canonicalJson } from '../../../core/json/canonical.js'
@@ -38,7 +39,8 @@ export interface World {
   intercept: (request: FederationRequest, answer: () => Promise<string>) => Promise<string>
   /** Requests in order: `PUT b.example /_matrix/…`. */
   readonly log: string[]
-  node(name: string): Promise<HandshakeNode>
+  /** `access`: the rules that it holds rooms to. */
+  node(name: string, access?: AccessPolicy): Promise<HandshakeNode>
   close(): Promise<void>
 }
 
@@ -80,7 +82,7 @@ export function createWorld(): World {
     strangers: new Map(),
     intercept: (_request, answer) => answer(),
     log: [],
-    node: (name) => addNode(world, name),
+    node: (name, access) => addNode(world, name, access),
     async close() {
       for (const node of world.nodes.values()) {
         await node.server.close()
@@ -131,7 +133,7 @@ function clientOf(world: World, origin: string): Pick<FederationClient, 'request
   }
 }
 
-async function addNode(world: World, name: string): Promise<HandshakeNode> {
+async function addNode(world: World, name: string, access?: AccessPolicy): Promise<HandshakeNode> {
   const store = await openTestStore()
   const signingKey = createSigner(generateSigningKey(systemRandom))
   const signer: EventSigner = { serverName: name, keyId: signingKey.keyId, sign: signingKey.sign }
@@ -173,6 +175,7 @@ async function addNode(world: World, name: string): Promise<HandshakeNode> {
     serverName: name,
     signer,
     defaultRoomVersion: '12',
+    ...(access === undefined ? {} : { access }),
     memberHooks: {
       *remoteUsersLeft() {},
       *roomLeft() {},

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { MatrixError } from '../../../core/errors.js'
+import type { AccessPolicy } from '../../../core/access-rules/access-policy.js'
 import type { Signer as EventSigner } from '../../../core/event/sign.js'
 import type { RoomEvent } from '../../../core/event/types.js'
 import { canonicalJson } from '../../../core/json/canonical.js'
@@ -19,7 +20,8 @@ import type { KnownKey } from '../../federation/known-keys.js'
 import { pinnedKeys } from '../../federation/peers.js'
 import type { Requester } from '../../requester.js'
 import type { RoomsContext } from '../../rooms/context.js'
-import { createRoomCreation, type CreateRoomInput } from '../../rooms/create-room.js'
+import { createRoomCreation } from '../../rooms/create-room.js'
+import type { CreateRoomInput } from '../../rooms/create-room-input.js'
 import { addLocalEvent } from '../../rooms/add-local-event.js'
 import type { Draft } from '../../rooms/local-event.js'
 import { readWholeState } from '../../rooms/context.js'
@@ -83,6 +85,8 @@ export interface NodeOptions {
   readonly federates?: (serverName: string) => boolean
   readonly sender?: Partial<SenderOptions>
   readonly replication?: ReplicationDeps['options']
+  /** The rules that it holds rooms to. */
+  readonly access?: AccessPolicy
   /** Takes EDUs before they are recorded. */
   readonly eduHandler?: EduHandler
 }
@@ -211,6 +215,7 @@ export async function addNode(network: Network, name: string, options: NodeOptio
     serverName: name,
     signer: eventSigner,
     defaultRoomVersion: '12',
+    ...(options.access === undefined ? {} : { access: options.access }),
     memberHooks: {
       *remoteUsersLeft() {},
       *roomLeft() {},

@@ -5,7 +5,7 @@ import { liveEvents } from '../../../../storage/tables/events.js'
 import { readStateEvent } from '../../../rooms/context.js'
 import { isResident } from '../../../rooms/residence.js'
 import { addAccepted, prepareLocalEvent, type Draft } from '../../../rooms/local-event.js'
-import type { Preset } from '../../../rooms/create-room.js'
+import type { Preset } from '../../../rooms/create-room-input.js'
 import type { Seeded } from './seeded.js'
 import { as, type Process, type SimNode } from './sim-node.js'
 

@@ -1,0 +1,15 @@
+import type { RoomEvent } from '../event/types.js'
+
+/** What the rules read of a state event: whole or stripped. */
+export type AccessStateEvent = Pick<RoomEvent, 'sender' | 'stateKey' | 'content'> & { readonly id?: string }
+
+/** The state before an event, as far as the access rules look at it. */
+export interface AccessState {
+  get(type: string, stateKey: string): AccessStateEvent | undefined
+  /**
+   * Member events, whatever they say, and third-party invites: all there are, or at least three of each. They count in direct rooms
+   * alone: where `needsPeople` says so.
+   */
+  readonly members: readonly AccessStateEvent[]
+  readonly addressInvites: readonly AccessStateEvent[]
+}

@@ -1,0 +1,47 @@
+import { ALLOW, refuse, type RoomEvent, type Verdict } from '../event/types.js'
+import { isObject, ownValue } from '../json/value.js'
+import type { AccessState, AccessStateEvent } from './access-state.js'
+
+const THIRD = 'A direct conversation is between two people: make a room to talk to more'
+
+/** An invite of an address that was neither withdrawn nor redacted. */
+const isLive = ({ content }: AccessStateEvent): boolean => Object.keys(content).length > 0
+
+/** Whether a room can become a direct one. */
+export function checkPair({ members, addressInvites }: AccessState): Verdict {
+  return members.length > 2 || addressInvites.filter(isLive).length > 1
+    ? refuse('access.direct.people', 'More than two people have been in this room or were invited to it')
+    : ALLOW
+}
+
+/** Who ever was one of the two stays it; while there is one, the second place is open, or kept for an address that was invited. */
+export function checkDirectMember(
+  event: RoomEvent,
+  target: string,
+  membership: string | undefined,
+  { members, addressInvites }: AccessState,
+): Verdict {
+  if (members.some((member) => member.stateKey === target)) return ALLOW
+  if (members.length >= 2) return refuse('access.direct.third', THIRD)
+  const kept = members.length === 0 ? [] : addressInvites.filter(isLive)
+  if (kept.length === 0) return ALLOW
+  const token = membership === 'invite' ? tokenOf(event) : undefined
+  return kept.some((invite) => invite.stateKey === token)
+    ? ALLOW
+    : refuse(
+        'access.direct.kept',
+        'The second place in this conversation is kept for an address that was invited',
+      )
+}
+
+function tokenOf({ content }: RoomEvent): unknown {
+  const invite = ownValue(content, 'third_party_invite')
+  const signed = isObject(invite) ? ownValue(invite, 'signed') : undefined
+  return isObject(signed) ? ownValue(signed, 'token') : undefined
+}
+
+/** One address, where there is a place for it; what is known under its token already can be changed, i.e. withdrawn. */
+export function checkDirectInvite(event: RoomEvent, { members, addressInvites }: AccessState): Verdict {
+  if (addressInvites.some((invite) => invite.stateKey === event.stateKey)) return ALLOW
+  return members.length >= 2 || addressInvites.some(isLive) ? refuse('access.direct.third', THIRD) : ALLOW
+}
