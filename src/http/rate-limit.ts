@@ -1,5 +1,6 @@
 import { MatrixError } from '../core/errors.js'
 import type { Clock } from '../platform/clock.js'
+import { createLru } from '../platform/lru.js'
 import type { RateLimit } from './route.js'
 
 export interface Budget {
@@ -18,24 +19,24 @@ export interface RateLimiter {
 
 const MAX_KEYS = 50_000
 
-/** One token bucket for each (limit, key). Bounded: the least recently used bucket is forgotten, i.e. full again. */
+/** One token bucket for each (limit, key). Bounded: a bucket that was not used for long is forgotten, i.e. full again. */
 export function createRateLimiter(limits: RateLimits, clock: Clock): RateLimiter {
-  const buckets = new Map<string, { tokens: number; at: number }>()
+  const buckets = createLru<string, { tokens: number; at: number }>({ max: MAX_KEYS })
   return {
     take(limit, key) {
       const budget = limits[limit]
       if (budget === undefined) return
       const id = `${limit} ${key}`
       const now = clock.monotonic()
-      const known = buckets.get(id)
-      const tokens =
-        known === undefined
-          ? budget.burst
-          : Math.min(budget.burst, known.tokens + ((now - known.at) / 1000) * budget.per_second)
-      buckets.delete(id)
-      if (tokens < 1) {
-        buckets.set(id, { tokens, at: now })
-        const wait = Math.ceil(((1 - tokens) / budget.per_second) * 1000)
+      let bucket = buckets.get(id)
+      if (bucket === undefined) {
+        bucket = { tokens: budget.burst, at: now }
+        buckets.set(id, bucket)
+      }
+      bucket.tokens = Math.min(budget.burst, bucket.tokens + ((now - bucket.at) / 1000) * budget.per_second)
+      bucket.at = now
+      if (bucket.tokens < 1) {
+        const wait = Math.ceil(((1 - bucket.tokens) / budget.per_second) * 1000)
         throw new MatrixError(
           'M_LIMIT_EXCEEDED',
           `Too many requests; try again in ${Math.ceil(wait / 1000)} s`,
@@ -44,8 +45,7 @@ export function createRateLimiter(limits: RateLimits, clock: Clock): RateLimiter
           },
         )
       }
-      buckets.set(id, { tokens: tokens - 1, at: now })
-      if (buckets.size > MAX_KEYS) buckets.delete(buckets.keys().next().value!)
+      bucket.tokens--
     },
   }
 }
