@@ -69,6 +69,7 @@ const config = {
   server_notices: { localpart: '_server' },
   rate_limits: { enabled: false },
   media: { legacy_unauthenticated: 'on' },
+  url_previews: { enabled: true, allowed_ip_ranges: ['0.0.0.0/0', '::/0'] },
   appservices: registrations,
   federation: {
     ca_files: [join(AUTHORITY, 'ca.crt')],

@@ -172,7 +172,7 @@ describe('state', () => {
     })
     expect(of(await put(bob, roomId, 'org.example.x', {}, alice.userId))).toEqual([403, 'M_FORBIDDEN'])
     expect(of(await put(bob, roomId, 'org.example.x', {}, bob.userId))).toBe(200)
-    expect(of(await put(bob, roomId, 'm.room.create', {}))).toEqual([403, 'M_FORBIDDEN'])
+    expect(of(await put(bob, roomId, 'm.room.create', {}))).toEqual([400, 'M_INVALID_PARAM'])
     const levels = await alice.ok('GET', inRoom(roomId, 'state/m.room.power_levels'))
     const promoted = { ...levels, users: { [bob.userId]: 100 } }
     expect(of(await put(bob, roomId, 'm.room.power_levels', promoted))).toEqual([403, 'M_FORBIDDEN'])

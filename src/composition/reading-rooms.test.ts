@@ -125,3 +125,15 @@ describe('the power of a creator', () => {
     ).rejects.toMatchObject({ errcode: 'M_INVALID_ROOM_STATE' })
   })
 })
+
+describe('the create event', () => {
+  it('cannot be sent again, and who tries is told that the request is wrong', async () => {
+    for (const version of ['11', '12']) {
+      const { room_id: roomId } = await node.services.roomCreation.create(alice, { room_version: version })
+      const content = { room_version: version, again: true }
+      await expect(
+        node.services.sending.state(alice, { roomId, type: 'm.room.create', stateKey: '', content }),
+      ).rejects.toMatchObject({ errcode: 'M_INVALID_PARAM' })
+    }
+  })
+})

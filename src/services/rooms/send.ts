@@ -207,7 +207,7 @@ export function createSending(context: RoomsContext, aliases: Pick<Aliases, 'res
       checkType(input.type)
       if (Buffer.byteLength(input.stateKey) > 255)
         throw new MatrixError('M_INVALID_PARAM', 'The state key is too long')
-      if (input.type === 'm.room.create') throw forbidden('A room has one create event')
+      if (input.type === 'm.room.create') throw invalidParam('A room has one create event')
       if (input.type === 'm.room.server_acl' && aclDenies(input.content, context.serverName)) {
         throw badJson('This access control list would shut out this server itself')
       }

@@ -1,5 +1,4 @@
 import type { Json, JsonObject } from '../../core/json/value.js'
-import { liveEventNids, liveEvents } from '../../storage/tables/events.js'
 import type { MembershipRow } from '../../storage/tables/memberships.js'
 import type { RoomsContext } from '../rooms/context.js'
 import { readState, readStateEvent, readWholeState } from '../rooms/context.js'
@@ -8,10 +7,10 @@ import type { StoredEvent } from '../rooms/stored-event.js'
 import type { RoomSnapshot } from '../rooms/working-room.js'
 import type { Aggregations } from '../timeline/aggregations.js'
 import type { ClientViews, ViewOptions, Viewer } from '../timeline/client-view.js'
-import { syncToken, topologicalToken, type TopologicalToken } from '../timeline/tokens.js'
-import { readerOf, type Reader } from '../timeline/visibility.js'
-import type { SyncFilter } from './filter.js'
-import { timelinePage, type RoomNews, type TimelinePage } from './room-news.js'
+import type { TopologicalToken } from '../timeline/tokens.js'
+import { readerOf } from '../timeline/visibility.js'
+import { readTimeline, type Timeline, type TimelineInput } from './read-timeline.js'
+import type { RoomNews } from './room-news.js'
 import { heroesOf, memberCounts } from '../../storage/tables/own-rooms.js'
 
 /** Changes of these are told in the summary. */
@@ -21,31 +20,14 @@ export const SUMMARISED: ReadonlySet<string> = new Set([
   'm.room.canonical_alias',
 ])
 
-const DEFAULT_LIMIT = 10
-const MAX_LIMIT = 500
-/** With a filter that leaves much out, fewer and larger pages are read. */
-const MIN_FILTERED_PAGE = 100
-/** Events looked at for one timeline, however few of them the filter admits; the client is told of the gap. */
-const MAX_SCANNED = 2_000
-
-export interface BlockInput {
-  readonly room: RoomSnapshot
+export interface BlockInput extends TimelineInput {
   readonly viewer: Viewer
   /** The viewer's row in this room. */
   readonly membership: MembershipRow
-  readonly filter: SyncFilter
-  /** Everything after this position is new to the client; 0 for a room that is new to it. */
-  readonly since: number
-  readonly upTo: number
-  /** The client knows other rooms already: this one it joined, or joined again, since then. */
-  readonly isNewlyJoined: boolean
-  /** The user may have been out of the room for a part of (since, upTo], so each event is checked. */
-  readonly checkVisibility: boolean
   readonly withSummary: boolean
   readonly fullState: boolean
   /** Which of two meanings the `state` has: that at the timeline's start, or (`state_after`) that at its end. */
   readonly stateAfter: 'no' | 'state_after' | 'org.matrix.msc4222.state_after'
-  readonly ignored: ReadonlySet<string>
   /** For who has left: the place right after that. */
   readonly end: TopologicalToken | undefined
   /** Of (since, upTo], with `timelinePageSize` events. Undefined where `since` is 0. */
@@ -58,109 +40,10 @@ export interface Block {
   readonly hasNews: boolean
 }
 
-export interface Timeline {
-  /** Oldest first. */
-  readonly events: readonly StoredEvent[]
-  readonly limited: boolean
-  /** Where `/messages` goes on backwards. */
-  readonly prevBatch: string
-}
-
 export interface BlockDeps {
   readonly context: RoomsContext
   readonly views: ClientViews
   readonly aggregations: Aggregations
-}
-
-/** Of which events a timeline is made. */
-export type TimelineInput = Pick<
-  BlockInput,
-  'room' | 'filter' | 'since' | 'upTo' | 'isNewlyJoined' | 'checkVisibility' | 'ignored'
->
-
-const limitOf = (filter: SyncFilter): number => Math.min(filter.timeline.limit ?? DEFAULT_LIMIT, MAX_LIMIT)
-
-/** How many events are read at once for a timeline. */
-export const timelinePageSize = (filter: SyncFilter): number =>
-  Math.max(limitOf(filter) + 1, filter.timeline.admitsAll ? 0 : MIN_FILTERED_PAGE)
-
-/** The latest events of (since, upTo] that the filter and the history visibility let through. `latest`: the first page, where it is known. */
-export async function readTimeline(
-  input: TimelineInput,
-  reader: Reader,
-  context: RoomsContext,
-  latest?: TimelinePage,
-): Promise<Timeline> {
-  const { filter, room, since, upTo } = input
-  const prevBatch = syncToken({ pos: upTo, ephemeral: 0, toDevice: 0 })
-  const limit = limitOf(filter)
-  if (filter.timeline.nothing || !filter.timeline.admitsRoom(room.roomId)) {
-    const skipped =
-      limit > 0
-        ? []
-        : await context.store.read('sync.timeline', () => liveEventNids(room.nid, since, upTo, 1))
-    return { events: [], limited: skipped.length > 0, prevBatch }
-  }
-  const found: StoredEvent[] = []
-  const size = timelinePageSize(filter)
-  let before = upTo
-  let page = latest
-  let oldest: StoredEvent | undefined
-  const end = async (limited: boolean, omitted?: StoredEvent): Promise<Timeline> => ({
-    events: found.toReversed(),
-    limited: limited || input.isNewlyJoined,
-    prevBatch: found.length === 0 ? prevBatch : await placeBefore(found.at(-1)!, omitted, context),
-  })
-  const isShown = async (event: StoredEvent): Promise<boolean> => {
-    const { event: pdu } = event
-    if (!filter.timeline.admits(pdu)) return false
-    if (pdu.stateKey === undefined && input.ignored.has(pdu.sender)) return false
-    return !input.checkVisibility || (await reader.mayRead(event))
-  }
-  for (let scanned = 0; scanned < MAX_SCANNED;) {
-    page ??= await context.store.read('sync.timeline', () => timelinePage(room.nid, since, before, size))
-    const { rows, gaps } = page
-    page = undefined
-    scanned += rows.length
-    const events = await context.events.byNids(rows.map((row) => row.nid))
-    for (const { nid, pos } of rows) {
-      const event = events.get(nid)
-      if (event === undefined) continue
-      oldest = event
-      before = pos - 1
-      if (await isShown(event)) {
-        if (found.length === limit) return end(true, event)
-        found.push(event)
-      }
-      // What lies between this event and the earlier ones is elsewhere: the client is told of the gap, and asks for it.
-      if (gaps.has(nid)) return end(true, event)
-    }
-    // Before the first event that came live there may be history to fetch from other servers.
-    if (rows.length < size) return end(since === 0 && oldest?.event.type !== 'm.room.create')
-  }
-  return end(true)
-}
-
-/**
- * The token of everything before a timeline's first event. Pages go by depth and the timeline by arrival: where an event that is left out
- * is as deep as the first one, paging starts after the deepest of those left out, so that none is lost.
- */
-async function placeBefore(
-  first: StoredEvent,
-  omitted: StoredEvent | undefined,
-  context: RoomsContext,
-): Promise<string> {
-  const place = { depth: first.event.depth, ord: first.ord! }
-  if (omitted === undefined || omitted.event.depth < place.depth) return topologicalToken(place)
-  const rows = await context.store.read('sync.omitted', () =>
-    liveEvents(first.roomNid, 0, first.pos! - 1, MAX_LIMIT),
-  )
-  let last = place
-  for (const { depth, ord } of rows) {
-    if (ord === null || depth < last.depth || (depth === last.depth && ord < last.ord)) continue
-    last = { depth, ord: ord + 1 }
-  }
-  return topologicalToken(last)
 }
 
 interface StateBlock {

@@ -5,7 +5,7 @@ import type { Store, Tx } from '../../storage/tx.js'
 
 /** Some of the latest events of a room up to a position, newest first. */
 export interface TimelinePage {
-  readonly rows: readonly { readonly nid: number; readonly pos: number }[]
+  readonly rows: readonly { readonly nid: number; readonly pos: number; readonly depth: number }[]
   /** Those before which there are events that are elsewhere. */
   readonly gaps: ReadonlySet<number>
 }

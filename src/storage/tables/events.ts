@@ -97,9 +97,9 @@ export function* liveEventNids(
   from: number,
   to: number,
   limit: number,
-): Tx<readonly { readonly nid: number; readonly pos: number }[]> {
+): Tx<readonly { readonly nid: number; readonly pos: number; readonly depth: number }[]> {
   return yield* all(
-    `SELECT nid, pos FROM events WHERE room_nid = ? AND pos > ? AND pos <= ? AND soft_failed = 0
+    `SELECT nid, pos, depth FROM events WHERE room_nid = ? AND pos > ? AND pos <= ? AND soft_failed = 0
      ORDER BY pos DESC LIMIT ?`,
     roomNid,
     from,
