@@ -5,19 +5,18 @@
  * @param results `spec-tests/results.json`
  */
 export function endpointsPage(routes, results) {
-  const tests = new Map(
-    // Where two operations share a route, the first names it.
-    results.operations
-      .toReversed()
-      .map((operation) => [`${operation.method} ${shape(operation.path)}`, operation]),
-  )
+  const tests = new Map()
+  for (const operation of results.operations) {
+    const key = `${operation.method} ${shape(operation.path)}`
+    tests.set(key, [...(tests.get(key) ?? []), operation])
+  }
   const rows = []
-  const seen = new Set()
   for (const { id, method, paths } of routes) {
     const path = paths[0]
     if (!path.startsWith('/_matrix/') && !path.startsWith('/.well-known/')) continue
-    const found = paths.map((one) => tests.get(`${method} ${shape(one)}`)).find((one) => one !== undefined)
-    if (found !== undefined) seen.add(found)
+    const ofPath = paths.map((one) => tests.get(`${method} ${shape(one)}`)).find((one) => one !== undefined)
+    // Where two operations share a route, it has the name of one of them.
+    const found = ofPath?.find((operation) => operation.id === id) ?? ofPath?.[0]
     rows.push({ id: found?.id ?? id, method, path, found })
   }
   const isServer = ({ path }) => /^\/(_matrix\/(federation|key)|\.well-known\/matrix\/server)/.test(path)
