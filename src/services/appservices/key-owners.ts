@@ -46,7 +46,7 @@ export function createKeyOwners(deps: {
     body: object,
   ): Promise<Json | undefined> {
     const key = `${base} ${appservice.id}`
-    const pause = (ms: number): void => void pauses.set(key, clock.monotonic() + ms)
+    const pause = (ms: number): void => pauses.set(key, clock.monotonic() + ms)
     if ((pauses.get(key) ?? 0) > clock.monotonic()) return undefined
     try {
       const answer = await turns.get(appservice.id)!.run(() =>
