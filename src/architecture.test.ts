@@ -43,6 +43,7 @@ const SERVICES = [
   'delayed-events',
   'timeline',
   'relations',
+  'thread-subscriptions',
   'search',
   'push',
   'upgrades',

@@ -1,5 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import { call, createRoom, eventually, logIn, register, v3, type User } from '../harness/client.js'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import {
+  call,
+  createRoom,
+  eventually,
+  logIn,
+  register,
+  v3,
+  type Answer,
+  type User,
+} from '../harness/client.js'
 import { startNode, type Node } from '../harness/node.js'
 
 // What clients rely on although no release of the specification has it.
@@ -421,6 +430,141 @@ describe('dehydrated devices (MSC3814)', () => {
     }
     await alice.ok('POST', v3('/delete_devices'), { devices: ['FOURTH'], auth })
     expect(await alice.call('GET', PATH)).toMatchObject(missing)
+  })
+})
+
+describe('thread subscriptions (MSC4306, MSC4308)', () => {
+  const EXTENSION = 'io.element.msc4308.thread_subscriptions'
+  const LIST = '/_matrix/client/unstable/io.element.msc4308/thread_subscriptions'
+  const SYNC = '/_matrix/client/unstable/org.matrix.simplified_msc3575/sync'
+  const at = (roomId: string, root: string): string =>
+    `/_matrix/client/unstable/io.element.msc4306/rooms/${enc(roomId)}/thread/${enc(root)}/subscription`
+  const missing = { status: 404, body: { errcode: 'M_NOT_FOUND' } }
+  let carol: User
+  let roomId: string
+  beforeEach(async () => {
+    carol = await register(node.url, 'carol')
+    roomId = await createRoom(carol)
+  })
+  let txn = 0
+  async function say(root?: string): Promise<string> {
+    const relation = root === undefined ? {} : { 'm.relates_to': { rel_type: 'm.thread', event_id: root } }
+    const path = v3(`/rooms/${enc(roomId)}/send/m.room.message/t${txn++}`)
+    return (await carol.ok('PUT', path, { msgtype: 'm.text', body: 'x', ...relation })).event_id
+  }
+  const follow = (root: string, cause?: string): Promise<Answer> =>
+    carol.call('PUT', at(roomId, root), { body: cause === undefined ? {} : { automatic: cause } })
+  // oxlint-disable-next-line typescript/no-explicit-any
+  const sync = async (pos?: string, more: object = {}, wait = 0): Promise<any> => {
+    const query = { timeout: `${wait}`, ...(pos === undefined ? {} : { pos }) }
+    const extensions = { [EXTENSION]: { enabled: true, ...more } }
+    const { body } = await carol.call('POST', SYNC, { body: { conn_id: 'threads', extensions }, query })
+    return { pos: body.pos, threads: body.extensions[EXTENSION] ?? {} }
+  }
+
+  it('are made, found and ended', async () => {
+    const root = await say()
+    expect(await carol.call('GET', at(roomId, root))).toMatchObject(missing)
+    expect(await follow(root, await say(root))).toMatchObject({ status: 200, body: {} })
+    expect(await carol.ok('GET', at(roomId, root))).toEqual({ automatic: true })
+    // What the user says themselves stays.
+    await follow(root)
+    await follow(root, await say(root))
+    expect(await carol.ok('GET', at(roomId, root))).toEqual({ automatic: false })
+    for (let time = 0; time < 2; time++) expect(await carol.ok('DELETE', at(roomId, root))).toEqual({})
+    expect(await carol.call('GET', at(roomId, root))).toMatchObject(missing)
+  })
+
+  it('are not made again by what came before the user ended them', async () => {
+    const root = await say()
+    const before = [await say(root), await say(root)]
+    await follow(root, before[0])
+    await carol.ok('DELETE', at(roomId, root))
+    const after = await say(root)
+    for (const cause of before) {
+      expect(await follow(root, cause)).toMatchObject({
+        status: 409,
+        body: { errcode: 'IO.ELEMENT.MSC4306.M_CONFLICTING_UNSUBSCRIPTION' },
+      })
+    }
+    expect(await carol.call('GET', at(roomId, root))).toMatchObject(missing)
+    expect((await follow(root, after)).status).toBe(200)
+  })
+
+  it('are of threads that one can see, for events in them', async () => {
+    const [root, other] = [await say(), await say()]
+    const reply = await say(root)
+    for (const cause of [root, other, await say(other), '$nothing']) {
+      expect(await follow(root, cause)).toMatchObject({
+        status: 400,
+        body: { errcode: 'IO.ELEMENT.MSC4306.M_NOT_IN_THREAD' },
+      })
+    }
+    for (const method of ['GET', 'PUT', 'DELETE']) {
+      const body = method === 'PUT' ? {} : undefined
+      const ask = (user: User, path: string): Promise<Answer> => user.call(method, path, { body })
+      expect(await ask(carol, at(roomId, '$nothing'))).toMatchObject(missing)
+      expect(await ask(carol, at(roomId, reply))).toMatchObject(missing)
+      expect(await ask(carol, at('!nothing:localhost', root))).toMatchObject(missing)
+      expect(await ask(bob, at(roomId, root))).toMatchObject(missing)
+      expect(await call(node.url, method, at(roomId, root), { body })).toMatchObject({ status: 401 })
+    }
+  })
+
+  it('come with sliding sync, the latest first, and what did not fit in pages', async () => {
+    const roots: string[] = []
+    for (let n = 0; n < 5; n++) roots.push(await say())
+    const empty = await sync()
+    expect(empty.threads).toEqual({})
+    const waiting = sync(empty.pos, {}, 30_000)
+    await follow(roots[0]!)
+    const first = await waiting
+    expect(first.threads).toEqual({
+      subscribed: { [roomId]: { [roots[0]!]: { automatic: false, bump_stamp: expect.any(Number) } } },
+    })
+    for (const root of roots.slice(1)) await follow(root)
+    await carol.ok('DELETE', at(roomId, roots[0]!))
+    const second = await sync(first.pos, { limit: 2 })
+    expect(second.threads).toEqual({
+      subscribed: { [roomId]: { [roots[4]!]: expect.anything() } },
+      unsubscribed: { [roomId]: { [roots[0]!]: { bump_stamp: expect.any(Number) } } },
+      prev_batch: expect.any(String),
+    })
+    const page = { dir: 'b', from: second.threads.prev_batch, to: first.pos, limit: '2' }
+    const third = await carol.ok('GET', LIST, undefined, page)
+    expect(Object.keys(third.subscribed[roomId])).toEqual([roots[3], roots[2]])
+    const last = await carol.ok('GET', LIST, undefined, { ...page, from: third.end })
+    expect(last).toEqual({ subscribed: { [roomId]: { [roots[1]!]: expect.anything() } } })
+    expect((await sync(second.pos)).threads).toEqual({})
+    // From the beginning: what one follows, and nothing of what one does not.
+    expect(
+      Object.keys((await carol.ok('GET', LIST, undefined, { dir: 'b' })).subscribed[roomId]),
+    ).toHaveLength(4)
+    expect((await sync()).threads).not.toHaveProperty('unsubscribed')
+    expect(await bob.ok('GET', LIST, undefined, { dir: 'b' })).toEqual({})
+  })
+
+  it('are told after a connection went without them for a while', async () => {
+    const root = await say()
+    const first = await sync()
+    const without = await carol.ok('POST', SYNC, { conn_id: 'threads' }, { pos: first.pos })
+    await follow(root)
+    const again = await carol.ok('POST', SYNC, { conn_id: 'threads' }, { pos: without.pos })
+    expect(again.extensions).not.toHaveProperty([EXTENSION])
+    expect((await sync(again.pos)).threads.subscribed[roomId]).toHaveProperty([root])
+  })
+
+  it('are listed for right tokens alone', async () => {
+    const refused = { status: 400, body: { errcode: 'M_INVALID_PARAM' } }
+    for (const query of [
+      { dir: 'f' },
+      { dir: 'b', from: 'x' },
+      { dir: 'b', to: 'x' },
+      { dir: 'b', limit: '0' },
+    ])
+      expect(await carol.call('GET', LIST, { query })).toMatchObject(refused)
+    expect(await carol.call('GET', LIST)).toMatchObject({ status: 400, body: { errcode: 'M_MISSING_PARAM' } })
+    expect(await call(node.url, 'GET', LIST, { query: { dir: 'b' } })).toMatchObject({ status: 401 })
   })
 })
 

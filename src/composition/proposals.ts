@@ -9,6 +9,7 @@ import type { RoomsContext } from '../services/rooms/context.js'
 import type { Memberships } from '../services/rooms/membership.js'
 import type { Sending } from '../services/rooms/send.js'
 import type { Services } from '../services/services.js'
+import { createThreadSubscriptions } from '../services/thread-subscriptions/thread-subscriptions.js'
 import type { ToDevice } from '../services/to-device/to-device.js'
 import type { Store } from '../storage/tx.js'
 import { delayedEventsOptions } from './options.js'
@@ -25,9 +26,10 @@ export function buildProposals(deps: {
   readonly devices: Devices
   readonly e2ee: E2ee
   readonly toDevice: ToDevice
-}): Pick<Services, 'delayedEvents' | 'dehydratedDevices'> {
+}): Pick<Services, 'delayedEvents' | 'dehydratedDevices' | 'threadSubscriptions'> {
   return {
     delayedEvents: createDelayedEvents({ ...deps, options: delayedEventsOptions(deps.config) }),
     dehydratedDevices: createDehydratedDevices(deps),
+    threadSubscriptions: createThreadSubscriptions(deps),
   }
 }

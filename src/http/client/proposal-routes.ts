@@ -14,6 +14,10 @@ import {
 import { getDelayedEvent } from './delayed-event/get-delayed-event.js'
 import { getDelayedEvents } from './delayed-event/get-delayed-events.js'
 import { scheduleDelayedEvent } from './delayed-event/schedule-delayed-event.js'
+import { deleteThreadSubscription } from './thread-subscription/delete-thread-subscription.js'
+import { getThreadSubscription } from './thread-subscription/get-thread-subscription.js'
+import { getThreadSubscriptions } from './thread-subscription/get-thread-subscriptions.js'
+import { putThreadSubscription } from './thread-subscription/put-thread-subscription.js'
 
 /** What clients rely on although no release of the specification has it. */
 export const proposalRoutes: readonly Route[] = [
@@ -28,4 +32,8 @@ export const proposalRoutes: readonly Route[] = [
   deleteDehydratedDevice,
   getDehydratedDeviceEvents,
   postDehydratedDeviceEvents,
+  getThreadSubscription,
+  putThreadSubscription,
+  deleteThreadSubscription,
+  getThreadSubscriptions,
 ]

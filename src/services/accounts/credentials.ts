@@ -5,6 +5,7 @@ import { deleteAccountDataOfUser } from '../../storage/tables/account-data.js'
 import { deleteDelayedEventsOf } from '../../storage/tables/delayed-events.js'
 import { deleteProfile } from '../../storage/tables/profiles.js'
 import { deletePushersOfUser } from '../../storage/tables/pushers.js'
+import { deleteThreadSubscriptionsOf } from '../../storage/tables/thread-subscriptions.js'
 import { deleteThreepidsOf, threepidOwner } from '../../storage/tables/threepids.js'
 import { deleteLoginTokens } from '../../storage/tables/tokens.js'
 import {
@@ -179,6 +180,7 @@ export function createCredentials(deps: CredentialsDeps): Credentials {
         yield* deleteThreepidsOf(userId)
         yield* deletePushersOfUser(userId)
         yield* deleteDelayedEventsOf(userId)
+        yield* deleteThreadSubscriptionsOf(userId)
         if (erase) {
           yield* deleteProfile(userId)
           yield* deleteAccountDataOfUser(userId)

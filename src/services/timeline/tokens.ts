@@ -27,6 +27,7 @@ export interface SlidingToken {
 const SYNC = /^s1_(\d{1,15})_(\d{1,15})_(\d{1,15})$/
 const SLIDING = /^p1_(\d{1,15})_(\d{1,15})_(\d{1,15})$/
 const TO_DEVICE = /^d1_(\d{1,15})$/
+const THREADS = /^h1_(\d{1,15})$/
 const TOPOLOGICAL = /^t1_(\d{1,16})_(-?\d{1,16})$/
 
 export const syncToken = (token: SyncToken): string => `s1_${token.pos}_${token.ephemeral}_${token.toDevice}`
@@ -54,6 +55,16 @@ export const toDeviceToken = (pos: number): string => `d1_${pos}`
 /** Throws M_INVALID_PARAM. */
 export function parseToDeviceToken(text: string): number {
   const match = TO_DEVICE.exec(text)
+  if (match === null) throw invalidParam('Not a token of this server')
+  return Number(match[1])
+}
+
+/** Changes of the threads that a user follows, up to and with a position. */
+export const threadsToken = (pos: number): string => `h1_${pos}`
+
+/** Throws M_INVALID_PARAM. */
+export function parseThreadsToken(text: string): number {
+  const match = THREADS.exec(text)
   if (match === null) throw invalidParam('Not a token of this server')
   return Number(match[1])
 }

@@ -25,6 +25,7 @@ import { delayedEvents } from './0024-delayed-events.js'
 import { dehydratedDevices } from './0025-dehydrated-devices.js'
 import { nodeList } from './0026-node-list.js'
 import { administration } from './0027-administration.js'
+import { threadSubscriptions } from './0028-thread-subscriptions.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -57,4 +58,5 @@ export const migrations: readonly Migration[] = [
   dehydratedDevices,
   nodeList,
   administration,
+  threadSubscriptions,
 ]

@@ -60,6 +60,7 @@ const Extensions = Type.Object({
   account_data: given(Scope),
   receipts: given(Scope),
   typing: given(Scope),
+  'io.element.msc4308.thread_subscriptions': given(Type.Object({ ...Enabled, limit: given(Count) })),
 })
 
 const Presence = Type.Union([Type.Literal('online'), Type.Literal('offline'), Type.Literal('unavailable')])

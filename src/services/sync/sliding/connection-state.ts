@@ -40,6 +40,8 @@ export interface ConnectionMeta {
   /** Global account data, and whose devices changed. */
   readonly accountData: number | null
   readonly deviceLists: number | null
+  /** The threads that the user follows; absent where nobody has asked. */
+  readonly threads?: number | null
 }
 
 export interface ConnectionState {

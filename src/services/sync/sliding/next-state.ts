@@ -20,7 +20,7 @@ export interface NextState {
   /** There was news in a room, and the client was not told. */
   fallBehind(nid: number): void
   setRoom(nid: number, part: Partial<Pick<RoomState, 'receipts' | 'accountData' | 'typingMissed'>>): void
-  setMeta(part: Partial<Pick<ConnectionMeta, 'lists' | 'accountData' | 'deviceLists'>>): void
+  setMeta(part: Partial<Pick<ConnectionMeta, 'lists' | 'accountData' | 'deviceLists' | 'threads'>>): void
   /** All of it that differs from what was. */
   change(): StateChange
 }
@@ -93,6 +93,7 @@ const isSameMeta = (meta: ConnectionMeta, { meta: old }: ConnectionState): boole
   meta.configs === old.configs &&
   meta.accountData === old.accountData &&
   meta.deviceLists === old.deviceLists &&
+  meta.threads === old.threads &&
   isSameLists(meta.lists, old.lists)
 
 const isSameLists = (lists: readonly ListState[], old: readonly ListState[]): boolean =>

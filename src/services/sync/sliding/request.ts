@@ -65,6 +65,10 @@ export interface WireExtensions {
   readonly account_data?: WireScope | null
   readonly receipts?: WireScope | null
   readonly typing?: WireScope | null
+  readonly 'io.element.msc4308.thread_subscriptions'?: {
+    readonly enabled?: boolean | null
+    readonly limit?: number | null
+  } | null
 }
 
 export interface RoomConfig {
@@ -110,6 +114,7 @@ export interface SlidingRequest {
   readonly accountData: ExtensionScope | undefined
   readonly receipts: ExtensionScope | undefined
   readonly typing: ExtensionScope | undefined
+  readonly threads: { readonly limit: number } | undefined
   /** The same text for requests that ask for the same, whatever their `pos` and `timeout`. */
   readonly id: string
 }
@@ -117,6 +122,7 @@ export interface SlidingRequest {
 /** SPEC: MSC4186: the server may cap the number. */
 const MAX_TIMELINE = 100
 const MAX_TO_DEVICE = 100
+const MAX_THREADS = 100
 
 function roomConfig(wire: WireRoomConfig, userId: string): RoomConfig {
   const state = wire.required_state ?? []
@@ -197,7 +203,7 @@ export function slidingRequest(
   userId: string,
 ): SlidingRequest {
   const extensions = body.extensions ?? {}
-  const { to_device: toDevice } = extensions
+  const { to_device: toDevice, 'io.element.msc4308.thread_subscriptions': threads } = extensions
   const pos = query.pos ?? body.pos ?? undefined
   const { pos: _pos, timeout: _timeout, ...asked } = body
   if (holdsIllegalText(asked)) throw invalidParam('The request holds a NUL character, or half a character')
@@ -225,6 +231,10 @@ export function slidingRequest(
     accountData: scopeOf(extensions.account_data),
     receipts: scopeOf(extensions.receipts),
     typing: scopeOf(extensions.typing),
+    threads:
+      threads?.enabled === true
+        ? { limit: Math.min(Math.max(threads.limit ?? MAX_THREADS, 1), MAX_THREADS) }
+        : undefined,
     id: JSON.stringify(asked),
   }
 }

@@ -25,6 +25,7 @@ import { accountDataPart, receiptsPart, typingPart, type ExtensionInput } from '
 import { createRoomFilter } from './room-facts.js'
 import { createRoomResults } from './room-result.js'
 import { roomsPart } from './rooms-part.js'
+import { threadsPart } from './threads-extension.js'
 import { createUserRooms } from './user-rooms.js'
 
 /**
@@ -102,6 +103,7 @@ export function createSlidingSync(deps: SlidingSyncDeps): SlidingSync {
     const next = nextState(frame)
     const rooms = await roomParts(frame, next)
     const device = await devicePart(frame, next, deps.deviceParts)
+    const threads = await threadsPart(frame, next, store)
     const { lists } = rooms
     return {
       async finish() {
@@ -112,13 +114,17 @@ export function createSlidingSync(deps: SlidingSyncDeps): SlidingSync {
             pos,
             lists: Object.fromEntries(lists.map(([name, count]) => [name, { count }])),
             rooms: rooms.json,
-            extensions: { ...rooms.extensions, ...device.json },
+            extensions: { ...rooms.extensions, ...device.json, ...threads.json },
           },
           pos,
         }
       },
       hasNews:
-        token === undefined || rooms.hasNews || device.hasNews || listsChanged(lists, state.meta.lists),
+        token === undefined ||
+        rooms.hasNews ||
+        device.hasNews ||
+        threads.hasNews ||
+        listsChanged(lists, state.meta.lists),
       complete: !rooms.more && device.complete,
     }
   }
