@@ -32,6 +32,14 @@ if (options.write && (options.homeserver !== undefined || options.only !== undef
   process.exit(2)
 }
 
+if (options.homeserver !== undefined) {
+  const why = await unreachable(options.homeserver)
+  if (why !== undefined) {
+    console.error(`${options.homeserver} is no homeserver that can be reached: ${why}`)
+    process.exit(2)
+  }
+}
+
 prepare()
 const folder = mkdtempSync(join(tmpdir(), 'chancery-spec-tests-'))
 const output = join(folder, 'results.json')
@@ -84,3 +92,16 @@ if (options.write) {
 const loaded = report.testResults.every(({ assertionResults }) => assertionResults.length > 0)
 const failed = results.operations.some(({ tests }) => tests.some(({ outcome }) => outcome === 'failed'))
 process.exitCode = loaded && !failed && unused.length === 0 && results.operations.length > 0 ? 0 : 1
+
+/** Why nothing answers there as a homeserver does; undefined where one does. */
+async function unreachable(url) {
+  try {
+    const answer = await fetch(`${url.replace(/\/$/, '')}/_matrix/client/versions`)
+    const { versions } = await answer.json()
+    return Array.isArray(versions)
+      ? undefined
+      : `/_matrix/client/versions answers ${answer.status} without versions`
+  } catch (error) {
+    return String(error.cause?.message ?? error.message)
+  }
+}

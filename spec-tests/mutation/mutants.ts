@@ -112,31 +112,42 @@ const ofBefore = (): Mutant => {
 }
 
 const STEPS = 3
-/** Names below maps of ids are data. */
+/** What is a name of the specification; in maps of ids, the others are data. */
 const isName = (name: string): boolean => /^[a-z][a-z0-9_.]*$/i.test(name) && name.length < 40
+/** All members of a map of ids. */
+const ALL = '*'
+const ITEMS = '[]'
 
-/** The paths of fields in an answer, to a depth: `rooms`, `chunk.[].event_id`. */
+const uniquePaths = (paths: readonly string[][]): string[][] => [
+  ...new Map(paths.map((path) => [path.join('\0'), path])).values(),
+]
+
+/** The paths of fields in an answer, to a depth: `rooms`, `chunk.[].event_id`, `joined.*.display_name`. */
 function fieldPaths(value: Json, depth = STEPS): string[][] {
   if (depth === 0) return []
-  if (Array.isArray(value)) {
-    const unique = new Map(
-      value.flatMap((item) => fieldPaths(item, depth)).map((path) => [path.join('\0'), path]),
-    )
-    return [...unique.values()].map((path) => ['[]', ...path])
-  }
+  if (Array.isArray(value))
+    return uniquePaths(value.flatMap((item) => fieldPaths(item, depth))).map((path) => [ITEMS, ...path])
   if (!isObject(value)) return []
-  return Object.entries(value).flatMap(([name, member]) =>
-    isName(name) ? [[name], ...fieldPaths(member, depth - 1).map((path) => [name, ...path])] : [],
+  return uniquePaths(
+    Object.entries(value).flatMap(([name, member]) => {
+      const [step, left] = isName(name) ? [name, depth - 1] : [ALL, depth]
+      return [[step], ...fieldPaths(member, left).map((path) => [step, ...path])]
+    }),
   )
 }
 
 function without(value: Json, [name, ...rest]: readonly string[]): boolean {
   if (name === undefined) return false
-  if (name === '[]') {
+  if (name === ITEMS) {
     if (!Array.isArray(value)) return false
     return value.map((item) => without(item, rest)).some(Boolean)
   }
-  if (!isObject(value) || !Object.hasOwn(value, name)) return false
+  if (!isObject(value)) return false
+  if (name === ALL) {
+    const ids = Object.keys(value).filter((id) => !isName(id))
+    return ids.map((id) => without(value, [id, ...rest])).some(Boolean)
+  }
+  if (!Object.hasOwn(value, name)) return false
   if (rest.length > 0) return without(value[name]!, rest)
   delete value[name]
   return true
@@ -154,7 +165,7 @@ const fieldRemoved = (path: readonly string[]): Mutant => ({
 })
 
 /** More would be the same again. */
-const MAX_FIELDS = 25
+const MAX_FIELDS = 60
 /** Servers may leave these out, or they say nothing that a test could know. */
 const OPTIONAL = new Set([
   'age',
