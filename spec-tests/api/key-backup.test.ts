@@ -191,23 +191,15 @@ section('Server-side key backups', 'client-server-api/#server-side-key-backups',
         const version = await filled(alice)
         const theirs = await newVersion(bob)
         await put(bob, `${ROOM_PATH}/s1`, theirs, key('of bob'))
+        const here = { sessions: { s1: key('one'), s2: key('two') } }
+        const there = { sessions: { s3: key('three') } }
+        const all = {
+          Keys: { rooms: { [ROOM]: here, '!other:example.org': there } },
+          KeysByRoomId: here,
+          KeyBySessionId: key('one'),
+        }
         const { status, body: found } = await get(alice, rest, version)
-        expect([status, found]).toEqual([
-          200,
-          expect.objectContaining(
-            suffix === 'KeyBySessionId'
-              ? {
-                  ...ONE,
-                  session_data: expect.objectContaining({ ciphertext: 'one' }),
-                  forwarded_count: 0,
-                  is_verified: true,
-                }
-              : {},
-          ),
-        ])
-        expect(found).toMatchObject(whole)
-        if (suffix === 'Keys') expect(Object.keys(found.rooms).sort()).toEqual(['!other:example.org', ROOM])
-        if (suffix === 'KeysByRoomId') expect(Object.keys(found.sessions).sort()).toEqual(['s1', 's2'])
+        expect([status, found]).toEqual([200, all[suffix]])
       })
       error('knows no unknown version', async (server) => {
         await refusal(get(await server.user(), rest, '9999'), 404, 'M_NOT_FOUND')
