@@ -241,6 +241,9 @@ section('Push notifications', 'client-server-api/#push-notifications', (operatio
       expect(first.body.notifications).toMatchObject([
         { room_id: roomId, read: false, event: { event_id: two, sender: alice.userId } },
       ])
+      expect(first.body.notifications[0].actions).toEqual(
+        expect.arrayContaining(['notify', { set_tweak: 'sound', value: 'default' }]),
+      )
       const next = await bob.call('GET', v3('/notifications'), { query: { from: first.body.next_token } })
       expect(ids(next.body)).toEqual([one])
     })

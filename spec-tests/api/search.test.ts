@@ -9,14 +9,16 @@ const newWord = (): string => `word${Date.now().toString(36)}x${counter++}`
 interface Found {
   readonly count: number
   readonly highlights: string[]
+  readonly next_batch?: string
   readonly results: { result: { event_id: string }; rank: number }[]
 }
 
 section('Server side search', 'client-server-api/#server-side-search', (operation) => {
   operation('search', 'POST /_matrix/client/v3/search', ({ success, error, authorisation }) => {
-    async function search(user: User, term: string, more: object = {}): Promise<Found> {
+    async function search(user: User, term: string, more: object = {}, from?: string): Promise<Found> {
       const body = { search_categories: { room_events: { search_term: term, ...more } } }
-      return (await user.ok('POST', v3('/search'), body)).search_categories.room_events as Found
+      const answer = await user.ok('POST', v3('/search'), body, { next_batch: from })
+      return answer.search_categories.room_events as Found
     }
     const ids = ({ results }: Found): string[] => results.map(({ result }) => result.event_id)
 
@@ -33,6 +35,11 @@ section('Server side search', 'client-server-api/#server-side-search', (operatio
       })
       expect(ids(found)).toEqual([second, first])
       expect(found.count).toBe(2)
+      expect(found.highlights.map((one) => one.toLowerCase())).toContain(word)
+      const page = { order_by: 'recent', filter: { limit: 1 } }
+      const newest = await search(alice, word, page)
+      expect([ids(newest), typeof newest.next_batch]).toEqual([[second], 'string'])
+      expect(ids(await search(alice, word, page, newest.next_batch))).toEqual([first])
       const filter = { senders: ['@nobody:example.org'] }
       expect((await search(alice, word, { filter })).results).toEqual([])
     })

@@ -1,5 +1,6 @@
 import { expect } from '@jest/globals'
 import { sendText, type Answer, type User } from '../harness/client.js'
+import { expectAsAlone, type GivenEvent } from '../harness/events.js'
 import { refusal, section, sharedRoom } from '../harness/section.js'
 
 const PATH = '/_matrix/client/unstable/org.matrix.simplified_msc3575/sync'
@@ -16,7 +17,20 @@ section('Sliding sync', 'client-server-api/#syncing', (operation) => {
       const roomId = await sharedRoom(alice, [bob], { name: 'N' })
       const { body: first } = await ask(bob, { conn_id: 'a', lists: { all: LIST } })
       expect(first.lists).toEqual({ all: { count: 1 } })
-      expect(first.rooms[roomId]).toMatchObject({ initial: true, name: 'N', joined_count: 2 })
+      const room = first.rooms[roomId]
+      expect(room).toMatchObject({
+        initial: true,
+        name: 'N',
+        joined_count: 2,
+        invited_count: 0,
+        bump_stamp: expect.any(Number),
+        limited: true,
+        prev_batch: expect.any(String),
+      })
+      expect(first.extensions).toEqual({})
+      const events: GivenEvent[] = [...room.required_state, ...room.timeline]
+      const withRoom = events.map((event) => ({ room_id: roomId, ...event }))
+      await expectAsAlone(server, bob, roomId, withRoom)
       const eventId = await sendText(alice, roomId, 'news')
       const { body: second } = await ask(bob, { conn_id: 'a', lists: { all: LIST } }, { pos: first.pos })
       expect(second.rooms[roomId].timeline).toMatchObject([{ event_id: eventId, sender: alice.userId }])
