@@ -1,3 +1,4 @@
+import { emailRouting, type EmailRouting } from '../../core/node-list/route-email.js'
 import { hasLeft, type Member, type MemberKey, type NodeList } from '../../core/node-list/types.js'
 import { publicKey } from '../../platform/ed25519.js'
 import type { KnownKey } from '../federation/known-keys.js'
@@ -9,6 +10,7 @@ export interface TakenList {
   readonly members: ReadonlyMap<string, Member>
   /** Of members that have keys in the list. */
   readonly keys: ReadonlyMap<string, ReadonlyMap<string, KnownKey>>
+  readonly emails: EmailRouting
 }
 
 export function indexed(list: NodeList): TakenList {
@@ -18,7 +20,8 @@ export function indexed(list: NodeList): TakenList {
     // One who left and has no keys here has signed nothing that could be verified.
     if (own.length > 0 || leftAt !== undefined) keys.set(serverName, new Map(entries))
   }
-  return { list, members: new Map(list.members.map((member) => [member.serverName, member])), keys }
+  const members = new Map(list.members.map((member) => [member.serverName, member]))
+  return { list, members, keys, emails: emailRouting(list.members) }
 }
 
 function entryOf(

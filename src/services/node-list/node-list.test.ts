@@ -103,6 +103,10 @@ describe('a node with a list', () => {
     expect(service.status()).toEqual({ sequence: 1, expiresAt: ISSUED + 90 * DAY, life: 'current' })
     expect(service.member(A)?.label).toBe('The people of a.example')
     expect(service.member('stranger.example')).toBeUndefined()
+    expect([service.memberOfAddress('x@nobody.example'), service.memberOfAddress('x@a@b')]).toEqual([
+      undefined,
+      'invalid',
+    ])
     expect(messages('warn')).toEqual([])
   })
 

@@ -1,3 +1,4 @@
+import { canonicalEmail } from '../../core/ids/email-address.js'
 import { canonicalJson } from '../../core/json/canonical.js'
 import { diffNodeLists } from '../../core/node-list/diff-node-lists.js'
 import {
@@ -38,6 +39,8 @@ export interface NodeListService {
   watchAge(): Promise<void>
   /** A server that is a member now; undefined for all others. */
   member(serverName: string): Member | undefined
+  /** The member to whom an e-mail address belongs; undefined where it is nobody's, or nobody knows. */
+  memberOfAddress(address: string): Member | undefined | 'invalid'
   status(): NodeListStatus
 }
 
@@ -241,6 +244,8 @@ export function createNodeList(deps: NodeListDeps): NodeListService {
       const member = taken?.members.get(name)
       return member === undefined || hasLeft(member, clock.now()) ? undefined : member
     },
+    memberOfAddress: (address) =>
+      canonicalEmail(address) === undefined ? 'invalid' : taken?.emails.memberOf(address, clock.now()),
     status: () => ({
       sequence: taken?.list.sequence,
       expiresAt: taken?.list.expiresAt,
