@@ -366,6 +366,44 @@ describe('what an account has', () => {
   })
 })
 
+describe('messages of a user', () => {
+  it('have a budget of their own, if an administrator gives one', async () => {
+    const limited = await startNode({
+      config: {
+        ...ADMIN_CONFIG,
+        rate_limits: { enabled: true, message: { per_second: 0.001, burst: 1 } },
+      },
+    })
+    try {
+      const chief = await administrator(limited.url)
+      const alice = await register(limited.url)
+      const roomId = await createRoom(alice)
+      let sent = 0
+      const send = async () =>
+        (
+          await alice.call('PUT', v3(`/rooms/${enc(roomId)}/send/m.room.message/${sent++}`), {
+            body: { msgtype: 'm.text', body: 'x' },
+          })
+        ).status
+      const path = admin(`/v1/users/${enc(alice.userId)}/override_ratelimit`)
+      expect(await chief.ok('GET', path)).toEqual({})
+      expect([await send(), await send()]).toEqual([200, 429])
+      const none = { messages_per_second: 0, burst_count: 0 }
+      expect(await chief.ok('POST', path, none)).toEqual(none)
+      expect(await chief.ok('GET', path)).toEqual(none)
+      expect([await send(), await send(), await send()]).toEqual([200, 200, 200])
+      expect(await chief.ok('DELETE', path)).toEqual({})
+      expect(await send()).toBe(429)
+      await refusal(chief.call('POST', path, { body: { burst_count: -1 } }), 400, 'M_BAD_JSON')
+      const nobody = admin(`/v1/users/${enc(id(limited, 'nobody'))}/override_ratelimit`)
+      for (const method of ['GET', 'POST', 'DELETE'])
+        await refusal(chief.call(method, nobody, method === 'POST' ? { body: {} } : {}), 404, 'M_NOT_FOUND')
+    } finally {
+      await limited.dispose()
+    }
+  })
+})
+
 describe('a registration token', () => {
   const path = admin('/v1/registration_tokens')
 

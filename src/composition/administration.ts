@@ -4,12 +4,14 @@ import type { Random } from '../platform/random.js'
 import { createAdminActs } from '../services/administration/acts.js'
 import { createDestinations } from '../services/administration/destinations.js'
 import { createEventReports } from '../services/administration/event-reports.js'
+import { createRateLimitOverrides } from '../services/administration/rate-limits.js'
 import { createRoomMedia } from '../services/administration/room-media.js'
 import { createRoomPower } from '../services/administration/room-power.js'
 import { createRoomRemoval } from '../services/administration/room-removal.js'
 import { createRoomAdministration } from '../services/administration/rooms.js'
 import { createUserData } from '../services/administration/user-data.js'
 import { createUserAdministration } from '../services/administration/users.js'
+import type { TokenCache } from '../services/devices/token-cache.js'
 import type { OwnKeys } from '../services/federation/own-keys.js'
 import { createOperator } from '../services/operator/operator.js'
 import type { RoomHealth } from '../services/replication/receiving/room-comparison.js'
@@ -44,6 +46,7 @@ export function buildAdministration(
     readonly roomHealth: RoomHealth
     readonly context: RoomsContext
     readonly views: ClientViews
+    readonly tokenCache: TokenCache
     readonly onContact: (serverName: string) => void
   } & Needed,
 ): Pick<Services, 'operator' | 'administration' | 'adminActs'> {
@@ -59,6 +62,7 @@ export function buildAdministration(
       roomMedia: createRoomMedia(deps.context),
       eventReports: createEventReports({ store: deps.store, titleOf: (roomId) => rooms.title(roomId) }),
       destinations: createDestinations(deps),
+      rateLimits: createRateLimitOverrides(deps),
       roomRemoval: createRoomRemoval(deps),
       roomPower: createRoomPower(deps),
     },

@@ -313,7 +313,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     ...buildAdministration({
       ...base,
       ...{ accounts, profile, threepids, bindings, reports, serverNotices },
-      ...{ context, views, aliases, memberships, sending, roomCreation },
+      ...{ context, views, aliases, memberships, sending, roomCreation, tokenCache },
       rotateKey: ownKeys.rotate,
       roomHealth: replication.roomHealth,
       onContact: (serverName) => sender.onContact(serverName),

@@ -163,7 +163,8 @@ function pipeline(route: Route, deps: HttpDeps): Middleware {
       if (requester !== undefined) ctx.state['user'] = requester.userId
     }
     if (route.rateLimit !== undefined && requester?.isUnlimited !== true && route.auth !== 'server') {
-      deps.rateLimiter.take(route.rateLimit, requester?.userId ?? ip)
+      const own = route.rateLimit === 'message' ? requester?.messageBudget : undefined
+      deps.rateLimiter.take(route.rateLimit, requester?.userId ?? ip, own)
     }
     const checkedQuery = query === undefined ? {} : query(params)
 

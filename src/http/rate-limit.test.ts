@@ -37,4 +37,14 @@ describe('a rate limit', () => {
     const limiter = createRateLimiter({}, manualClock())
     for (let i = 0; i < 10_000; i++) limiter.take('write', 'a')
   })
+
+  it('goes by the budget that a key has of its own, which may be none', () => {
+    const limiter = createRateLimiter({ message: { per_second: 1, burst: 1 } }, manualClock())
+    const take = (own?: { per_second: number; burst: number }): unknown =>
+      waitOf(() => limiter.take('message', 'a', own))
+    const five = [1, 2, 3, 4, 5]
+    expect(five.map(() => take({ per_second: 0, burst: 0 }))).toEqual(five.map(() => undefined))
+    expect([1, 2, 3].map(() => take({ per_second: 4, burst: 2 }))).toEqual([undefined, undefined, 250])
+    expect(take()).toBe(1_000)
+  })
 })

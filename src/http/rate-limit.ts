@@ -13,8 +13,11 @@ export interface Budget {
 export type RateLimits = Partial<Record<RateLimit, Budget>>
 
 export interface RateLimiter {
-  /** Takes one from the budget of `key`; throws M_LIMIT_EXCEEDED with `retry_after_ms` when it is spent. */
-  take(limit: RateLimit, key: string): void
+  /**
+   * Takes one from the budget of `key`; throws M_LIMIT_EXCEEDED with `retry_after_ms` when it is spent. `own`: the key's budget in place
+   * of that of all; 0 a second: no limit.
+   */
+  take(limit: RateLimit, key: string, own?: Budget): void
 }
 
 const MAX_KEYS = 50_000
@@ -23,9 +26,10 @@ const MAX_KEYS = 50_000
 export function createRateLimiter(limits: RateLimits, clock: Clock): RateLimiter {
   const buckets = createLru<string, { tokens: number; at: number }>({ max: MAX_KEYS })
   return {
-    take(limit, key) {
-      const budget = limits[limit]
-      if (budget === undefined) return
+    take(limit, key, own) {
+      const configured = limits[limit]
+      if (configured === undefined || own?.per_second === 0) return
+      const budget = own === undefined ? configured : { ...own, burst: Math.max(1, own.burst) }
       const id = `${limit} ${key}`
       const now = clock.monotonic()
       let bucket = buckets.get(id)

@@ -11,6 +11,8 @@ export interface Requester {
   readonly appserviceId: string | undefined
   /** No budget of requests holds for it: an application service's own user, or all of its users where its registration says so. */
   readonly isUnlimited?: boolean
+  /** What holds for messages of this user in place of what is configured: how many a second, and at once. 0 a second: any number. */
+  readonly messageBudget?: { readonly per_second: number; readonly burst: number }
 }
 
 /** This server itself, where it acts for a user: without a device, with nobody's rights but the user's. */

@@ -10,6 +10,7 @@ import {
 import { adminDeleteEventReport, adminGetEventReport, adminListEventReports } from './event-reports.js'
 import { adminMediaStatistics } from './media-statistics.js'
 import { adminDeleteMedium, adminGetMedium } from './medium.js'
+import { adminDeleteRateLimit, adminGetRateLimit, adminSetRateLimit } from './override-rate-limit.js'
 import { adminPurgeMediaCache } from './purge-media-cache.js'
 import {
   adminProtectMedium,
@@ -72,6 +73,9 @@ export const adminRoutes: readonly Route[] = [
   adminUserJoinedRooms,
   adminUserMemberships,
   adminUserAccountData,
+  adminGetRateLimit,
+  adminSetRateLimit,
+  adminDeleteRateLimit,
   adminListDevices,
   adminCreateDevice,
   adminDeleteDevices,

@@ -93,6 +93,9 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
         isAdmin: row.is_admin === 1,
         isSuspended: row.suspended === 1,
         appserviceId: undefined,
+        ...(row.per_second === null
+          ? {}
+          : { messageBudget: { per_second: row.per_second, burst: row.burst ?? 0 } }),
       }),
       expiresTs: row.expires_ts,
       locked: row.locked === 1,

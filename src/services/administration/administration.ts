@@ -1,5 +1,6 @@
 import type { Destinations } from './destinations.js'
 import type { EventReports } from './event-reports.js'
+import type { RateLimitOverrides } from './rate-limits.js'
 import type { RoomMedia } from './room-media.js'
 import type { RoomPower } from './room-power.js'
 import type { RoomRemoval } from './room-removal.js'
@@ -17,4 +18,5 @@ export interface Administration {
   readonly roomMedia: RoomMedia
   readonly eventReports: EventReports
   readonly destinations: Destinations
+  readonly rateLimits: RateLimitOverrides
 }

@@ -17,13 +17,18 @@ export type TokenOwnerRow = Pick<
   AccessTokenRow,
   'user_id' | 'device_id' | 'expires_ts' | 'refresh_hash' | 'generation' | 'used'
 > &
-  Pick<UserRow, 'is_guest' | 'is_admin' | 'locked' | 'suspended' | 'deactivated'>
+  Pick<UserRow, 'is_guest' | 'is_admin' | 'locked' | 'suspended' | 'deactivated'> & {
+    /** What an administrator has set for the user's messages; null: nothing. */
+    readonly per_second: number | null
+    readonly burst: number | null
+  }
 
 export function* tokenOwner(tokenHash: string): Tx<TokenOwnerRow | undefined> {
   return yield* one<TokenOwnerRow>(
     `SELECT t.user_id, t.device_id, t.expires_ts, t.refresh_hash, t.generation, t.used,
-       u.is_guest, u.is_admin, u.locked, u.suspended, u.deactivated
-     FROM access_tokens t JOIN users u ON u.user_id = t.user_id WHERE t.token_hash = ?`,
+       u.is_guest, u.is_admin, u.locked, u.suspended, u.deactivated, o.per_second, o.burst
+     FROM access_tokens t JOIN users u ON u.user_id = t.user_id
+     LEFT JOIN rate_limit_overrides o ON o.user_id = t.user_id WHERE t.token_hash = ?`,
     tokenHash,
   )
 }
