@@ -233,8 +233,8 @@ describe('scheduling', () => {
     await refused(schedule(1, { txnId: 'x'.repeat(256) }), 'M_INVALID_PARAM')
     await refused(schedule(1, {}, { ...alice, isSuspended: true }), 'M_USER_SUSPENDED')
     const carol = await test.user('carol')
-    const outside = [schedule(1, {}, carol), schedule(1, { roomId: '!nothing:ours.example' }, carol)]
-    for (const attempt of outside) await refused(attempt, 'M_FORBIDDEN')
+    for (const room of [roomId, '!nothing:ours.example'])
+      await refused(schedule(1, { roomId: room }, carol), 'M_FORBIDDEN')
     delayed = build(test.services.sending, 0)
     await refused(schedule(1), 'M_FORBIDDEN')
   })
