@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import type { Config } from '../config/schema.js'
-import type { AccessPolicy } from '../core/access-rules/access-policy.js'
 import type { Signer as EventSigner } from '../core/event/sign.js'
 import type { Budget, RateLimits } from '../http/rate-limit.js'
 import type { RateLimit } from '../http/route.js'
@@ -127,22 +126,6 @@ export function accountsOptions(config: Config): AccountsOptions {
 
 export function delayedEventsOptions({ delayed_events }: Config): DelayedEventsOptions {
   return { maxDelayMs: delayed_events.max_delay, maxScheduled: delayed_events.max_scheduled }
-}
-
-export function roomOptions(config: Config): {
-  readonly defaultRoomVersion: string
-  readonly access?: AccessPolicy
-} {
-  const external = new Set(config.access_rules.external_servers)
-  const bypass = new Set(config.access_rules.bypass)
-  const access: AccessPolicy = {
-    isExternalServer: (server) => external.has(server),
-    bypasses: (userId) => bypass.has(userId),
-  }
-  return {
-    defaultRoomVersion: config.rooms.default_room_version,
-    ...(config.access_rules.enforced ? { access } : {}),
-  }
 }
 
 export function serverInfoOptions(config: Config): ServerInfoOptions {

@@ -42,7 +42,7 @@ export interface RoomsPartsDeps {
   readonly signer: EventSigner
   readonly defaultRoomVersion: string
   /** The access rules of a closed circle. */
-  readonly access?: AccessPolicy
+  readonly access?: AccessPolicy | undefined
   /** Where large conflicts of states are resolved; without one, on the event loop. */
   readonly resolver?: StateResolving
   /** What else a change of membership writes, in its own transaction. */

@@ -56,7 +56,8 @@ import { createTypingNotices } from '../services/typing/typing-notices.js'
 import { createTyping } from '../services/typing/typing.js'
 import { isCrossSigningKey } from '../storage/tables/cross-signing.js'
 import type { Store } from '../storage/tx.js'
-import { accountsOptions, eventSignerOf, noticesOptions, roomOptions } from './options.js'
+import { accountsOptions, eventSignerOf, noticesOptions } from './options.js'
+import { accessPolicy } from './access-policy.js'
 import { buildAdministration } from './administration.js'
 import { buildAppservices, type AppserviceParts } from './appservices.js'
 import { buildDevices } from './devices.js'
@@ -147,7 +148,8 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
       clock,
       verifySignature: verifySignatureBy,
     }),
-    ...roomOptions(config),
+    defaultRoomVersion: config.rooms.default_room_version,
+    access: accessPolicy(config, nodeList),
     ...(deps.resolver && { resolver: deps.resolver }),
     wakeSender,
     onLocalJoin(roomId, userId) {

@@ -5,7 +5,13 @@ import {
   judgeNodeList, lifeOf, trustText, type HeldList, type LifePeriods, type ListLife, type ListRefusal, type Trust,
 } from '../../core/node-list/judge-node-list.js' // prettier-ignore
 import { parseNodeList } from '../../core/node-list/parse-node-list.js'
-import { hasLeft, lastAuthority, type Member, type NodeList as List } from '../../core/node-list/types.js'
+import {
+  hasLeft,
+  lastAuthority,
+  type Member,
+  type MemberRole,
+  type NodeList as List,
+} from '../../core/node-list/types.js'
 import type { Clock } from '../../platform/clock.js'
 import { verifySignatureBy } from '../../platform/ed25519.js'
 import type { Logger } from '../../platform/logger.js'
@@ -41,6 +47,8 @@ export interface NodeListService {
   member(serverName: string): Member | undefined
   /** The member to whom an e-mail address belongs; undefined where it is nobody's, or nobody knows. */
   memberOfAddress(address: string): Member | undefined | 'invalid'
+  /** What a server is, or was when it left; undefined for one that does not stand in the list. */
+  roleOf(serverName: string): MemberRole | undefined
   status(): NodeListStatus
 }
 
@@ -246,6 +254,7 @@ export function createNodeList(deps: NodeListDeps): NodeListService {
     },
     memberOfAddress: (address) =>
       canonicalEmail(address) === undefined ? 'invalid' : taken?.emails.memberOf(address, clock.now()),
+    roleOf: (name) => taken?.members.get(name)?.role,
     status: () => ({
       sequence: taken?.list.sequence,
       expiresAt: taken?.list.expiresAt,

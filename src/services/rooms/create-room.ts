@@ -197,7 +197,7 @@ export function createRoomCreation(deps: CreateRoomDeps): RoomCreation {
       )
     }
     const { access } = context.local
-    const input = access === undefined ? asked : withAccess(asked, rules)
+    const input = access === undefined || access.bypasses(requester.userId) ? asked : withAccess(asked, rules)
     const invites = [...new Set(input.invite ?? [])].filter((userId) => userId !== creator)
     if (invites.length > MAX_INVITES)
       throw invalidParam(`At most ${MAX_INVITES} users can be invited at once`)

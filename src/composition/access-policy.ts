@@ -1,0 +1,27 @@
+import type { Config } from '../config/schema.js'
+import type { AccessPolicy } from '../core/access-rules/access-policy.js'
+import type { NodeListService } from '../services/node-list/node-list.js'
+
+/**
+ * Whom rooms are for, as the configuration and the node list say; undefined where rooms are for all. With a list, whoever does not stand in it is
+ * external too, but this server itself; who left is what it was.
+ */
+export function accessPolicy(
+  config: Config,
+  nodeList: Pick<NodeListService, 'roleOf'> | undefined,
+): AccessPolicy | undefined {
+  if (!config.access_rules.enforced) return undefined
+  const external = new Set(config.access_rules.external_servers)
+  const bypass = new Set(config.access_rules.bypass)
+  const { localpart } = config.server_notices
+  // Its rooms are with one user of this server each, and federate with nobody: no other server judges them.
+  if (localpart !== undefined) bypass.add(`@${localpart}:${config.server_name}`)
+  const isGuest = (server: string): boolean => {
+    const role = nodeList?.roleOf(server)
+    return role === undefined ? nodeList !== undefined && server !== config.server_name : role === 'external'
+  }
+  return {
+    isExternalServer: (server) => external.has(server) || isGuest(server),
+    bypasses: (userId) => bypass.has(userId),
+  }
+}
