@@ -84,6 +84,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     stopping.abort()
     await Promise.all(servers.map(closeListener))
     await jobs?.stop()
+    await built?.repairs.close()
     await built?.drain.close()
     await built?.sender.close()
     await built?.services.delayedEvents.close()
@@ -139,6 +140,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     if (config.federation.enabled) {
       await built.drain.resume()
       await built.sender.resume()
+      built.repairs.wake()
     }
     built.mailer?.wake()
     await built.push.start()

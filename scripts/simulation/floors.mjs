@@ -13,6 +13,10 @@ export const FLOORS = {
     get_missing_events: 60,
     'rejected events': 15,
     state_ids: 30,
+    'rash events': 20,
+    'late joins': 3,
+    'crashes while fetching': 3,
+    'restored backups': 12,
   },
 }
 

@@ -20,6 +20,8 @@ export async function runShards(
     const child = spawn(
       process.execPath,
       [
+        // Young garbage is most of it: collected rarely, it costs a tenth less.
+        '--max-semi-space-size=64',
         '--import',
         here('../oracle/typescript.mjs'),
         `${root}/src/services/replication/testing/simulation/shard.ts`,

@@ -88,6 +88,7 @@ async function resume(config: Config, io: CliIo): Promise<void> {
     io.out(`the database goes on at position ${done.resumed_pos}; what clients were told after ${done.after_pos} is told anew`) // prettier-ignore
     io.out(`one-time keys that are not handed out again: ${done.oneTimeKeys}; their devices make new ones`)
     io.out(`users of other servers whose devices are asked for again: ${done.remoteLists}`)
+    io.out(`rooms of which other servers are asked what they have, after the start: ${done.rooms}`)
   } finally {
     await store.close()
   }

@@ -16,6 +16,7 @@ import { createPeerReads } from '../services/replication/peers/peer-reads.js'
 import { createRetraction } from '../services/replication/receiving/retraction.js'
 import type { Sender } from '../services/replication/sending/sender.js'
 import { createRoomHealth } from '../services/replication/receiving/room-health.js'
+import { createRoomRepairs, type RoomRepairs } from '../services/replication/receiving/room-repairs.js'
 import { createStagingQuota, STAGING_LIMITS } from '../services/replication/receiving/staging-quota.js'
 import type { RoomsContext } from '../services/rooms/context.js'
 import type { OutsideMemberships } from '../services/rooms/outside-memberships.js'
@@ -28,6 +29,7 @@ export interface Replication {
   readonly backfill: Backfill
   readonly fetchByTime: FetchByTime
   readonly roomHealth: RoomHealth
+  readonly repairs: RoomRepairs
 }
 
 /** What flows in from other servers: transactions, and the history and state that they lack. */
@@ -90,11 +92,16 @@ export function buildReplication(deps: {
     onContact: (name) => deps.sender.onContact(name),
   })
   const backfill = createBackfill({ context, peers })
+  const roomHealth = createRoomHealth({ context, client: deps.transport.client, peers, inbound, drain })
+  const { store, clock, random, logger } = context
+  const repairs = createRoomRepairs({ store, clock, random, logger, health: roomHealth })
+  deps.arrivals.onJoined(() => repairs.wake())
   return {
     inbound,
     drain,
     backfill,
     fetchByTime: createFetchByTime({ context, peers, backfill }),
-    roomHealth: createRoomHealth({ context, client: deps.transport.client, peers, inbound, drain }),
+    roomHealth,
+    repairs,
   }
 }

@@ -21,7 +21,6 @@ import { PUSH_DATA } from '../services/push/push-rules.js'
 import { createRuleEditor } from '../services/push/rule-editor.js'
 import { createPushWatch } from '../services/pushers/watch.js'
 import { createReceipts } from '../services/receipts/receipts.js'
-import type { Drain } from '../services/replication/receiving/drain.js'
 import type { Sender } from '../services/replication/sending/sender.js'
 import { isolatedMemberships } from '../services/replication/handshakes/isolated.js'
 import { createPduIntake } from '../services/replication/peers/pdu-intake.js'
@@ -69,7 +68,7 @@ import { buildMedia } from './media.js'
 import { buildProfile } from './profile.js'
 import { buildProposals } from './proposals.js'
 import { buildPushers, stagingHooks, type PushParts } from './pushers.js'
-import { buildReplication } from './replication.js'
+import { buildReplication, type Replication } from './replication.js'
 import { buildRooms, type RoomsParts } from './rooms.js'
 import { buildServing } from './serving.js'
 import { buildSyncing } from './syncing.js'
@@ -95,7 +94,8 @@ export interface Built {
   readonly rooms: RoomsParts
   readonly transport: Transport
   readonly sender: Sender
-  readonly drain: Drain
+  readonly drain: Replication['drain']
+  readonly repairs: Replication['repairs']
   readonly notifier: Notifier
   readonly mailer: Mailer | undefined
   /** Processes and connections that are for media. */
@@ -372,6 +372,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     transport,
     sender,
     drain: replication.drain,
+    repairs: replication.repairs,
     notifier,
     mailer,
     mediaParts,

@@ -111,12 +111,13 @@ export async function testServices(settings: Readonly<Record<string, object>> = 
         signal: new AbortController().signal,
       }),
     async close() {
-      for (const { services, mediaParts, transport, sender, drain, push, appservices } of all) {
+      for (const { services, mediaParts, transport, sender, drain, repairs, push, appservices } of all) {
         await services.delayedEvents.close()
         await Promise.all([
           mediaParts.close(),
           sender.close(),
           drain.close(),
+          repairs.close(),
           push.close(),
           appservices.close(),
         ])

@@ -26,6 +26,7 @@ import { dehydratedDevices } from './0025-dehydrated-devices.js'
 import { nodeList } from './0026-node-list.js'
 import { administration } from './0027-administration.js'
 import { threadSubscriptions } from './0028-thread-subscriptions.js'
+import { roomRepairs } from './0029-room-repairs.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -59,4 +60,5 @@ export const migrations: readonly Migration[] = [
   nodeList,
   administration,
   threadSubscriptions,
+  roomRepairs,
 ]

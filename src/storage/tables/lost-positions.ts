@@ -1,5 +1,6 @@
 import { all, one, run, type Tx } from '../tx.js'
 import { allocatePosition, readPosition } from './positions.js'
+import { scheduleAllRepairs } from './room-repairs.js'
 
 export interface LostRange {
   /** The last position that the backup knows. */
@@ -13,6 +14,8 @@ export interface Resumption extends LostRange {
   readonly oneTimeKeys: number
   /** Users of other servers whose devices are fetched again. */
   readonly remoteLists: number
+  /** Rooms that are compared with what other servers have. */
+  readonly rooms: number
 }
 
 /** What is certainly more than a node gives out between a backup and its loss, where the clock is of no use. */
@@ -41,6 +44,7 @@ export function* isCopy(): Tx<boolean> {
  * - One-time keys may have been handed out: none is again. Devices hear that they have none, and that their fallback keys are used.
  * - Other servers may know newer lists of the devices of users here: the next update of each names a predecessor that nobody knows, so that its
  *   receivers fetch the list. What is known of their users' devices may be old: it is fetched again.
+ * - Rooms have gone on at other servers, with what users here have said too: each is compared with what those have.
  *
  * Pre: no node runs on the database.
  */
@@ -68,5 +72,6 @@ export function* resumeFromCopy(now: number): Tx<Resumption> {
     'INSERT INTO device_list_changes (user_id, pos) SELECT DISTINCT user_id, CAST(? AS BIGINT) FROM devices',
     pos,
   )
-  return { after_pos: after, resumed_pos: resumed, oneTimeKeys, remoteLists }
+  const rooms = yield* scheduleAllRepairs(Math.floor(now))
+  return { after_pos: after, resumed_pos: resumed, oneTimeKeys, remoteLists, rooms }
 }

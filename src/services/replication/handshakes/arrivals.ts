@@ -18,6 +18,8 @@ export interface Arrivals {
   keep(origin: string, roomId: string, json: JsonObject): boolean
   /** Who takes what was kept. Never rejects. */
   onArrived(take: (kept: readonly KeptEvent[]) => Promise<void>): void
+  /** Who is told of each join that has succeeded. */
+  onJoined(tell: () => void): void
 }
 
 /** Events kept for one room. */
@@ -35,6 +37,7 @@ export function createArrivals(): Arrivals {
   const rooms = new Map<string, Arrival>()
   let total = 0
   let take: (kept: readonly KeptEvent[]) => Promise<void> = () => Promise.resolve()
+  let tell = (): void => undefined
 
   return {
     async during(roomId, join) {
@@ -55,6 +58,7 @@ export function createArrivals(): Arrivals {
           arrival.size = 0
           if (arrival.joins === 0) rooms.delete(roomId)
           if (arrived && kept.length > 0) void take(kept)
+          if (arrived) tell()
         }
       }
     },
@@ -72,6 +76,10 @@ export function createArrivals(): Arrivals {
 
     onArrived(handler) {
       take = handler
+    },
+
+    onJoined(handler) {
+      tell = handler
     },
   }
 }

@@ -8,6 +8,7 @@ import { createPace } from '../../../platform/pace.js'
 import { createSemaphore, SemaphoreFullError, type Semaphore } from '../../../platform/semaphore.js'
 import { roomForImport } from '../../../storage/tables/room-imports.js'
 import { accessRefused, isAccessRule } from '../../rooms/access.js'
+import { scheduleRepair } from '../../../storage/tables/room-repairs.js'
 import { applyEvent } from '../../rooms/apply-event.js'
 import { isResident } from '../../rooms/residence.js'
 import type { StateChange, WorkingRoom } from '../../rooms/working-room.js'
@@ -39,6 +40,8 @@ const MAX_WAITING = 500
 /** Joins of one room, the running one included. */
 const MAX_PER_ROOM = 50
 const LOOKUP_BATCH = 500
+/** After a join other servers are asked what they have. */
+const SECOND_LOOK_MS = 60_000
 
 /** Joining rooms through other servers. SPEC: https://spec.matrix.org/v1.19/server-server-api/#joining-rooms */
 export function createJoin(deps: HandshakeDeps): JoinRemote {
@@ -106,6 +109,8 @@ interface JoinAnswer {
   /** Our event, with the signature of the server that let the user in. */
   readonly event: RoomEvent
   readonly checked: CheckedState
+  /** Nothing of the state was left out, such as for a key that could not be had. */
+  readonly isWhole: boolean
 }
 
 /** Sends the event and judges the whole answer before anything of it is stored. */
@@ -130,7 +135,8 @@ async function readJoinAnswer(
   const [verdict] = await deps.keys.verifyEventSignatures([signed])
   if (verdict?.ok !== true) throw badAnswer('the server that let the user in has not signed the join')
 
-  const state = accepted(await inflow.state.end())
+  const given = await inflow.state.end()
+  const state = accepted(given)
   const authChain = accepted(await inflow.auth_chain.end())
   const known = await knownEvents(deps, roomId, [...state, ...authChain])
   const checked = await checkForeignState({ rules, roomId, state, authChain, known }, context.local)
@@ -141,7 +147,10 @@ async function readJoinAnswer(
     context.local.verifySignature,
   )
   if (!allowed.ok) throw badAnswer(`the state does not let the user in: ${allowed.reason}`)
-  return { event: signed, checked }
+  const judged = new Set<string>()
+  for (const { id } of checked.events) judged.add(id)
+  const isWhole = state.length === given.length && state.every(({ id }) => judged.has(id))
+  return { event: signed, checked, isWhole }
 }
 
 /** Our event with the signature that the authorising user's server has added, where the join needs one. */
@@ -178,11 +187,20 @@ async function knownEvents(
 }
 
 /** Stores the room. Until the last transaction nobody sees anything of it. */
-async function takeIn(deps: HandshakeDeps, server: string, { event, checked }: JoinAnswer): Promise<void> {
+async function takeIn(
+  deps: HandshakeDeps,
+  server: string,
+  { event, checked, isWhole }: JoinAnswer,
+): Promise<void> {
   const { context } = deps
   const { roomId, rules } = event
   const fresh = await context.local.nids.take('room')
-  const row = await context.store.write('rooms.import', () => roomForImport(fresh, roomId, rules.id))
+  const row = await context.store.write('rooms.import', function* () {
+    const room = yield* roomForImport(fresh, roomId, rules.id)
+    // What this one server says of the room is compared with what others say, once things have come to rest.
+    yield* scheduleRepair(room.nid, isWhole ? server : '', context.clock.now() + SECOND_LOOK_MS)
+    return room
+  })
   if (row.version !== rules.id) throw badAnswer('the room is known here with another version')
   context.loader.forget(roomId)
   context.events.forgetMeta(row.nid)

@@ -111,9 +111,9 @@ export function createBackfill(deps: {
           : event.prevEvents.every((id) => ids.has(id) || isPlaced(room, stored.get(id)))
       if (!whole) {
         if (event.prevEvents.length === 0 || ++edges > MAX_EDGES) continue
-        const root = await fetchStateBefore(deps, room, event.id, servers, { signal, orPart: true })
-        if (root === undefined) continue
-        states.set(event.id, root)
+        const fetched = await fetchStateBefore(deps, room, event.id, servers, signal)
+        if (fetched === undefined) continue
+        states.set(event.id, fetched.root)
       }
       ids.add(event.id)
       placeable.push(event)

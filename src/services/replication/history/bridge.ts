@@ -2,7 +2,7 @@ import type { RoomEvent } from '../../../core/event/types.js'
 import type { NodeName } from '../../../core/state-trie/node.js'
 import type { RoomsContext } from '../../rooms/context.js'
 import type { RoomSnapshot } from '../../rooms/working-room.js'
-import { fetchStateBefore, type StateAsk } from './fetch-state.js'
+import { fetchStateBefore } from './fetch-state.js'
 import { fetchMissingAuth, storedByIds } from './missing-auth.js'
 import type { PeerReads } from '../peers/peer-reads.js'
 
@@ -20,7 +20,8 @@ export interface Bridging {
   /** Predecessors that are neither here nor in the pool. */
   readonly lacking: ReadonlySet<string>
   readonly servers: readonly string[]
-  readonly ask: StateAsk
+  /** `orPart`: they have waited long; a state is taken although a part of it can be had nowhere. */
+  readonly ask: { readonly signal: AbortSignal; readonly orPart: boolean }
   /** Whether a fetched event may be placed among the news. */
   readonly usable: (event: RoomEvent) => boolean
 }
@@ -47,11 +48,14 @@ export async function bridgeByState(
   return states
 }
 
-const stateBefore = (
+async function stateBefore(
   deps: { readonly context: RoomsContext; readonly peers: PeerReads },
   { room, servers, ask }: Bridging,
   eventId: string,
-): Promise<NodeName | undefined> => fetchStateBefore(deps, room, eventId, servers, ask)
+): Promise<NodeName | undefined> {
+  const fetched = await fetchStateBefore(deps, room, eventId, servers, ask.signal)
+  return fetched !== undefined && (fetched.absent === 0 || ask.orPart) ? fetched.root : undefined
+}
 
 /** False when one of them cannot be had with its auth events and the state before it; then none is used. */
 async function bridgePrevs(

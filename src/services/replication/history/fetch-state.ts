@@ -10,52 +10,45 @@ import type { PeerReads } from '../peers/peer-reads.js'
 /** More missing events than this are cheaper as one answer with the whole state. */
 const MAX_SINGLE = 50
 
-export interface StateAsk {
-  readonly signal: AbortSignal
-  /**
-   * Takes a state of which some events can be had nowhere, where no server helps to a whole one. Whoever has those events comes to
-   * other states from then on, so it is for what has waited long. Default false.
-   */
-  readonly orPart?: boolean
-}
-
-interface FetchedState {
+export interface FetchedState {
   readonly root: NodeName
-  /** How many of its events could not be had or verified. */
+  /**
+   * How many of its events could not be had or verified. Whoever has those comes to other states from then on: a state that is not whole
+   * is for what has waited long.
+   */
   readonly absent: number
 }
 
 /**
  * The state before an event as other servers have it, for an event whose predecessors cannot be had. Each server is
- * asked in turn; the first whose answer is a whole state of this room is taken at its word, less what the auth rules refuse.
- * What one of them names and does not give is asked of the others. Its events are stored as outliers. Undefined when nobody helped.
+ * asked in turn; the first whose answer is a whole state of this room is taken at its word, less what the auth rules refuse; where none
+ * is whole, the one that lacks least. What one of them names and does not give is asked of the others. Its events are stored as
+ * outliers. Undefined when nobody helped.
  */
 export async function fetchStateBefore(
   deps: { readonly context: RoomsContext; readonly peers: PeerReads },
   room: RoomSnapshot,
   eventId: string,
   servers: readonly string[],
-  { signal, orPart = false }: StateAsk,
-): Promise<NodeName | undefined> {
+  signal: AbortSignal,
+): Promise<FetchedState | undefined> {
   const { logger } = deps.context
   let best: FetchedState | undefined
   for (const server of servers) {
     if (signal.aborted) break
     try {
-      const fetched = await stateFrom(deps, room, eventId, [server, ...servers.filter((other) => other !== server)], signal) // prettier-ignore
-      if (fetched.absent === 0) return fetched.root
+      const order = [server, ...servers.filter((other) => other !== server)]
+      const fetched = await stateFrom(deps, room, eventId, order, signal)
+      if (fetched.absent === 0) return fetched
       if (best === undefined || fetched.absent < best.absent) best = fetched
     } catch (error) {
       if (signal.aborted) break
       logger.debug({ err: error, server, eventId }, 'a server does not give the state before an event')
     }
   }
-  if (best !== undefined) {
-    const { roomId } = room
-    if (orPart) logger.warn({ roomId, eventId, absent: best.absent }, 'a state is taken although events of it can be had nowhere') // prettier-ignore
-    else logger.info({ roomId, eventId, absent: best.absent }, 'a state is not taken: events of it cannot be had now') // prettier-ignore
-  }
-  return orPart ? best?.root : undefined
+  if (best !== undefined)
+    logger.info({ roomId: room.roomId, eventId, absent: best.absent }, 'of a state that servers name some events cannot be had') // prettier-ignore
+  return best
 }
 
 /** Asks the first of the servers for the state, and the others for what it names and does not give. */

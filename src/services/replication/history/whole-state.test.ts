@@ -3,7 +3,7 @@ import type { JsonObject } from '../../../core/json/value.js'
 import { until } from '../../../platform/testing-until.js'
 import { readWholeState } from '../../rooms/context.js'
 import { addNode, bodiesOf, createNetwork, type Network, type TestNode } from '../testing/network.js'
-import { fetchStateBefore, type StateAsk } from './fetch-state.js'
+import { fetchStateBefore } from './fetch-state.js'
 
 const ALICE = '@alice:a.example'
 const CAROL = '@carol:c.example'
@@ -35,24 +35,25 @@ beforeEach(async () => {
 })
 afterEach(() => network.close())
 
-/** Names of the state that B takes from others before the last event. */
-async function taken(servers: readonly string[], ask: Partial<StateAsk> = {}): Promise<string[] | undefined> {
+/** What B gets of the state before the last event, by name, and how much it lacks. */
+async function got(...servers: string[]): Promise<{ state: string[]; absent: number }> {
   const room = (await b.context.loader.load(roomId))!
   const { context, replication } = b
-  const signal = new AbortController().signal
-  const root = await fetchStateBefore({ context, peers: replication.peers }, room, last, servers, { signal, ...ask }) // prettier-ignore
-  if (root === undefined) return undefined
-  const whole = await readWholeState(context, room, root)
-  return whole.map(({ event }) => `${event.type}|${event.stateKey}`).toSorted()
+  const { signal } = new AbortController()
+  const fetched = await fetchStateBefore({ context, peers: replication.peers }, room, last, servers, signal)
+  const whole = await readWholeState(context, room, fetched!.root)
+  const state = whole.map(({ event }) => `${event.type}|${event.stateKey}`).toSorted()
+  return { state, absent: fetched!.absent }
 }
 
 const names = async (): Promise<string[]> => [...(await a.stateOf(roomId)).keys()].toSorted()
 
-it('the state before an event is taken whole or not at all while a key of somebody in it cannot be had', async () => {
+it('a state is known not to be whole while a key of somebody in it cannot be had', async () => {
   b.learnable = new Set(['a.example'])
-  expect(await taken(['a.example'])).toBeUndefined()
+  const part = (await names()).filter((name) => name !== CAROLS)
+  expect(await got('a.example')).toEqual({ state: part, absent: 1 })
   b.learnable = undefined
-  expect(await taken(['a.example'])).toEqual(await names())
+  expect(await got('a.example')).toEqual({ state: await names(), absent: 0 })
 })
 
 it('what a server names and does not give is asked of another', async () => {
@@ -63,13 +64,19 @@ it('what a server names and does not give is asked of another', async () => {
         ? Promise.reject(new Error('no answer'))
         : a.serve(origin, request),
   })
-  expect(await taken(['a.example'])).toBeUndefined()
-  expect(await taken(['a.example', 'c.example'])).toEqual(await names())
+  expect((await got('a.example')).absent).toBeGreaterThan(0)
+  expect(await got('a.example', 'c.example')).toEqual({ state: await names(), absent: 0 })
 })
 
-it('a part of a state is taken where that is asked for', async () => {
+it('an event waits for the whole state before it', async () => {
   b.learnable = new Set(['a.example'])
-  expect(await taken(['a.example'], { orPart: true })).toEqual((await names()).filter((name) => name !== CAROLS)) // prettier-ignore
+  const room = (await b.context.loader.load(roomId))!
+  const { event } = (await a.context.events.byId(last))!
+  const fill = (orPart: boolean) => b.replication.gapFill.fill(room, [event], 'a.example', { orPart })
+  expect((await fill(false)).stateBefore.size).toBe(0)
+  expect((await fill(true)).stateBefore.size).toBe(1)
+  b.learnable = undefined
+  expect((await fill(false)).stateBefore.size).toBe(1)
 })
 
 it('an event that has waited long is applied although a part of the state before it can be had nowhere', async () => {

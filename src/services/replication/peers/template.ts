@@ -32,6 +32,7 @@ export interface TemplateRequest {
   readonly roomId: string
   readonly userId: string
   readonly timeoutMs: number
+  readonly signal?: AbortSignal
 }
 
 /** Fields that templates have. One with others is refused: its sender means something else than we do. */
@@ -49,7 +50,7 @@ export async function requestTemplate(
   client: Pick<FederationClient, 'request'>,
   request: TemplateRequest,
 ): Promise<Template> {
-  const { kind, server, roomId, userId, timeoutMs } = request
+  const { kind, server, roomId, userId, timeoutMs, signal } = request
   const answer = await client.request({
     destination: server,
     method: 'GET',
@@ -57,6 +58,7 @@ export async function requestTemplate(
     ...(kind === 'leave' ? {} : { query: { ver: [...KNOWN_ROOM_VERSIONS.keys()] } }),
     timeoutMs,
     maxBytes: 256 * 1024,
+    ...(signal === undefined ? {} : { signal }),
   })
   return readTemplate(answer, request)
 }

@@ -48,4 +48,11 @@ export interface RoomHealth {
    * itself; where states differ they are resolved, and no server's word counts more than the rules.
    */
   heal(roomId: string): Promise<RoomHealing>
+  /**
+   * The same in the background. Of a room that is here by the word of `via`, two others are asked; empty: that is not all there is
+   * to know, and everybody is asked. True when it is done: the whole of what one of them has was
+   * compared, or there is nobody to ask.
+   * Rejects when it is aborted.
+   */
+  repair(roomId: string, via: string, signal: AbortSignal): Promise<boolean>
 }

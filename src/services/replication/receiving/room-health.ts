@@ -1,5 +1,6 @@
 import { MatrixError, notFound } from '../../../core/errors.js'
 import type { RoomEvent } from '../../../core/event/types.js'
+import { serverNameOf } from '../../../core/ids/server-name-of.js'
 import { startDeadline } from '../../../platform/deadline.js'
 import { FederationError, type FederationClient } from '../../federation/client.js'
 import type { RoomComparison, RoomHealing, RoomHealth, StateDifference } from './room-comparison.js'
@@ -21,9 +22,13 @@ const TIMEOUT_MS = 30_000
 /** Heads of another server whose states are compared, or taken. */
 const MAX_POINTS = 3
 const MAX_DIFFERENCES = 100
+/** Users of ours for whom a template is asked. */
+const MAX_USERS = 5
 /** Events that are fetched only to name a difference. */
 const MAX_NAMED = 50
 const MAX_SERVERS = 5
+/** Servers whose word counts beside the one through which a room was joined. */
+const SECOND_OPINIONS = 2
 
 export interface RoomHealthDeps {
   readonly context: RoomsContext
@@ -49,14 +54,24 @@ export function createRoomHealth(deps: RoomHealthDeps): RoomHealth {
     return room
   }
 
-  /** A template for the leave of one of our users stands on the other server's heads; it is not used for anything else. */
-  async function headsOf(room: RoomSnapshot, server: string): Promise<readonly string[]> {
+  /**
+   * A template for the leave of one of our users stands on the other server's heads; it is not used for anything else. Who is not in the room
+   * as the other one has it gets none: several are tried.
+   */
+  async function headsOf(room: RoomSnapshot, { server, signal }: Ask): Promise<readonly string[]> {
     const { local } = await context.rosters.of(room.nid)
-    const [userId] = local
-    if (userId === undefined) throw notFound('Nobody of this server is in such a room')
     const { roomId } = room
-    const request = { kind: 'leave', server, roomId, userId, timeoutMs: TIMEOUT_MS } as const
-    return (await requestTemplate(deps.client, request)).prevEvents
+    let refusal: unknown = notFound('Nobody of this server is in such a room')
+    for (const userId of [...local].slice(0, MAX_USERS)) {
+      try {
+        const request = { kind: 'leave', server, roomId, userId, timeoutMs: TIMEOUT_MS, signal } as const
+        return (await requestTemplate(deps.client, request)).prevEvents
+      } catch (error) {
+        if (!(error instanceof FederationError) || error.status !== 403) throw error
+        refusal = error
+      }
+    }
+    throw refusal
   }
 
   async function placedHeads(
@@ -106,7 +121,7 @@ export function createRoomHealth(deps: RoomHealthDeps): RoomHealth {
     const room = await residentRoom(roomId)
     const deadline = startDeadline(TIMEOUT_MS)
     try {
-      const theirHeads = await headsOf(room, server)
+      const theirHeads = await headsOf(room, { server, signal: deadline.signal })
       const placed = await placedHeads(room, theirHeads)
       const points: RoomComparison['points'][number][] = []
       for (const head of theirHeads.slice(0, MAX_POINTS)) {
@@ -133,17 +148,25 @@ export function createRoomHealth(deps: RoomHealthDeps): RoomHealth {
     }
   }
 
-  /** Resolves our state before the heads that both have with the other server's; gives how much that has changed. */
-  async function takeState(room: RoomSnapshot, ask: Ask): Promise<number> {
+  /** Resolves our state before the heads that both have with the other server's; gives how much that has changed, and whether all of it was had. */
+  async function takeState(
+    room: RoomSnapshot,
+    ask: Ask & { readonly orPart: boolean },
+  ): Promise<{ readonly changes: number; readonly whole: boolean }> {
     let changes = 0
+    let whole = true
     for (const head of room.heads.slice(0, MAX_POINTS)) {
-      const peerState = await fetchStateBefore(deps, room, head.id, [ask.server], {
-        signal: ask.signal,
-        orPart: true,
-      })
-      if (peerState === undefined) continue
+      const fetched = await fetchStateBefore(deps, room, head.id, [ask.server], ask.signal)
+      if (fetched !== undefined && fetched.absent > 0) whole = false
+      if (fetched === undefined) {
+        const stored = await context.events.byId(head.id)
+        // What we have said last may not have arrived there.
+        whole &&= stored !== undefined && serverNameOf(stored.event.sender) === context.serverName
+        continue
+      }
+      if (fetched.absent > 0 && !ask.orPart) continue
       const merged = await context.writer.write(room.roomId, (working) =>
-        mergeStateBefore(working, head.id, peerState, context.local),
+        mergeStateBefore(working, head.id, fetched.root, context.local),
       )
       if (merged === undefined) {
         context.logger.warn(
@@ -153,15 +176,20 @@ export function createRoomHealth(deps: RoomHealthDeps): RoomHealth {
       }
       changes += merged?.length ?? 0
     }
-    return changes
+    return { changes, whole }
   }
 
-  async function healFrom(roomId: string, server: string): Promise<RoomHealing['servers'][number]> {
-    const deadline = startDeadline(TIMEOUT_MS)
-    const ask = { server, signal: deadline.signal }
+  async function healFrom(
+    roomId: string,
+    server: string,
+    orPart: boolean,
+    stop?: AbortSignal,
+  ): Promise<RoomHealing['servers'][number] & { readonly whole: boolean }> {
+    const deadline = startDeadline(TIMEOUT_MS, stop)
+    const ask = { server, signal: deadline.signal, orPart }
     try {
       const room = await residentRoom(roomId)
-      const heads = await headsOf(room, server)
+      const heads = await headsOf(room, ask)
       const placed = await placedHeads(room, heads)
       const missing = await fetchEach(peers, ask, room, heads.filter((id) => !placed.has(id))) // prettier-ignore
       await deps.inbound.bring(server, missing.map((event) => event.pdu)) // prettier-ignore
@@ -170,13 +198,15 @@ export function createRoomHealth(deps: RoomHealthDeps): RoomHealth {
         ask.signal.addEventListener('abort', () => resolve(), { once: true }),
       )
       await Promise.race([deps.drain.idle(), over])
-      const changes = await takeState(await residentRoom(roomId), ask)
+      const { changes, whole } = await takeState(await residentRoom(roomId), ask)
       const brought = (await placedHeads(room, missing.map((event) => event.id))).size // prettier-ignore
-      return { server, brought, changes, failure: undefined }
+      return { server, brought, changes, failure: undefined, whole }
     } catch (error) {
-      if (!(error instanceof FederationError) && !(error instanceof MatrixError)) throw error
+      const expected = error instanceof FederationError || error instanceof MatrixError || deadline.timedOut
+      if (!expected) throw error
       context.logger.info({ err: error, server, roomId }, 'a server does not help to heal a room')
-      return { server, brought: 0, changes: 0, failure: error.message }
+      const failure = error instanceof Error ? error.message : 'the time is over'
+      return { server, brought: 0, changes: 0, failure, whole: false }
     } finally {
       deadline.end()
     }
@@ -187,8 +217,23 @@ export function createRoomHealth(deps: RoomHealthDeps): RoomHealth {
     async heal(roomId) {
       const room = await residentRoom(roomId)
       const servers: RoomHealing['servers'][number][] = []
-      for (const server of await serversToAsk(context, room, [], MAX_SERVERS)) servers.push(await healFrom(roomId, server)) // prettier-ignore
+      for (const server of await serversToAsk(context, room, [], MAX_SERVERS)) {
+        const { whole: _, ...outcome } = await healFrom(roomId, server, true)
+        servers.push(outcome)
+      }
       return { servers, heads: (await residentRoom(roomId)).heads.length }
+    },
+    async repair(roomId, via, signal) {
+      const room = await loadResident(context, roomId)
+      if (room === undefined) return true
+      const servers = (await serversToAsk(context, room, [], MAX_SERVERS)).filter((name) => name !== via)
+      if (via !== '') servers.splice(SECOND_OPINIONS)
+      let done = servers.length === 0
+      for (const server of servers) {
+        const { whole } = await healFrom(roomId, server, false, signal)
+        done ||= whole
+      }
+      return done
     },
   }
 }

@@ -10,6 +10,7 @@ import { createFetchByTime, type FetchByTime } from '../history/fetch-by-time.js
 import { createGapFill, type GapFill, type GapFillOptions } from '../history/gap-fill.js'
 import { createRoomHealth } from '../receiving/room-health.js'
 import { createInbound, type Inbound } from '../receiving/inbound.js'
+import { createRoomRepairs, type RoomRepairs } from '../receiving/room-repairs.js'
 import { createRetraction } from '../receiving/retraction.js'
 import type { PduIntake } from '../peers/pdu-intake.js'
 import { createPeerReads, type PeerReads } from '../peers/peer-reads.js'
@@ -26,6 +27,7 @@ export interface Replication {
   readonly backfill: Backfill
   readonly fetchByTime: FetchByTime
   readonly health: RoomHealth
+  readonly repairs: RoomRepairs
   /** At start, once other servers can reach this one: goes on with what was staged, and with what waits to be sent. */
   resume(): Promise<void>
   close(): Promise<void>
@@ -88,6 +90,9 @@ export function createReplication(deps: ReplicationDeps): Replication {
     peers,
     ...(options.backfill === undefined ? {} : { options: options.backfill }),
   })
+  const health = createRoomHealth({ context, client, peers, inbound, drain })
+  const repairs = createRoomRepairs({ store: context.store, clock: context.clock, random: context.random, logger: context.logger, health }) // prettier-ignore
+  deps.arrivals?.onJoined(() => repairs.wake())
   return {
     sender,
     inbound,
@@ -95,15 +100,18 @@ export function createReplication(deps: ReplicationDeps): Replication {
     gapFill,
     peers,
     backfill,
-    health: createRoomHealth({ context, client, peers, inbound, drain }),
+    health,
+    repairs,
     fetchByTime: createFetchByTime({ context, peers, backfill }),
     async resume() {
       await drain.resume()
       await sender.resume()
+      repairs.wake()
     },
     async close() {
       await sender.close()
       await drain.close()
+      await repairs.close()
     },
   }
 }

@@ -3,11 +3,9 @@ import type { Json, JsonObject } from '../../../../core/json/value.js'
 import { isObject } from '../../../../core/json/value.js'
 import { liveEvents } from '../../../../storage/tables/events.js'
 import { readStateEvent } from '../../../rooms/context.js'
-import { isResident } from '../../../rooms/residence.js'
-import { addAccepted, prepareLocalEvent, type Draft } from '../../../rooms/local-event.js'
-import type { Preset } from '../../../rooms/create-room-input.js'
-import type { Seeded } from './seeded.js'
-import { as, type Process, type SimNode } from './sim-node.js'
+import { actRashly } from './rash-actions.js'
+import { contentOf, type World } from './world.js'
+import { as, type SimNode } from './sim-node.js'
 
 /** What users do, and how often in proportion. */
 const WEIGHTS = {
@@ -30,53 +28,7 @@ const WEIGHTS = {
 const RASHNESS = 0.4
 export type ActionName = keyof typeof WEIGHTS
 
-/** Messages to devices: those that their sender was told are on their way, and to whom. */
-export interface DeviceMail {
-  readonly body: string
-  readonly to: string
-}
-
-export interface World {
-  readonly nodes: readonly SimNode[]
-  readonly users: readonly string[]
-  readonly rooms: string[]
-  readonly versionOf: Map<string, string>
-  /** A server whose users do what they please: it does not judge its own events. Its view of rooms counts for nothing. */
-  readonly rash: string | undefined
-  readonly chance: Seeded
-  /** Events whose senders were answered: server name, room, event. */
-  readonly acknowledged: { readonly node: string; readonly roomId: string; readonly eventId: string }[]
-  readonly mail: DeviceMail[]
-  readonly counts: Map<string, number>
-  /** What may not happen even so; empties the run's hope. */
-  readonly faults: string[]
-}
-
-export const VERSIONS = [
-  '10',
-  '11',
-  '12',
-  '12',
-  '11',
-  '10',
-  '9',
-  '8',
-  '7',
-  '6',
-  '5',
-  '4',
-  '3',
-  '2',
-  '1',
-] as const
-
 const LEVELS = [0, 0, 25, 50, 50, 75, 100]
-
-async function content(process: Process, roomId: string, type: string): Promise<JsonObject | undefined> {
-  const room = await process.context.loader.load(roomId)
-  if (room === undefined) return undefined
-  return (await readStateEvent(process.context, room, type, ''))?.event.content
-}
 
 function changedLevels(world: World, before: JsonObject): JsonObject {
   const { chance } = world
@@ -161,7 +113,7 @@ export async function act(world: World, serial: number): Promise<void> {
     return actRashly(world, process, roomId, userId, serial)
   const { memberships, sending } = process
   const sent = ({ event_id: eventId }: { event_id: string }): void =>
-    void world.acknowledged.push({ node: node.name, roomId, eventId })
+    void world.acknowledged.push({ node: node.name, roomId, eventId, at: node.now() })
   const state = async (type: string, stateKey: string, what: JsonObject): Promise<void> =>
     sent(await sending.state(as(userId), { roomId, type, stateKey, content: what }))
 
@@ -180,7 +132,7 @@ export async function act(world: World, serial: number): Promise<void> {
         ? state('m.room.topic', '', { topic: `topic ${serial}` })
         : state('org.example.note', chance.pick(['', 'a', 'b', '__proto__']), { note: serial })
     case 'levels': {
-      const before = await content(process, roomId, 'm.room.power_levels')
+      const before = await contentOf(process, roomId, 'm.room.power_levels')
       return before === undefined ? undefined : state('m.room.power_levels', '', changedLevels(world, before))
     }
     case 'rules':
@@ -223,97 +175,8 @@ export async function act(world: World, serial: number): Promise<void> {
     case 'devices': {
       const message = { [other]: { DEVICE: { body: `mail ${serial}` } } }
       await process.toDevice.send(as(userId), 'org.example.mail', `d${serial}`, message)
-      world.mail.push({ body: `mail ${serial}`, to: other })
+      world.mail.push({ body: `mail ${serial}`, to: other, from: node.name })
       return
-    }
-  }
-}
-
-/** Signs and sends what the user may well have no right to. */
-async function actRashly(
-  world: World,
-  process: Process,
-  roomId: string,
-  userId: string,
-  serial: number,
-): Promise<void> {
-  const { chance, users } = world
-  const { context } = process
-  const room = await context.loader.load(roomId)
-  if (room === undefined || !(await isResident(context, room))) return
-  const levels = (await content(process, roomId, 'm.room.power_levels')) ?? {}
-  const member = (membership: string, target: string): Omit<Draft, 'sender'> => ({
-    type: 'm.room.member',
-    stateKey: target,
-    content: { membership },
-  })
-  const rows = await context.store.read('sim.recent', () =>
-    liveEvents(room.nid, 0, Number.MAX_SAFE_INTEGER, 20),
-  )
-  const fit = rows.filter((row) => row.type !== 'm.room.member')
-  const redacts = fit.length === 0 ? undefined : chance.pick(fit).event_id
-  const drafts: Omit<Draft, 'sender'>[] = [
-    { type: 'm.room.message', content: { msgtype: 'm.text', body: `rash ${serial}` } },
-    { type: 'm.room.topic', stateKey: '', content: { topic: `rash ${serial}` } },
-    { type: 'm.room.power_levels', stateKey: '', content: { ...levels, users_default: 100 } },
-    member('ban', chance.pick(users)),
-    member('join', userId),
-    member('leave', chance.pick(users)),
-    member('invite', chance.pick(users)),
-    ...(redacts === undefined
-      ? []
-      : [
-          {
-            type: 'm.room.redaction',
-            redacts,
-            content: Number(world.versionOf.get(roomId)) >= 11 ? { redacts } : {},
-          },
-        ]),
-  ]
-  const draft = { ...chance.pick(drafts), sender: userId }
-  await context.writer.write(roomId, async (working) => {
-    const prepared = await prepareLocalEvent(working, draft, context.local)
-    return addAccepted(working, prepared, draft, context.local)
-  })
-}
-
-/** The rooms of a run, and most users in them; the weather is fair meanwhile. */
-export async function createRooms(world: World): Promise<void> {
-  const { chance } = world
-  const count = chance.weighted({ one: 5, two: 4, three: 1 })
-  for (let i = 0; i < { one: 1, two: 2, three: 3 }[count]; i++) {
-    const founder = chance.pick(world.nodes)
-    const creator = chance.pick(founder.users)
-    const version = chance.pick(VERSIONS)
-    const presets: Preset[] = ['public_chat', 'public_chat', 'private_chat', 'trusted_private_chat']
-    const preset = chance.pick(presets)
-    const others = world.users.filter((userId) => userId !== creator && chance.chance(0.8))
-    const { room_id: roomId } = await founder.process!.creation.create(as(creator), {
-      preset,
-      room_version: version,
-      invite: preset === 'public_chat' ? [] : others,
-      ...(i > 0 && Number(version) >= 8 && chance.chance(0.5)
-        ? {
-            initial_state: [
-              {
-                type: 'm.room.join_rules',
-                content: {
-                  join_rule: 'restricted',
-                  allow: [{ type: 'm.room_membership', room_id: world.rooms[0]! }],
-                },
-              },
-            ],
-          }
-        : {}),
-    })
-    world.rooms.push(roomId)
-    world.versionOf.set(roomId, version)
-    for (const userId of others) {
-      const node = world.nodes.find((one) => one.users.includes(userId))!
-      // Whom a restricted room does not let in stays outside.
-      await node
-        .process!.memberships.join(as(userId), { room: roomId, via: [founder.name] })
-        .catch(() => undefined)
     }
   }
 }

@@ -4,7 +4,7 @@ import { waitingEdus, waitingPdus } from '../../../../storage/tables/outbox.js'
 import { stagedCount } from '../../../../storage/tables/staging.js'
 import { all } from '../../../../storage/tx.js'
 import type { StoredEvent } from '../../../rooms/stored-event.js'
-import type { World } from './actions.js'
+import type { World } from './world.js'
 import type { SimNode } from './sim-node.js'
 import { checkAlone } from './invariants.js'
 import { contentOf, describeEvent as describe, short, viewOf, type View } from './view.js'
@@ -34,9 +34,11 @@ export async function checkMail(world: World): Promise<void> {
       came.set(name, (came.get(name) ?? 0) + 1)
     }
   }
-  for (const { body, to } of world.mail) {
+  for (const { body, to, from } of world.mail) {
     const times = came.get(`${body} to ${to}`) ?? 0
-    if (times !== 1) world.faults.push(`${body} to ${to} came ${times} times`)
+    // What a lost disk had received or was to send may be gone; it comes twice to nobody.
+    const lost = world.restored.has(from) || world.restored.has(serverNameOf(to) ?? '')
+    if (times !== 1 && !(lost && times === 0)) world.faults.push(`${body} to ${to} came ${times} times`)
   }
 }
 
@@ -176,14 +178,28 @@ function checkNews(
   }
 }
 
+/**
+ * Without the servers that are in the room by nobody's state but their own: their join was allowed where it was made, and refused where it was
+ * merged with what they had not seen, or went with a lost disk. TODO: whoever merges should tell them.
+ */
+export const amongOthers = (views: readonly View[]): View[] =>
+  views.filter(
+    (view) => views.length === 1 || views.some((other) => other !== view && other.servers.has(view.server)),
+  )
+
+const countOut = ({ counts }: World, by: number): void =>
+  void counts.set('servers out without knowing', (counts.get('servers out without knowing') ?? 0) + by)
+
 /** Compares what all servers of a room have. Those that are out of the room by their own state and by the others' do not count. */
 export async function checkRoom(world: World, roomId: string): Promise<readonly View[]> {
   const { faults } = world
-  const views: View[] = []
+  const all: View[] = []
   for (const node of world.nodes) {
     const view = await viewOf(node, roomId)
-    if (node.name !== world.rash && view?.servers.has(node.name) === true) views.push(view)
+    if (node.name !== world.rash && view?.servers.has(node.name) === true) all.push(view)
   }
+  const views = amongOthers(all)
+  if (views.length < all.length) countOut(world, all.length - views.length)
   const resolved = new Map<string, string>()
   for (const view of views) {
     checkInside(view, roomId, faults)
@@ -196,7 +212,8 @@ export async function checkRoom(world: World, roomId: string): Promise<readonly 
   }
   for (const [i, one] of views.entries()) {
     for (const other of views.slice(i + 1)) {
-      if (!one.servers.has(other.server) || !other.servers.has(one.server)) {
+      const apart = !one.servers.has(other.server) || !other.servers.has(one.server)
+      if (apart) {
         faults.push(
           `${one.server} and ${other.server} in ${short(roomId)} disagree on who of them is in the room`,
         )

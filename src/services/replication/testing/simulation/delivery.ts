@@ -1,7 +1,7 @@
 import { serverNameOf } from '../../../../core/ids/server-name-of.js'
 import { readWholeState } from '../../../rooms/context.js'
-import type { World } from './actions.js'
-import { entriesOf, pastOf } from './agreement.js'
+import type { World } from './world.js'
+import { amongOthers, entriesOf, pastOf } from './agreement.js'
 import { describeEvent, short, viewOf, type View } from './view.js'
 
 /**
@@ -9,11 +9,12 @@ import { describeEvent, short, viewOf, type View } from './view.js'
  * row of an outbox would be mended by the next event that refers to what it held.
  */
 export async function checkDelivery(world: World, roomId: string): Promise<void> {
-  const views: View[] = []
+  const all: View[] = []
   for (const node of world.nodes) {
     const view = await viewOf(node, roomId)
-    if (view?.servers.has(node.name) === true) views.push(view)
+    if (view?.servers.has(node.name) === true) all.push(view)
   }
+  const views = amongOthers(all)
   const entries = await entriesOf(views)
   for (const view of views) {
     if (world.rash === view.server) continue
@@ -22,6 +23,9 @@ export async function checkDelivery(world: World, roomId: string): Promise<void>
       const { event } = stored
       const own = serverNameOf(event.sender) === view.server && stored.pos !== undefined
       if (!own || stored.stateBefore === undefined) continue
+      const lost = world.restored.get(view.server)
+      // What its outbox held went with its disk, and so did its knowledge of who has left.
+      if (lost !== undefined && event.originServerTs >= lost.from) continue
       const past = pastOf(view, [event.id])
       const whole = await readWholeState(node.process!.context, { nid: view.roomNid }, stored.stateBefore)
       const there = new Set(
@@ -33,6 +37,8 @@ export async function checkDelivery(world: World, roomId: string): Promise<void>
       )
       for (const other of views) {
         if (other === view || other.server === world.rash || !there.has(other.server)) continue
+        // It gets back what it has lost as history, when somebody scrolls there, and a room it has lost only by another join.
+        if (world.restored.has(other.server)) continue
         if (!(entries.get(other.server) ?? []).every((id) => past.has(id))) continue
         if (other.events.get(event.id)?.outlier !== false)
           world.faults.push(`${other.server} in ${short(roomId)} was never told of ${describeEvent(stored)}`)

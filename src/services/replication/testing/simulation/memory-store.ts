@@ -17,6 +17,19 @@ interface Pooled {
   readonly statements: Statements
   /** Brings it back to what the migrations have left. */
   clean(): void
+  copy(): Copy
+  /** Pre: nobody uses it. */
+  putBack(copy: Copy): void
+}
+
+/** The rows of all tables, by their names. */
+export type Copy = ReadonlyMap<string, readonly (readonly unknown[])[]>
+
+/** A store of which copies can be made, and put back. */
+export interface MemoryStore extends Store {
+  copy(): Copy
+  /** Pre: no process uses it. */
+  putBack(copy: Copy): void
 }
 
 const idle: Pooled[] = []
@@ -33,32 +46,40 @@ function make(): Pooled {
     .pluck()
     .all()
   const tables = [...names, ...(names.includes('account_data') ? [] : ['account_data'])]
-  const cleaners = tables.map((name) => {
-    const rows = database.prepare(`SELECT * FROM "${name}"`).raw().all() as unknown[][]
-    const remove = database.prepare(`DELETE FROM "${name}"`)
-    if (rows.length === 0) return () => void remove.run()
-    const insert = database.prepare(`INSERT INTO "${name}" VALUES (${rows[0]!.map(() => '?').join()})`)
-    return () => {
-      remove.run()
-      for (const row of rows) insert.run(...row)
+  const handles = tables.map((name) => {
+    const read = database.prepare(`SELECT * FROM "${name}"`)
+    const marks = read.columns().map(() => '?').join() // prettier-ignore
+    return {
+      name,
+      read: read.raw(),
+      remove: database.prepare(`DELETE FROM "${name}"`),
+      insert: database.prepare(`INSERT INTO "${name}" VALUES (${marks})`),
     }
   })
+  const copy = (): Copy => new Map(handles.map(({ name, read }) => [name, read.all() as unknown[][]]))
+  const fresh = copy()
+  function putBack(rows: Copy): void {
+    if (database.inTransaction) database.exec('ROLLBACK')
+    database.pragma('foreign_keys = OFF')
+    database.exec('BEGIN')
+    for (const { name, remove, insert } of handles) {
+      remove.run()
+      for (const row of rows.get(name) ?? []) insert.run(...row)
+    }
+    database.exec('COMMIT')
+    database.pragma('foreign_keys = ON')
+  }
   return {
     database,
     statements: createStatements(database),
-    clean() {
-      if (database.inTransaction) database.exec('ROLLBACK')
-      database.pragma('foreign_keys = OFF')
-      database.exec('BEGIN')
-      for (const cleaner of cleaners) cleaner()
-      database.exec('COMMIT')
-      database.pragma('foreign_keys = ON')
-    },
+    clean: () => putBack(fresh),
+    copy,
+    putBack,
   }
 }
 
 /** The program's SQLite store in memory: its statements, its writer with groups and savepoints, no file and no sync. */
-export function openMemoryStore(clock: Clock): Store {
+export function openMemoryStore(clock: Clock): MemoryStore {
   const pooled = idle.pop() ?? make()
   pooled.clean()
   const { database, statements } = pooled
@@ -77,6 +98,8 @@ export function openMemoryStore(clock: Clock): Store {
   })
   return {
     dialect: 'sqlite',
+    copy: () => pooled.copy(),
+    putBack: (copy) => pooled.putBack(copy),
     async read(label, body) {
       try {
         return runBody(body, statements, 'read')

@@ -3,10 +3,13 @@ import { MatrixError } from '../../../../core/errors.js'
 import type { Logger } from '../../../../platform/logger.js'
 import { silentLogger } from '../../../../platform/logger.js'
 import { joinedRoomIds } from '../../../../storage/tables/memberships.js'
-import { act, createRooms, type World } from './actions.js'
+import { act } from './actions.js'
+import type { World } from './world.js'
 import { checkDelivery } from './delivery.js'
 import { checkIdle, checkMail, checkRoom } from './agreement.js'
 import { countEvents } from './counts.js'
+import { createRooms } from './create-rooms.js'
+import { crashWhileFetching, lateJoin } from './finale.js'
 import { seeded } from './seeded.js'
 import { createSimKeys } from './sim-keys.js'
 import { as, createSimNode, type SimNode } from './sim-node.js'
@@ -122,6 +125,7 @@ async function simulate(
     chance: chance.fork('actions'),
     acknowledged: [],
     mail: [],
+    restored: new Map(),
     counts,
     faults,
   }
@@ -132,11 +136,15 @@ async function simulate(
     // A rash server's word on a room's state would be taken: who joins through it, or lacks what lies before an event, has nothing else.
     if (rash !== undefined) transport.silent.set(rash, new Set(['state', 'state_ids', 'make_join']))
 
-    const rounds = chance.int(1, 3)
+    const rounds = { one: 1, two: 2, three: 3 }[chance.weighted({ one: 5, two: 4, three: 1 })]
     for (let round = 0; round < rounds; round++) {
       scheduleTrouble()
+      if (round === 0 && chance.chance(0.25)) scheduleLoss()
       await pass()
     }
+    const passage = { world, transport, time, pass, chance: chance.fork('finale') }
+    if (chance.chance(0.4)) await lateJoin(passage)
+    if (chance.chance(0.15)) await crashWhileFetching(passage)
     await heal()
     await checkAll()
   } finally {
@@ -150,7 +158,7 @@ async function simulate(
   /** Actions, crashes and partitions, at times of their own. */
   function scheduleTrouble(): void {
     const length = chance.int(5, 180) * 1_000
-    const actions = chance.int(8, 24)
+    const actions = chance.int(6, 18)
     transport.weather = weather()
     // Who is cut off for hours gives up: that is for another test.
     time.after(length + chance.int(0, 60_000), () => {
@@ -191,6 +199,31 @@ async function simulate(
         })
       }
     }
+  }
+
+  /** A node loses its disk, and goes on from a backup. */
+  function scheduleLoss(): void {
+    const node = chance.pick(nodes)
+    if (node.name === rash) return
+    const [backedUp, lost, back] = [chance.int(0, 60_000), chance.int(1, 90_000), chance.int(1, 20_000)]
+    let from = 0
+    time.after(backedUp, () => {
+      from = node.now()
+      node.backUp()
+    })
+    time.after(backedUp + lost, () => {
+      count('restored backups')
+      node.crash()
+      time.after(back, () => {
+        // It may have been started meanwhile, after another crash.
+        node.crash()
+        world.restored.set(node.name, { from, to: node.now() })
+        node
+          .restore()
+          .then(() => node.start())
+          .catch(fault)
+      })
+    })
   }
 
   function weather(): Weather {
@@ -261,7 +294,10 @@ async function simulate(
     await pass()
     if (world.rash !== undefined) count('rash servers')
     for (const node of nodes) for (const roomId of world.rooms) await scrollBack(node, roomId)
-    for (const { node, roomId, eventId } of world.acknowledged) {
+    for (const { node, roomId, eventId, at } of world.acknowledged) {
+      const lost = world.restored.get(node)
+      // What nobody else has is lost with the disk; what others have is looked for below.
+      if (lost !== undefined && at >= lost.from && at <= lost.to) continue
       const known = await nodes.find(({ name }) => name === node)!.process!.context.events.byId(eventId)
       if (known?.event.roomId !== roomId || known.rejected !== undefined || known.softFailed)
         faults.push(`${node} has lost ${eventId}, for which its sender was answered`)

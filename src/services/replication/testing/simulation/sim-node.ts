@@ -3,6 +3,7 @@ import type { Clock } from '../../../../platform/clock.js'
 import type { Signer } from '../../../../platform/ed25519.js'
 import { createNotifier } from '../../../../platform/notifier.js'
 import { insertDevice } from '../../../../storage/tables/devices.js'
+import { resumeFromCopy } from '../../../../storage/tables/lost-positions.js'
 import { insertUser } from '../../../../storage/tables/users.js'
 import type { Store } from '../../../../storage/tx.js'
 import { buildRooms } from '../../../../composition/rooms.js'
@@ -26,7 +27,7 @@ import { createMembershipServing } from '../../serving/serve-membership.js'
 import { createFederationReads } from '../../serving/serve-reads.js'
 import { createReplication, type Replication } from '../replication.js'
 import { fragileStore } from './fragile-store.js'
-import { openMemoryStore } from './memory-store.js'
+import { openMemoryStore, type Copy } from './memory-store.js'
 import type { Seeded } from './seeded.js'
 import { serveWith } from './serve.js'
 import { eventSignerOf, type SimKeys } from './sim-keys.js'
@@ -52,8 +53,14 @@ export interface SimNode {
   /** Undefined while it is down. */
   process: Process | undefined
   start(): Promise<void>
+  /** Its clock. */
+  now(): number
   /** The process ends in the middle of whatever it does. */
   crash(): void
+  /** What is on its disk now is kept aside. */
+  backUp(): void
+  /** Its disk is lost, and the last backup takes its place. Pre: it is down, and there is a backup. */
+  restore(): Promise<void>
   close(): Promise<void>
 }
 
@@ -89,6 +96,7 @@ export async function createSimNode(deps: SimNodeDeps): Promise<SimNode> {
   const signer = deps.keys.signer(chance.fork('key'))
   const delays = chance.fork('disk')
   let lives = 0
+  let backup: Copy | undefined
   let stop: (() => void) | undefined
   await disk.write('sim.users', function* () {
     for (const userId of users) {
@@ -103,6 +111,7 @@ export async function createSimNode(deps: SimNodeDeps): Promise<SimNode> {
     users,
     disk,
     process: undefined,
+    now: () => clock.now(),
     async start() {
       let alive = true
       const random = chance.fork(`process ${++lives}`)
@@ -119,6 +128,13 @@ export async function createSimNode(deps: SimNodeDeps): Promise<SimNode> {
       stop?.()
       node.process = undefined
       deps.transport.servers.delete(name)
+    },
+    backUp() {
+      backup = disk.copy()
+    },
+    async restore() {
+      disk.putBack(backup!)
+      await disk.write('sim.restore', () => resumeFromCopy(clock.now()))
     },
     close: () => disk.close(),
   }
