@@ -77,7 +77,7 @@ const noPreview = { errcode: 'M_UNKNOWN', status: 502 }
 
 describe('a preview', () => {
   it('says what the page says of itself, with its picture as a medium of this server', async () => {
-    const png = Buffer.from('\x89PNG picture', 'latin1')
+    const png = Buffer.from('\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x01\x17\0\0\0\x81', 'latin1')
     const site = await page(
       (request, response) =>
       request.url === '/p.png'
@@ -91,6 +91,8 @@ describe('a preview', () => {
       'og:image': expect.stringMatching(/^mxc:\/\/ministry\.example\/\w+$/),
       'og:image:type': 'image/png',
       'matrix:image:size': png.length,
+      'og:image:width': 279,
+      'og:image:height': 129,
     })
     const access = { by: 'user', allowRemote: false, timeoutMs: 0 } as const
     const mediaId = (preview['og:image'] as string).split('/').at(-1)!

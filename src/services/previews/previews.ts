@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { forbidden, invalidParam, MatrixError } from '../../core/errors.js'
+import { readPictureSize, type PictureSize } from '../../core/picture-size.js'
 import type { JsonObject } from '../../core/json/value.js'
 import type { Clock } from '../../platform/clock.js'
 import type { Logger } from '../../platform/logger.js'
@@ -63,6 +64,7 @@ interface Picture {
   readonly uri: string
   readonly type: string
   readonly size: number
+  readonly pixels: PictureSize | undefined
 }
 
 export function createPreviews(deps: PreviewsDeps): Previews {
@@ -96,7 +98,7 @@ export function createPreviews(deps: PreviewsDeps): Previews {
     try {
       const { bytes, type } = found
       const upload = { userId, body: Readable.from([bytes]), declaredLength: String(bytes.length), contentType: type, fileName: undefined } // prettier-ignore
-      return { uri: await media.upload(upload), type, size: bytes.length }
+      return { uri: await media.upload(upload), type, size: bytes.length, pixels: readPictureSize(bytes) }
     } catch (error) {
       // A preview without its picture is better than none.
       logger.warn({ err: error }, 'the picture of a preview cannot be stored')
@@ -107,7 +109,15 @@ export function createPreviews(deps: PreviewsDeps): Previews {
   const ofPicture = (picture: Picture | undefined): JsonObject =>
     picture === undefined
       ? {}
-      : { 'og:image': picture.uri, 'og:image:type': picture.type, 'matrix:image:size': picture.size }
+      : {
+          'og:image': picture.uri,
+          'og:image:type': picture.type,
+          'matrix:image:size': picture.size,
+          ...(picture.pixels && {
+            'og:image:width': picture.pixels.width,
+            'og:image:height': picture.pixels.height,
+          }),
+        }
 
   async function make(
     userId: string,
