@@ -31,6 +31,8 @@ const OPEN: ReadonlySet<string> = new Set([
   // What the specification shows to everybody.
   'getRoomIdByAlias', 'getRoomVisibilityOnDirectory', 'getVersions', 'getLandingPage', 'getWellknown', 'getWellKnown', 'getWellknownSupport', 'getWellknownPolicy',
   'getServerKey', 'perspectivesKeyQuery', 'bulkPerspectivesKeyQuery', 'getVersion', 'exchangeOpenIdToken', 'onBindThirdPartyIdentifier', 'onBindThirdPartyIdentifierByPost',
+  // Which node an address belongs to, asked before a log-in; never whether there is an account.
+  'getEmailInfo',
   // By a link that somebody was sent.
   'getUnsubscribe', 'postUnsubscribe',
   // By the id of a delay, which is handed to a server for calls (MSC4140).

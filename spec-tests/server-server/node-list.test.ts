@@ -55,6 +55,7 @@ async function member(node: Node, more: JsonObject = {}): Promise<JsonObject> {
     label: node.serverName,
     role: 'agents',
     keys: [{ key_id: keyId, public_key: publicKey }],
+    email: { domains: [`n${node.serverName.split(':')[1]}.example`] },
     addresses: [{ host: 'localhost', port: Number(node.serverName.split(':')[1]) }],
     ...more,
   }
@@ -124,6 +125,24 @@ describe('nodes with one list of members', () => {
     await claire.ok('POST', v3(`/join/${enc(roomId)}`), {}, { via: finances.serverName })
     await sees(claire, roomId, await sendText(alice, roomId, 'to all'))
     await sees(alice, roomId, await sendText(claire, roomId, 'from the partner'))
+
+    // Before anybody logs in, their client is told where they belong.
+    const whereIs = async (query: Record<string, string>): Promise<[number, unknown]> => {
+      const answer = await fetch(
+        `${finances.url}/_matrix/identity/api/v1/info?${new URLSearchParams(query).toString()}`,
+      )
+      return [answer.status, await answer.json()]
+    }
+    const domain = `n${interieur.serverName.split(':')[1]}.example`
+    const medium = 'email'
+    expect(await whereIs({ medium, address: `Benoit@${domain}` })).toEqual([
+      200,
+      { hs: interieur.serverName },
+    ])
+    expect(await whereIs({ medium, address: 'x@elsewhere.example' })).toEqual([200, {}])
+    for (const address of [`x@${domain}@evil.example`, `"x@${domain}"@evil.example`, ''])
+      expect(await whereIs({ medium, address })).toMatchObject([400, { errcode: 'M_INVALID_PARAM' }])
+    expect(await whereIs({ medium: 'msisdn', address: '33123456789' })).toMatchObject([400, {}])
 
     // The partner leaves: refused both ways, and nothing of it comes through others.
     const left = await member(partner, { left_at: Date.now() - 1_000 })

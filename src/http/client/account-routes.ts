@@ -70,6 +70,7 @@ import { getAuthMetadata, redirectToIdp, redirectToSso } from './session/redirec
 import { refresh } from './session/refresh.js'
 import { requestOpenIdToken } from './session/request-open-id-token.js'
 import { thirdPartyLookups } from './thirdparty/lookups.js'
+import { getEmailInfo } from './ministry/get-email-info.js'
 
 /** Accounts, sessions, devices, profiles, account data, filters, and what the server says of itself. */
 export const accountRoutes: readonly Route[] = [
@@ -147,4 +148,5 @@ export const accountRoutes: readonly Route[] = [
   getRtcTransports,
   getTurnServer,
   getVersions,
+  getEmailInfo,
 ]
