@@ -16,7 +16,8 @@ import { publishedRooms, roomById, setPublished } from '../../storage/tables/roo
 import type { Tx } from '../../storage/tx.js'
 import type { Requester } from '../requester.js'
 import { accessRefused } from '../rooms/access.js'
-import { notInRoom, readPowerLevels, readState, readStateEvent, type RoomsContext } from '../rooms/context.js'
+import { readPowerLevels, readState, readStateEvent, type RoomsContext } from '../rooms/context.js'
+import { notInRoom } from '../rooms/not-in-room.js'
 import { mapKey } from '../rooms/state-store.js'
 import type { RoomSnapshot } from '../rooms/working-room.js'
 

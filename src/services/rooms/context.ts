@@ -7,6 +7,7 @@ import type { Random } from '../../platform/random.js'
 import type { Store } from '../../storage/tx.js'
 import type { EventStore } from './event-store.js'
 import type { LocalEventDeps } from './local-event.js'
+import { notInRoom } from './not-in-room.js'
 import type { PolicySigner } from './policy-servers.js'
 import type { RoomLoader } from './room-loader.js'
 import { POWER_KEYS, powerLevelsIn } from './room-power.js'
@@ -14,7 +15,6 @@ import type { RoomWriter } from './room-writer.js'
 import { mapKey, type StateKey, type StateStore } from './state-store.js'
 import type { StoredEvent } from './stored-event.js'
 import type { Rosters } from './roster.js'
-import { forbidden } from '../../core/errors.js'
 import type { RoomSnapshot } from './working-room.js'
 
 /** What the use cases of rooms share. */
@@ -82,9 +82,6 @@ export async function readStateEvent(
   const key = { type, stateKey }
   return (await readState(context, room, [key], root)).get(mapKey(key))
 }
-
-/** Rooms that do not exist and rooms that one is not in are told alike. */
-export const notInRoom = (): Error => forbidden('You are not in this room')
 
 export async function loadRoom(context: RoomsContext, roomId: string): Promise<RoomSnapshot> {
   const room = await context.loader.load(roomId)

@@ -18,6 +18,7 @@ import type { Clock } from '../../platform/clock.js'
 import type { Random } from '../../platform/random.js'
 import { accessRefused, judgeOwnAccess } from './access.js'
 import type { Nids } from './nids.js'
+import { notInRoom } from './not-in-room.js'
 import { mayRedact } from './redaction.js'
 import type { StateResolving } from './resolve-aside.js'
 import { txnMark, type StoredEvent } from './stored-event.js'
@@ -132,6 +133,9 @@ export async function prepareLocalEvent(
   return { event, state, authNids: auth.map((stored) => stored.nid) }
 }
 
+/** Rules that refuse whoever is not in the room; in the words for a room that does not exist. */
+const OUTSIDE = new Set(['sender', 'member.invite.sender', 'member.leave.sender', 'member.ban.sender'])
+
 /** Rules that nobody can satisfy by having more power. */
 const MALFORMED: ReadonlySet<string> = new Set(['power_levels.creators', 'state_key.owner'])
 
@@ -149,7 +153,10 @@ export async function judgeLocalEvent(
     (type, stateKey) => state.get(mapKey({ type, stateKey }))?.event,
     deps.verifySignature,
   )
-  if (!verdict.ok) throw MALFORMED.has(verdict.rule) ? badJson(verdict.reason) : forbidden(verdict.reason)
+  if (!verdict.ok) {
+    if (OUTSIDE.has(verdict.rule)) throw notInRoom()
+    throw MALFORMED.has(verdict.rule) ? badJson(verdict.reason) : forbidden(verdict.reason)
+  }
   if (deps.access === undefined) return
   const allowed = await judgeOwnAccess(room, event, deps.readers, deps.access)
   if (!allowed.ok) throw accessRefused(allowed)

@@ -9,7 +9,8 @@ import { joinedRoomIds, membershipOf, type MembershipRow } from '../../storage/t
 import type { Requester } from '../requester.js'
 import type { Aliases } from './aliases.js'
 import { applyEvent } from './apply-event.js'
-import { loadRoom, notInRoom, readStateEvent, type RoomsContext } from './context.js'
+import { loadRoom, readStateEvent, type RoomsContext } from './context.js'
+import { notInRoom } from './not-in-room.js'
 import { joinAuthority } from './join-authoriser.js'
 import { isDeserted, isResident } from './residence.js'
 import { refuseBlocked } from './blocked-rooms.js'
@@ -114,8 +115,13 @@ export function createMemberships(deps: MembershipDeps): Memberships {
   ): Promise<StoredEvent> {
     try {
       return await context.writer.write(draft.roomId, async (room) => {
-        const key = { type: 'm.room.member', stateKey: draft.stateKey! }
-        check(membershipIn((await stateEvents(room, [key], context.local.readers)).get(mapKey(key))))
+        const target = { type: 'm.room.member', stateKey: draft.stateKey! }
+        const own = { type: 'm.room.member', stateKey: draft.sender }
+        const members = await stateEvents(room, [target, own], context.local.readers)
+        // Who is in a room is nothing to tell a stranger.
+        const isOther = draft.stateKey !== draft.sender
+        if (isOther && membershipIn(members.get(mapKey(own))) !== 'join') throw notInRoom()
+        check(membershipIn(members.get(mapKey(target))))
         return addLocalEvent(room, draft, context.local)
       })
     } catch (error) {

@@ -15,14 +15,22 @@ import {
 import type { Tx } from '../../storage/tx.js'
 import type { Requester } from '../requester.js'
 import type { RoomsContext } from './context.js'
-import { notInRoom, readStateEvent } from './context.js'
+import { readStateEvent } from './context.js'
+import { notInRoom } from './not-in-room.js'
 import type { Aliases } from './aliases.js'
 import { checkRelation } from './check-relation.js'
 import { checkCanonicalAlias } from './canonical-alias.js'
 import { addLocalEvent } from './add-local-event.js'
 import type { Draft } from './local-event.js'
 import { aclDenies } from '../../core/server-acl.js'
-import { eventsByIds, type ClientTxn, type WorkingRoom } from './working-room.js'
+import {
+  eventsByIds,
+  mapKey,
+  membershipIn,
+  stateEvents,
+  type ClientTxn,
+  type WorkingRoom,
+} from './working-room.js'
 import { workingPowerLevels } from './room-power.js'
 
 export interface SendInput {
@@ -99,7 +107,13 @@ export function createSending(context: RoomsContext, aliases: Pick<Aliases, 'res
     const target = found?.roomNid === room.base.nid ? found.event : undefined
     if (target?.sender !== sender) {
       const levels = await workingPowerLevels(room, readers)
-      if (levels.user(sender) < levels.redact) throw forbidden('You may not redact what others wrote')
+      if (levels.user(sender) < levels.redact) {
+        const own = { type: 'm.room.member', stateKey: sender }
+        const member = (await stateEvents(room, [own], readers)).get(mapKey(own))
+        throw membershipIn(member) === 'join'
+          ? forbidden('You may not redact what others wrote')
+          : notInRoom()
+      }
     }
     if (target?.type === 'm.room.create') throw forbidden('The create event cannot be redacted')
   }

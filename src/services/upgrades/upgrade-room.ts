@@ -21,14 +21,8 @@ import {
 } from '../../storage/tables/room-upgrade.js'
 import { requesterOf, type Requester } from '../requester.js'
 import { applyEvent } from '../rooms/apply-event.js'
-import {
-  loadRoom,
-  notInRoom,
-  readState,
-  readStateEvent,
-  readWholeState,
-  type RoomsContext,
-} from '../rooms/context.js'
+import { loadRoom, readState, readStateEvent, readWholeState, type RoomsContext } from '../rooms/context.js'
+import { notInRoom } from '../rooms/not-in-room.js'
 import { signedByPolicy } from '../rooms/policy-signing.js'
 import { addLocalEvent } from '../rooms/add-local-event.js'
 import {
