@@ -16,6 +16,7 @@ import { isDeserted, isResident } from './residence.js'
 import { refuseBlocked } from './blocked-rooms.js'
 import { refuseGuest } from './guests.js'
 import { addLocalEvent } from './add-local-event.js'
+import { member } from './member-draft.js'
 import { judgeLocalEvent, prepareLocalEvent, type Draft } from './local-event.js'
 import type { OutsideMemberships } from './outside-memberships.js'
 import { signedByPolicy } from './policy-signing.js'
@@ -129,19 +130,6 @@ export function createMemberships(deps: MembershipDeps): Memberships {
       throw error
     }
   }
-
-  const member = (
-    sender: string,
-    input: Pick<MemberInput, 'roomId' | 'userId' | 'ts'>,
-    content: JsonObject,
-  ): Draft & { roomId: string } => ({
-    roomId: input.roomId,
-    type: 'm.room.member',
-    sender,
-    stateKey: input.userId,
-    originServerTs: input.ts,
-    content,
-  })
 
   function checkTarget(userId: string): void {
     if (parseUserId(userId) === undefined) throw invalidParam(`${userId} is not a user id`)
