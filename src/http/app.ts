@@ -16,7 +16,7 @@ import { dispatcher } from './dispatch.js'
 import { errorAnswer } from './error-body.js'
 import { isLarge, largeJson } from './large-json.js'
 import type { RateLimiter } from './rate-limit.js'
-import { isReply, type Call, type Reply, type Route } from './route.js'
+import { isReply, SECRET_PARAMS, type Call, type Reply, type Route } from './route.js'
 import { bodyValidator, queryValidator } from './validate.js'
 
 const DEFAULT_MAX_BODY = 1024 * 1024
@@ -150,9 +150,11 @@ function pipeline(route: Route, deps: HttpDeps): Middleware {
   const query = route.query === undefined ? undefined : queryValidator(route.query)
   const body = typeof route.body === 'object' ? bodyValidator(route.body) : undefined
   const readsJson = route.body !== undefined && route.body !== 'stream'
+  const isSecret = [...SECRET_PARAMS].some((name) => route.paths[0]!.includes(`{${name}}`))
 
   return async (ctx) => {
     ctx.state['route'] = route.id
+    if (isSecret) ctx.state['shownPath'] = route.paths[0]
     const params = new URLSearchParams(ctx.querystring)
     const ip = clientAddress(ctx.req, deps.trustedProxies)
     const authorization = route.auth === 'server' ? ctx.req.headersDistinct['authorization'] : undefined
@@ -271,6 +273,9 @@ function faultLog(clock: Clock): (fault: string | undefined) => boolean {
   }
 }
 
+/** As the log has it. */
+const shownPath = (ctx: Koa.Context): string => (ctx.state['shownPath'] as string | undefined) ?? ctx.path
+
 export function createApp(deps: HttpDeps): Koa {
   const mayLog = faultLog(deps.clock)
   const endingOf = requestEndings(deps.stopping)
@@ -302,7 +307,11 @@ export function createApp(deps: HttpDeps): Koa {
       ctx.set(answer.headers)
       ctx.set('Content-Type', JSON_TYPE)
       ctx.body = JSON.stringify(answer.body)
-      const about = { requestId: ctx.state['requestId'] as string, path: ctx.path, status: answer.status }
+      const about = {
+        requestId: ctx.state['requestId'] as string,
+        path: shownPath(ctx),
+        status: answer.status,
+      }
       if (answer.unexpected && mayLog(answer.fault))
         deps.logger.error({ err: error, ...about }, 'request failed')
       else if (answer.fault === 'value' && mayLog(answer.fault))
@@ -319,7 +328,7 @@ export function createApp(deps: HttpDeps): Koa {
       {
         requestId: ctx.state['requestId'],
         method: ctx.method,
-        path: ctx.path,
+        path: shownPath(ctx),
         route,
         status: ctx.status,
         ms: Math.round(seconds * 1000),

@@ -106,3 +106,24 @@ describe('the log', () => {
     expect(told()).toEqual([])
   })
 })
+
+it('the log has no path by which its reader could act', async () => {
+  await start()
+  await server.close()
+  server = await startTestServer(
+    [
+      route({
+        id: 'acts',
+        method: 'POST',
+        paths: ['/waiting/{delayId}/send'],
+        auth: 'none',
+        handler: () => Promise.resolve({}),
+      }),
+    ],
+    {},
+    { clock, logger: createLogger({ level: 'info', write: (line) => lines.push(JSON.parse(line)) }) },
+  )
+  await server.request('POST', '/waiting/s3cret/send')
+  expect(lines.find(({ msg }) => msg === 'request')).toMatchObject({ path: '/waiting/{delayId}/send' })
+  expect(JSON.stringify(lines)).not.toContain('s3cret')
+})

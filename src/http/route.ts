@@ -132,6 +132,9 @@ export function route<
   return definition as unknown as Route
 }
 
+/** Path parameters by which whoever knows them may act: no log has them. */
+export const SECRET_PARAMS: ReadonlySet<string> = new Set(['token', 'delayId'])
+
 /** The client API's releases that clients still call by name. */
 export const v3 = (path: string): string[] => [`/_matrix/client/v3${path}`, `/_matrix/client/r0${path}`]
 export const v1 = (path: string): string[] => [`/_matrix/client/v1${path}`]

@@ -1,12 +1,9 @@
 import type { TObject, TSchema } from 'typebox'
 import { MatrixError } from '../../core/errors.js'
-import { route, type Route } from '../route.js'
-
-/** Path parameters that let somebody in: they are in no log. */
-const SECRETS: ReadonlySet<string> = new Set(['token'])
+import { route, SECRET_PARAMS, type Route } from '../route.js'
 
 const shown = (params: Readonly<Record<string, string>>): Record<string, string> =>
-  Object.fromEntries(Object.entries(params).filter(([name]) => !SECRETS.has(name)))
+  Object.fromEntries(Object.entries(params).filter(([name]) => !SECRET_PARAMS.has(name)))
 
 /**
  * A route of `/_synapse/admin`, which no specification has: tools that were written for Synapse call it. For administrators alone;
