@@ -18,6 +18,7 @@ import { isLarge, largeJson } from './large-json.js'
 import type { RateLimiter } from './rate-limit.js'
 import { isReply, SECRET_PARAMS, type Call, type Reply, type Route } from './route.js'
 import { bodyValidator, queryValidator } from './validate.js'
+import { createWaitingAnswers, type WaitingAnswers } from './waiting-answers.js'
 
 const DEFAULT_MAX_BODY = 1024 * 1024
 /** Some 20 ms of work to read; what clients send has some hundreds, a large upload of keys a few thousand. */
@@ -127,7 +128,8 @@ function sendInPieces(ctx: Context, bytes: Buffer): void {
   ctx.length = bytes.length
 }
 
-async function send(ctx: Context, answer: object | Reply): Promise<void> {
+/** `keep` counts what is large until it is taken, and throws where that is too much. */
+async function send(ctx: Context, answer: object | Reply, keep: (bytes: number) => void): Promise<void> {
   const full = isReply(answer) ? answer : { body: answer }
   ctx.status = full.status ?? 200
   for (const [name, value] of Object.entries(full.headers ?? {})) ctx.set(name, value)
@@ -140,13 +142,18 @@ async function send(ctx: Context, answer: object | Reply): Promise<void> {
   } else {
     ctx.set('Content-Type', JSON_TYPE)
     const text = isLarge(body) ? await largeJson(body) : JSON.stringify(body)
-    if (text.length <= PIECE) ctx.body = text
-    else sendInPieces(ctx, typeof text === 'string' ? Buffer.from(text) : text)
+    if (text.length <= PIECE) {
+      ctx.body = text
+    } else {
+      const bytes = typeof text === 'string' ? Buffer.from(text) : text
+      keep(bytes.byteLength)
+      sendInPieces(ctx, bytes)
+    }
   }
 }
 
 /** Turns a route into middleware: authentication, rate limit, query and body checks, handler. */
-function pipeline(route: Route, deps: HttpDeps): Middleware {
+function pipeline(route: Route, deps: HttpDeps, waiting: WaitingAnswers): Middleware {
   const query = route.query === undefined ? undefined : queryValidator(route.query)
   const body = typeof route.body === 'object' ? bodyValidator(route.body) : undefined
   const readsJson = route.body !== undefined && route.body !== 'stream'
@@ -215,7 +222,10 @@ function pipeline(route: Route, deps: HttpDeps): Middleware {
         stream: ctx.req,
       },
     }
-    await send(ctx, await route.handler(call as never, deps.services))
+    const owner = requester?.userId ?? (origin === '' ? ip : origin)
+    await send(ctx, await route.handler(call as never, deps.services), (bytes) =>
+      waiting.add(owner, bytes, ctx.res),
+    )
   }
 }
 
@@ -338,6 +348,7 @@ export function createApp(deps: HttpDeps): Koa {
       'request',
     )
   })
-  app.use(dispatcher(deps.routes, (route) => pipeline(route, deps)))
+  const waiting = createWaitingAnswers()
+  app.use(dispatcher(deps.routes, (route) => pipeline(route, deps, waiting)))
   return app
 }
