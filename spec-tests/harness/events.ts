@@ -9,13 +9,16 @@ export interface GivenEvent {
   readonly unsigned?: Readonly<Record<string, unknown>>
 }
 
+/** Members of an event of old, which some servers still give beside those of the specification, and not by every operation. */
+const OF_OLD = { user_id: undefined, replaces_state: undefined, prev_content: undefined }
+
 /** Without what changes with time, and who else was in the room, which not every operation tells. */
 function lasting(event: GivenEvent, withUnsigned: boolean): unknown {
   const kept = (name: string, value: unknown): unknown => {
     if (name !== 'unsigned') return value
     return { ...(value as object), age: undefined, membership: undefined }
   }
-  const top = withUnsigned ? { unsigned: {}, ...event } : { ...event, unsigned: undefined }
+  const top = withUnsigned ? { unsigned: {}, ...event } : { ...event, ...OF_OLD, unsigned: undefined }
   return JSON.parse(JSON.stringify({ ...top, age: undefined }, kept))
 }
 
