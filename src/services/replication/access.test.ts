@@ -43,6 +43,13 @@ describe('rooms of a circle, in handshakes', () => {
     node.memberships.join(as(userId), { room: roomId, via })
   const set = (roomId: string, type: string, content: JsonObject) =>
     finances.sending.state(as(ANA), { roomId, type, stateKey: '', content })
+  /** The external node, as one that has forgotten the rules. */
+  async function lawlessPartners(): Promise<HandshakeNode> {
+    await partners.server.close()
+    await partners.store.close()
+    world.nodes.delete(partners.name)
+    return world.node(partners.name)
+  }
   const contentOf = async (node: HandshakeNode, roomId: string, key: string) => {
     const id = (await node.state(roomId)).get(key)
     return id === undefined ? undefined : (await node.context.events.byId(id))?.event.content
@@ -120,8 +127,7 @@ describe('rooms of a circle, in handshakes', () => {
 
   it('that an external person has made are entered by nobody', async () => {
     const lawless = await world.node('lawless.example')
-    world.nodes.delete('partners.example')
-    const outlaw = await world.node('partners.example')
+    const outlaw = await lawlessPartners()
     const { room_id: roomId } = await outlaw.creation.create(as(EVE), { preset: 'public_chat' })
     await expect(join(finances, ANA, roomId, ['partners.example'])).rejects.toMatchObject({})
     expect(await finances.membership(roomId, ANA)).toBeUndefined()
@@ -137,8 +143,7 @@ describe('rooms of a circle, in handshakes', () => {
       preset: 'public_chat',
       initial_state: [{ type: 'im.vector.room.access_rules', content: { rule: 'restricted' } }],
     })
-    world.nodes.delete('partners.example')
-    const outlaw = await world.node('partners.example')
+    const outlaw = await lawlessPartners()
     await join(outlaw, EVE, roomId, ['rogue.example'])
     await join(interieur, BO, roomId, ['rogue.example'])
     const state = await interieur.state(roomId)
