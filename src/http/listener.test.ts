@@ -130,7 +130,8 @@ describe('a client that is too slow', () => {
     const slow = Array.from({ length: 10 }, () => open())
     for (const { socket } of slow) {
       socket.pause()
-      socket.write('GET /large HTTP/1.1\r\nHost: a\r\n\r\n')
+      // More than one such answer does not wait for the same address: the others are refused, and end by themselves.
+      socket.write('GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
     }
     await Promise.all(slow.map(({ socket }) => once(socket, 'connect')))
     // Whose connection is accepted after theirs.
@@ -139,7 +140,7 @@ describe('a client that is too slow', () => {
     await until(() => {
       collectGarbage()
       const held = process.memoryUsage().external + process.memoryUsage().arrayBuffers - before
-      return held < 10 * LARGE.text.length
+      return held < LARGE.text.length
     })
   })
 
