@@ -96,8 +96,10 @@ export async function checkForeignState(
       : listed
     // What is no more in the state was judged by servers that had it: here nobody knows what the room was then.
     const isPresent =
-      event.stateKey !== undefined && byKey.get(stateKey(event.type, event.stateKey)) === event
-    const outcome = verdict.ok && isPresent ? (judgeAccess?.(event, auth) ?? verdict) : verdict
+      judgeAccess !== undefined &&
+      event.stateKey !== undefined &&
+      byKey.get(stateKey(event.type, event.stateKey)) === event
+    const outcome = verdict.ok && isPresent ? judgeAccess(event, auth) : verdict
     if (!outcome.ok) rejected.set(event.id, outcome.rule)
     judged.set(event.id, { event, rejected: !outcome.ok })
     events.push(event)
