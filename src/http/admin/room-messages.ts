@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import type { Requester } from '../../services/requester.js'
 import type { Viewer } from '../../services/timeline/client-view.js'
+import { MessagesQuery } from '../messages-query.js'
 import { adminRoute } from './admin-route.js'
 
 /** An administrator looks into a room as somebody to whom nothing in it is hidden. Other servers are not asked for what is missing. */
@@ -12,13 +13,7 @@ export const adminRoomMessages = adminRoute({
   method: 'GET',
   paths: ['/_synapse/admin/v1/rooms/{roomId}/messages'],
   rateLimit: 'read',
-  query: Type.Object({
-    dir: Type.Optional(Type.Union([Type.Literal('b'), Type.Literal('f')])),
-    from: Type.Optional(Type.String()),
-    to: Type.Optional(Type.String()),
-    limit: Type.Optional(Type.Integer({ minimum: 0 })),
-    filter: Type.Optional(Type.String()),
-  }),
+  query: MessagesQuery,
   handler: ({ requester, params, query }, { history, filters }) =>
     history.messages(everything(requester), {
       roomId: params['roomId']!,

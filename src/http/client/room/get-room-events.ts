@@ -1,4 +1,4 @@
-import { Type } from 'typebox'
+import { MessagesQuery } from '../../messages-query.js'
 import { route, v3 } from '../../route.js'
 
 /** SPEC: https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidmessages */
@@ -8,14 +8,7 @@ export const getRoomEvents = route({
   paths: v3('/rooms/{roomId}/messages'),
   auth: 'guest',
   rateLimit: 'read',
-  query: Type.Object({
-    // Who may not see the room learns nothing else first.
-    dir: Type.Optional(Type.Union([Type.Literal('b'), Type.Literal('f')])),
-    from: Type.Optional(Type.String()),
-    to: Type.Optional(Type.String()),
-    limit: Type.Optional(Type.Integer({ minimum: 0 })),
-    filter: Type.Optional(Type.String()),
-  }),
+  query: MessagesQuery,
   handler: ({ requester, params, query }, { history, filters }) =>
     history.messages(requester, {
       roomId: params['roomId']!,
