@@ -1,5 +1,5 @@
+import { thirdPartyToken } from '../auth/auth-event-keys.js'
 import { ALLOW, refuse, type RoomEvent, type Verdict } from '../event/types.js'
-import { isObject, ownValue } from '../json/value.js'
 import type { AccessState, AccessStateEvent } from './access-state.js'
 
 const THIRD = 'A direct conversation is between two people: make a room to talk to more'
@@ -25,19 +25,13 @@ export function checkDirectMember(
   if (members.length >= 2) return refuse('access.direct.third', THIRD)
   const kept = members.length === 0 ? [] : addressInvites.filter(isLive)
   if (kept.length === 0) return ALLOW
-  const token = membership === 'invite' ? tokenOf(event) : undefined
+  const token = membership === 'invite' ? thirdPartyToken(event.content) : undefined
   return kept.some((invite) => invite.stateKey === token)
     ? ALLOW
     : refuse(
         'access.direct.kept',
         'The second place in this conversation is kept for an address that was invited',
       )
-}
-
-function tokenOf({ content }: RoomEvent): unknown {
-  const invite = ownValue(content, 'third_party_invite')
-  const signed = isObject(invite) ? ownValue(invite, 'signed') : undefined
-  return isObject(signed) ? ownValue(signed, 'token') : undefined
 }
 
 /** One address, where there is a place for it; what is known under its token already can be changed, i.e. withdrawn. */

@@ -55,7 +55,8 @@ export function authStateKeys(event: EventLike, rules: RoomVersionRules): readon
 const key = (type: string, stateKey: string): EventKey => ({ type, stateKey })
 const CREATE = key('m.room.create', '')
 
-function thirdPartyToken(content: JsonObject): string | undefined {
+/** The token of the third-party invite that an invite redeems. */
+export function thirdPartyToken(content: JsonObject): string | undefined {
   const invite = ownValue(content, 'third_party_invite')
   const signed = isObject(invite) ? ownValue(invite, 'signed') : undefined
   const token = isObject(signed) ? ownValue(signed, 'token') : undefined

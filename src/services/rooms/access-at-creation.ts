@@ -4,7 +4,8 @@ import { readLevel } from '../../core/auth/level.js'
 import { invalidParam } from '../../core/errors.js'
 import { isObject, ownValue, type Json, type JsonObject } from '../../core/json/value.js'
 import type { RoomVersionRules } from '../../core/room-version/rules.js'
-import type { CreateRoomInput } from './create-room-input.js'
+import { presetOf, type CreateRoomInput } from './create-room-input.js'
+import { newRoomEventLevels } from './new-room-levels.js'
 
 const ENCRYPTION = { type: 'm.room.encryption', content: { algorithm: 'm.megolm.v1.aes-sha2' } }
 
@@ -62,37 +63,22 @@ function ruleOf(
 
 function joinRuleOf(input: CreateRoomInput, given: JsonObject | undefined): unknown {
   if (given !== undefined) return ownValue(given, 'join_rule')
-  const preset = input.preset ?? (input.visibility === 'public' ? 'public_chat' : 'private_chat')
-  return preset === 'public_chat' ? 'public' : 'invite'
+  return presetOf(input) === 'public_chat' ? 'public' : 'invite'
 }
 
-/** Levels of a new room where the client says nothing else. */
-function defaultLevels(isPublic: boolean, rules: RoomVersionRules): JsonObject {
-  return {
-    users_default: 0,
-    events_default: 0,
-    state_default: 100,
-    ban: 50,
-    kick: 50,
-    redact: 50,
-    invite: isPublic ? 0 : 50,
-    events: {
-      'm.room.name': 50,
-      'm.room.avatar': 50,
-      'm.room.canonical_alias': 50,
-      'm.room.power_levels': 100,
-      'm.room.history_visibility': 100,
-      'm.room.server_acl': 100,
-      'm.room.encryption': 100,
-      'm.room.tombstone': rules.creator === 'privileged' ? 150 : 100,
-      // Where somebody is, and who is in a call, everybody says for themselves.
-      'm.beacon_info': 0,
-      'org.matrix.msc3672.beacon_info': 0,
-      'm.call.member': 0,
-      'org.matrix.msc3401.call.member': 0,
-    },
-  }
-}
+/** Levels of a new room, where they are others than those of a room without rules. */
+const defaultLevels = (isPublic: boolean, rules: RoomVersionRules): JsonObject => ({
+  state_default: 100,
+  invite: isPublic ? 0 : 50,
+  events: {
+    ...newRoomEventLevels(rules),
+    // Where somebody is, and who is in a call, everybody says for themselves.
+    'm.beacon_info': 0,
+    'org.matrix.msc3672.beacon_info': 0,
+    'm.call.member': 0,
+    'org.matrix.msc3401.call.member': 0,
+  },
+})
 
 /** The client's levels over the defaults. Throws M_INVALID_PARAM where they would let more people invite or change the room. */
 function levelsFor(

@@ -7,6 +7,7 @@ import { ALLOW, refuse, type Refusal, type RoomEvent, type Verdict } from '../..
 import type { JsonObject } from '../../core/json/value.js'
 import type { NodeName } from '../../core/state-trie/node.js'
 import type { StateKey } from './state-store.js'
+import type { StoredEvent } from './stored-event.js'
 import { eventsByNids, mapKey, stateEvents, type RoomReaders, type WorkingRoom } from './working-room.js'
 
 /** People of a direct room that are looked at: a third is one too many. */
@@ -18,8 +19,10 @@ const KEYS = 200
 export const accessRefused = ({ rule, reason }: Refusal): MatrixError =>
   new MatrixError('M_FORBIDDEN', reason, { reason: rule }, 403)
 
-/** Whether a rule's name is one of the access rules. */
-export const isAccessRule = (rule: string | undefined): boolean => rule?.startsWith('access.') === true
+/** Throws M_FORBIDDEN where an access rule is what rejected an event. */
+export function refuseWhereAccessRejects({ rejected }: Pick<StoredEvent, 'rejected'>, words: string): void {
+  if (rejected?.startsWith('access.') === true) throw accessRefused(refuse(rejected, words))
+}
 
 /** Judges an event by the access rules against a state of its room. Reads little where they do not concern it. */
 export async function judgeAccess(

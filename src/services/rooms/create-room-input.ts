@@ -2,6 +2,10 @@ import type { JsonObject } from '../../core/json/value.js'
 
 export type Preset = 'private_chat' | 'trusted_private_chat' | 'public_chat'
 
+/** The preset of a room for which the client names none. */
+export const presetOf = ({ preset, visibility }: Pick<CreateRoomInput, 'preset' | 'visibility'>): Preset =>
+  preset ?? (visibility === 'public' ? 'public_chat' : 'private_chat')
+
 /** What a client may ask for. SPEC: https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3createroom */
 export interface CreateRoomInput {
   readonly visibility?: 'public' | 'private'

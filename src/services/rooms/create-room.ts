@@ -8,13 +8,14 @@ import { deleteAlias, insertAlias } from '../../storage/tables/aliases.js'
 import { setPublished } from '../../storage/tables/rooms.js'
 import { aclDenies } from '../../core/server-acl.js'
 import type { Requester } from '../requester.js'
-import type { CreateRoomInput, Preset } from './create-room-input.js'
+import { presetOf, type CreateRoomInput, type Preset } from './create-room-input.js'
 import type { RoomsContext } from './context.js'
 import { trustedByAccess, withAccess } from './access-at-creation.js'
 import { addLocalEvent } from './add-local-event.js'
 import { addAccepted, judgeLocalEvent, prepareLocalEvent, type Draft } from './local-event.js'
 import type { Memberships } from './membership.js'
 import type { AddressInvite, AddressInvites } from './address-invites.js'
+import { newRoomEventLevels } from './new-room-levels.js'
 import { newAlias } from './aliases.js'
 import { aliasesIn } from './canonical-alias.js'
 import { refuseSuspended } from './send.js'
@@ -53,17 +54,7 @@ function powerLevelContent(
   const content: JsonObject = {
     users,
     users_default: 0,
-    events: {
-      'm.room.name': 50,
-      'm.room.avatar': 50,
-      'm.room.canonical_alias': 50,
-      'm.room.power_levels': 100,
-      'm.room.history_visibility': 100,
-      'm.room.encryption': 100,
-      'm.room.server_acl': 100,
-      // Version 12 puts an upgrade above every ordinary administrator.
-      'm.room.tombstone': privileged ? 150 : 100,
-    },
+    events: newRoomEventLevels(rules),
     events_default: 0,
     state_default: 50,
     ban: 50,
@@ -213,7 +204,7 @@ export function createRoomCreation(deps: CreateRoomDeps): RoomCreation {
     if (addresses.length > MAX_ADDRESSES)
       throw invalidParam(`At most ${MAX_ADDRESSES} addresses can be invited at once`)
     for (const address of addresses) deps.addressInvites.check(address)
-    const preset = input.preset ?? (input.visibility === 'public' ? 'public_chat' : 'private_chat')
+    const preset = presetOf(input)
     const alias =
       input.room_alias_name === undefined ? undefined : newAlias(input.room_alias_name, context.serverName)
     if (alias !== undefined) deps.checkAlias?.(requester, alias)

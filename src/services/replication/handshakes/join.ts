@@ -1,4 +1,4 @@
-import { refuse, type RoomEvent } from '../../../core/event/types.js'
+import type { RoomEvent } from '../../../core/event/types.js'
 import { checkAuth } from '../../../core/auth/check.js'
 import { MatrixError } from '../../../core/errors.js'
 import { serverNameOf } from '../../../core/ids/server-name-of.js'
@@ -7,7 +7,7 @@ import { createKeyedQueue, QueueFullError } from '../../../platform/keyed-queue.
 import { createPace } from '../../../platform/pace.js'
 import { createSemaphore, SemaphoreFullError, type Semaphore } from '../../../platform/semaphore.js'
 import { roomForImport } from '../../../storage/tables/room-imports.js'
-import { accessRefused, isAccessRule } from '../../rooms/access.js'
+import { refuseWhereAccessRejects } from '../../rooms/access.js'
 import { scheduleRepair } from '../../../storage/tables/room-repairs.js'
 import { applyEvent } from '../../rooms/apply-event.js'
 import { isResident } from '../../rooms/residence.js'
@@ -223,8 +223,7 @@ async function takeIn(
       context.local,
     )
     // Thrown, so that nothing of it is written: the user is not in the room.
-    if (isAccessRule(stored.rejected))
-      throw accessRefused(refuse(stored.rejected!, 'This room is not open to you'))
+    refuseWhereAccessRejects(stored, 'This room is not open to you')
     if (stored.rejected !== undefined || stored.softFailed)
       throw badAnswer('the join is not allowed by the state')
   })

@@ -1,13 +1,13 @@
 import { forbidden, invalidParam, MatrixError, notFound } from '../../../core/errors.js'
 import { clientEvent } from '../../../core/event/client-view.js'
 import { eventSigningInput, signaturesOf, signEvent } from '../../../core/event/sign.js'
-import { refuse, type RoomEvent } from '../../../core/event/types.js'
+import type { RoomEvent } from '../../../core/event/types.js'
 import { serverNameOf } from '../../../core/ids/server-name-of.js'
 import { isObject, ownValue, type Json, type JsonObject } from '../../../core/json/value.js'
 import type { RoomVersionRules } from '../../../core/room-version/rules.js'
 import { roomVersion } from '../../../core/room-version/versions.js'
 import type { Keys } from '../../federation/keys.js'
-import { accessRefused, isAccessRule, judgeShown } from '../../rooms/access.js'
+import { accessRefused, judgeShown, refuseWhereAccessRejects } from '../../rooms/access.js'
 import { applyEvent, MissingPredecessors } from '../../rooms/apply-event.js'
 import { refuseBlocked } from '../../rooms/blocked-rooms.js'
 import type { RoomsContext } from '../../rooms/context.js'
@@ -121,10 +121,7 @@ export function createInviteServing(deps: InviteServingDeps): InviteServing {
     try {
       await context.writer.write(event.roomId, async (room) => {
         const stored = await applyEvent(room, event, { live: true, origin }, context.local)
-        if (isAccessRule(stored.rejected))
-          throw accessRefused(
-            refuse(stored.rejected!, 'The access rules of the room do not allow the invite'),
-          )
+        refuseWhereAccessRejects(stored, 'The access rules of the room do not allow the invite')
         if (stored.rejected !== undefined || stored.softFailed)
           throw forbidden('The room does not allow the invite')
       })

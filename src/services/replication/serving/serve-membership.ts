@@ -1,12 +1,12 @@
 import { forbidden, invalidParam, MatrixError } from '../../../core/errors.js'
 import { without } from '../../../core/event/hash.js'
 import { signEvent } from '../../../core/event/sign.js'
-import { refuse, type RoomEvent } from '../../../core/event/types.js'
+import type { RoomEvent } from '../../../core/event/types.js'
 import { serverNameOf } from '../../../core/ids/server-name-of.js'
 import { ownValue, type Json, type JsonObject } from '../../../core/json/value.js'
 import { KNOWN_ROOM_VERSIONS } from '../../../core/room-version/versions.js'
 import type { Keys } from '../../federation/keys.js'
-import { accessRefused, isAccessRule } from '../../rooms/access.js'
+import { refuseWhereAccessRejects } from '../../rooms/access.js'
 import { applyEvent, MissingPredecessors } from '../../rooms/apply-event.js'
 import type { RoomsContext } from '../../rooms/context.js'
 import { signedByPolicy } from '../../rooms/policy-signing.js'
@@ -113,8 +113,7 @@ export function createMembershipServing(deps: MembershipServingDeps): Membership
       try {
         const result = await applyEvent(working, final, { live: true, origin, relay: true }, context.local)
         // Thrown, so that nothing of it is written.
-        if (isAccessRule(result.rejected))
-          throw accessRefused(refuse(result.rejected!, 'The access rules of the room do not allow it'))
+        refuseWhereAccessRejects(result, 'The access rules of the room do not allow it')
         if (result.rejected !== undefined) throw forbidden(`The room does not allow it: ${result.rejected}`)
         const key = { type: 'm.room.member', stateKey: event.sender }
         const now = (await stateEvents(working, [key], context.local.readers)).get(mapKey(key))
