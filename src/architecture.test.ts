@@ -21,6 +21,7 @@ const SEE_EVERYTHING = new Set(['cli', 'composition', 'server.ts', 'main.ts', 'v
  * `composition` hands over.
  */
 const SERVICES = [
+  'audit',
   'server-info',
   'mail',
   'threepids',

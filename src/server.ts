@@ -92,6 +92,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     await built?.appservices.close()
     await built?.mailer?.close()
     await built?.services.accounts.lastSeen.flush()
+    await built?.services.audit.flush()
     await built?.mediaParts.close()
     await resolver.close()
     await built?.transport.close()

@@ -55,6 +55,7 @@ import { createTypingNotices } from '../services/typing/typing-notices.js'
 import { createTyping } from '../services/typing/typing.js'
 import { isCrossSigningKey } from '../storage/tables/cross-signing.js'
 import type { Store } from '../storage/tx.js'
+import { buildAudit } from './audit.js'
 import { accountsOptions, eventSignerOf, noticesOptions } from './options.js'
 import { accessPolicy } from './access-policy.js'
 import { buildAdministration } from './administration.js'
@@ -108,10 +109,11 @@ export interface Built {
 export async function buildServices(deps: BuildDeps): Promise<Built> {
   const { config, store, clock, random, logger, ownKeys, nodeMetrics } = deps
   const serverName = config.server_name
+  const audit = buildAudit(deps)
   const lost = await loadLostPositions(deps)
   const appservices = await buildAppservices({ ...deps, serverName })
   const notifier = appservices.listening(createNotifier())
-  const base = { store, clock, random, logger, notifier, serverName }
+  const base = { store, clock, random, logger, notifier, serverName, audit }
   const { signer } = ownKeys
   const eventSigner = eventSignerOf(signer, serverName)
   const { transport, sender, nodeList } = await buildTransport({ ...deps, ...base })
@@ -302,6 +304,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     noticesOptions(config),
   )
   const services: Services = {
+    audit,
     nodeInfo,
     media,
     previews,

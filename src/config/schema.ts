@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import type { ConfigOf } from './fields.js'
 import { accounts } from './sections/accounts.js'
+import { audit } from './sections/audit.js'
 import { federation } from './sections/federation.js'
 import { identity } from './sections/identity.js'
 import { limits } from './sections/limits.js'
@@ -27,6 +28,7 @@ export const ConfigSchema = Type.Object({
   ...notifications,
   ...federation,
   ...nodeList,
+  ...audit,
 })
 
 /** A loaded configuration: every default filled in, paths absolute, durations in milliseconds, sizes in bytes; deeply frozen. */

@@ -28,6 +28,7 @@ export function periodicJobs(services: Services, options: { readonly nodeListMs:
     { name: 'presence.tick', every: SECOND, run: () => services.presence.tick() },
     { name: 'typing.expire', every: SECOND, run: () => typingNotices.expire() },
     { name: 'e2ee.resync', every: 5 * SECOND, run: () => e2ee.resyncDue() },
+    { name: 'audit.flush', every: MINUTE, run: () => services.audit.flush() },
     { name: 'accounts.lastSeen', every: MINUTE, run: () => accounts.lastSeen.flush() },
     {
       name: 'accounts.deactivations',

@@ -1,3 +1,4 @@
+import type { Audit } from './audit/audit.js'
 import type { AccountData } from './account-data/account-data.js'
 import type { Accounts } from './accounts/accounts.js'
 import type { BoundQueues } from './appservices/bound-queues.js'
@@ -61,6 +62,7 @@ import type { FederationReads } from './replication/serving/serve-reads.js'
 
 /** Everything that an endpoint may call. Built in `composition/services.ts`. */
 export interface Services {
+  readonly audit: Audit
   readonly nodeInfo: NodeInfo
   readonly media: Media
   readonly previews: Previews

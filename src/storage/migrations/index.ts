@@ -27,6 +27,7 @@ import { nodeList } from './0026-node-list.js'
 import { administration } from './0027-administration.js'
 import { threadSubscriptions } from './0028-thread-subscriptions.js'
 import { roomRepairs } from './0029-room-repairs.js'
+import { auditLog } from './0030-audit-log.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -61,4 +62,5 @@ export const migrations: readonly Migration[] = [
   administration,
   threadSubscriptions,
   roomRepairs,
+  auditLog,
 ]

@@ -1,0 +1,45 @@
+import { all, one, run, type Tx } from '../tx.js'
+
+export interface AuditRow {
+  readonly id: number
+  readonly entry: string
+  readonly hash: string
+}
+
+export interface AuditHeadRow {
+  readonly id: number
+  readonly hash: string
+}
+
+/**
+ * The number of the next entry and the hash before it. Pre: called as late in the body as possible: the row stays locked until the commit.
+ * `genesis`: what stands before the first entry. Post: `appendAuditEntry` with that number follows in the same body.
+ */
+export function* advanceAuditHead(genesis: string): Tx<AuditHeadRow> {
+  const row = yield* one<AuditHeadRow>(
+    `INSERT INTO audit_head (slot, id, hash) VALUES (1, 1, ?)
+     ON CONFLICT (slot) DO UPDATE SET id = audit_head.id + 1 RETURNING id, hash`,
+    genesis,
+  )
+  return row!
+}
+
+/** Pre: its number was given by `advanceAuditHead` in this body. */
+export function* appendAuditEntry(row: AuditRow): Tx<void> {
+  yield* run('INSERT INTO audit_log (id, entry, hash) VALUES (?, ?, ?)', row.id, row.entry, row.hash)
+  yield* run('UPDATE audit_head SET hash = ? WHERE slot = 1', row.hash)
+}
+
+/** The last entry's number and hash; undefined before the first. */
+export function* auditHead(): Tx<AuditHeadRow | undefined> {
+  return yield* one<AuditHeadRow>('SELECT id, hash FROM audit_head WHERE slot = 1')
+}
+
+/** Entries with larger numbers, ascending. */
+export function* auditEntriesAfter(id: number, limit: number): Tx<readonly AuditRow[]> {
+  return yield* all<AuditRow>(
+    'SELECT id, entry, hash FROM audit_log WHERE id > ? ORDER BY id LIMIT ?',
+    id,
+    limit,
+  )
+}
