@@ -13,6 +13,7 @@ import { isPlaced, serversToAsk } from './gap-fill.js'
 import { fetchMissingAuth, storedByIds } from './missing-auth.js'
 import type { PeerReads } from '../peers/peer-reads.js'
 import { loadResident } from '../../rooms/residence.js'
+import { wholeCopies } from './whole-copies.js'
 
 /** History from before this server came, or from while it was away. */
 export interface Backfill {
@@ -79,7 +80,8 @@ export function createBackfill(deps: {
         const fresh = got.filter((event) => stored.get(event.id)?.outlier !== false)
         if (fresh.length === 0) continue
         const asked = [server, ...servers.filter((other) => other !== server)]
-        if ((await place(room, fresh, asked, signal)) > 0) return true
+        const whole = await wholeCopies(deps, room, fresh, server, asked, signal)
+        if ((await place(room, whole, asked, signal)) > 0) return true
       }
       return false
     } finally {
@@ -162,7 +164,9 @@ export function createBackfill(deps: {
           logger.debug({ err: error, server, eventId }, 'a server does not give an event')
           return undefined
         })
-        if (event !== undefined) return (await place(room, [event], servers, signal)) > 0
+        if (event === undefined) continue
+        const whole = await wholeCopies(deps, room, [event], server, servers, signal)
+        return (await place(room, whole, servers, signal)) > 0
       }
       return false
     },

@@ -9,6 +9,7 @@ import { bridgeByState } from './bridge.js'
 import { causalOrder } from './causal-order.js'
 import { fetchMissingAuth, storedByIds } from './missing-auth.js'
 import type { PeerReads } from '../peers/peer-reads.js'
+import { wholeCopies } from './whole-copies.js'
 
 /** Events to apply, in this order. */
 export interface Filled {
@@ -132,7 +133,8 @@ export function createGapFill(deps: {
         )
         // Only what leads on: a peer might otherwise fill the pool with anything.
         const leading = reachable(lacking, fresh)
-        for (const event of leading) pool.set(event.id, event)
+        const whole = await wholeCopies(deps, room, leading, server, servers, signal)
+        for (const event of whole) pool.set(event.id, event)
         // A short answer is all that this server has: asked again it would repeat itself.
         if (leading.length === 0 || got.length < Math.min(limit, LEAST_PAGE)) break
       }
