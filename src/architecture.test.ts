@@ -30,6 +30,7 @@ const SERVICES = [
   'openid',
   'reports',
   'account-data',
+  'red-list',
   'filters',
   'profile',
   'federation',

@@ -175,9 +175,11 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     },
   })
   const { context } = rooms
-  const { profile, profileRooms, memberProfile } = buildProfile({
+  const { profile, profileRooms, memberProfile, inviteeProfile, redList } = buildProfile({
+    config,
     context,
     transport,
+    nodeList,
     ...appservices.queries,
   })
   const accountData = createAccountData({
@@ -215,6 +217,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     remote,
     outside: rooms.outside,
     memberProfile,
+    inviteeProfile,
     checkInvitable,
     checkRejection: (userId, roomId) => serverNotices.checkRejection(userId, roomId),
     acceptAddressInvite: (userId, roomId, signed) =>
@@ -346,7 +349,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     receipts,
     typingNotices,
     presence,
-    ...buildDirectory({ context, transport, acts: appservices.acts }),
+    ...buildDirectory({ context, transport, redList, acts: appservices.acts }),
     spaces: createSpaces({ context, client: transport.client, aliases }),
     history,
     relations,

@@ -2,6 +2,7 @@ import { Type } from 'typebox'
 import type { ConfigOf } from './fields.js'
 import { accounts } from './sections/accounts.js'
 import { audit } from './sections/audit.js'
+import { directory } from './sections/directory.js'
 import { federation } from './sections/federation.js'
 import { identity } from './sections/identity.js'
 import { limits } from './sections/limits.js'
@@ -29,6 +30,7 @@ export const ConfigSchema = Type.Object({
   ...federation,
   ...nodeList,
   ...audit,
+  ...directory,
 })
 
 /** A loaded configuration: every default filled in, paths absolute, durations in milliseconds, sizes in bytes; deeply frozen. */

@@ -1,7 +1,10 @@
 import { Type } from 'typebox'
 import { route } from '../route.js'
 
-/** SPEC: https://spec.matrix.org/v1.19/server-server-api/#get_matrixfederationv1queryprofile */
+/**
+ * NOTSPEC: a member node may say for which of its users it asks; who hides their profile is then told to those alone who share a room with them.
+ * SPEC: https://spec.matrix.org/v1.19/server-server-api/#get_matrixfederationv1queryprofile
+ */
 export const queryProfile = route({
   id: 'queryProfile',
   method: 'GET',
@@ -11,6 +14,12 @@ export const queryProfile = route({
   query: Type.Object({
     user_id: Type.String({ maxLength: 255 }),
     field: Type.Optional(Type.String({ maxLength: 255 })),
+    'org.chancery.asker': Type.Optional(Type.String({ maxLength: 255 })),
   }),
-  handler: ({ query }, { profile }) => profile.queryLocal(query.user_id, query.field),
+  handler: ({ origin, query }, { profile }) =>
+    profile.queryLocal(query.user_id, query.field, {
+      kind: 'server',
+      server: origin,
+      userId: query['org.chancery.asker'],
+    }),
 })

@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { serverNameOf } from '../../core/ids/server-name-of.js'
 import type { Json, JsonObject } from '../../core/json/value.js'
 import { profileFieldOfUsers } from '../../storage/tables/profiles.js'
+import type { RedList } from '../red-list/red-list.js'
 import { peopleKnownTo, roomNamesKnownTo } from '../../storage/tables/user-directory.js'
 import type { Store } from '../../storage/tx.js'
 
@@ -31,6 +32,7 @@ interface Person {
   readonly avatarUrl: string | undefined
   /** What the person is called anywhere that the searcher may know of. */
   readonly names: readonly string[]
+  readonly isHidden: boolean
 }
 
 const textOf = (value: Json | undefined): string | undefined =>
@@ -39,6 +41,8 @@ const textOf = (value: Json | undefined): string | undefined =>
 export function createUserDirectory(deps: {
   readonly store: Store
   readonly serverName: string
+  /** Users of this server who are not to be found. */
+  readonly redList?: Pick<RedList, 'hiddenOf'> | undefined
 }): UserDirectory {
   /** Those who come after `after`, as the searcher may know them. */
   function people(searcher: string, after: string): Promise<readonly Person[]> {
@@ -46,6 +50,7 @@ export function createUserDirectory(deps: {
       const rows = yield* peopleKnownTo(searcher, after, PAGE)
       const ids = rows.map((row) => row.user_id)
       const local = ids.filter((userId) => serverNameOf(userId) === deps.serverName)
+      const hidden = deps.redList === undefined ? new Set<string>() : yield* deps.redList.hiddenOf(local)
       const profiles = new Map<string, string | undefined>()
       for (const { user_id, field, value } of yield* profileFieldOfUsers(local, [
         'displayname',
@@ -66,6 +71,7 @@ export function createUserDirectory(deps: {
           userId,
           name,
           avatarUrl,
+          isHidden: hidden.has(userId),
           names: [...(name === undefined ? [] : [name]), ...(named.get(userId) ?? [])],
         }
       })
@@ -96,8 +102,8 @@ const contentOf = (json: string): Readonly<Record<string, Json>> =>
 
 const folded = (text: string): string => text.normalize('NFC').toLowerCase()
 
-const matches = ({ userId, names }: Person, needle: string): boolean =>
-  userId.toLowerCase().includes(needle) || names.some((name) => folded(name).includes(needle))
+const matches = ({ userId, names, isHidden }: Person, needle: string): boolean =>
+  !isHidden && (userId.toLowerCase().includes(needle) || names.some((name) => folded(name).includes(needle)))
 
 const shown = ({ userId, name, avatarUrl }: Person): JsonObject => ({
   user_id: userId,

@@ -5,6 +5,7 @@ import type { Logger } from '../../platform/logger.js'
 import * as rows from '../../storage/tables/profiles.js'
 import { userById } from '../../storage/tables/users.js'
 import type { Store, Tx } from '../../storage/tx.js'
+import type { Asker, RedList } from '../red-list/red-list.js'
 import type { Requester } from '../requester.js'
 import { checkedValue, checkFieldName, isPresentable, MAX_PROFILE_BYTES } from './field.js'
 
@@ -19,8 +20,14 @@ export interface ProfileDeps {
   readonly store: Store
   readonly logger: Logger
   readonly serverName: string
-  /** Asks another server; throws a MatrixError (M_NOT_FOUND, M_FORBIDDEN, …). */
-  fetchRemoteProfile(userId: string, field: string | undefined): Promise<JsonObject>
+  /** Asks another server, for one of our users; throws a MatrixError (M_NOT_FOUND, M_FORBIDDEN, …). */
+  fetchRemoteProfile(
+    userId: string,
+    field: string | undefined,
+    asker: string | undefined,
+  ): Promise<JsonObject>
+  /** Users of this server whom not everybody may know of: to the others they do not exist. */
+  readonly redList?: Pick<RedList, 'mayKnow'> | undefined
   /** After a change is on disk; copies it into the user's rooms. Not awaited: a user may be in thousands. */
   onProfileChanged(userId: string, field: string): Promise<void>
   /** Asks application services for a user of this server who is not there; true where one has made them. */
@@ -41,10 +48,13 @@ export interface Profile {
   setField(requester: Requester, userId: string, field: string, value: Json): Promise<void>
   deleteField(requester: Requester, userId: string, field: string): Promise<void>
   /** For other servers' `/query/profile`. Throws M_NOT_FOUND, M_INVALID_PARAM for users who are not ours. */
-  queryLocal(userId: string, field: string | undefined): Promise<JsonObject>
+  queryLocal(userId: string, field: string | undefined, asker: Asker): Promise<JsonObject>
   /** What member events of a local user carry. */
   memberFields(userId: string): Tx<{ readonly displayname?: string; readonly avatar_url?: string }>
 }
+
+const askerOf = (requester: Requester | undefined): Asker =>
+  requester === undefined ? { kind: 'stranger' } : { kind: 'user', userId: requester.userId }
 
 const noField = (): MatrixError => notFound('The user or the profile field does not exist')
 
@@ -58,7 +68,9 @@ export function createProfile(deps: ProfileDeps): Profile {
     return { isLocal: id.domain === serverName }
   }
 
-  async function local(userId: string): Promise<JsonObject> {
+  async function local(userId: string, asker: Asker): Promise<JsonObject> {
+    if (deps.redList !== undefined && !(await deps.redList.mayKnow(userId, asker)))
+      throw notFound('The user does not exist')
     const read = (): Promise<readonly { readonly field: string; readonly value: string }[] | undefined> =>
       store.read('profile.get', function* () {
         const user = yield* userById(userId)
@@ -70,8 +82,12 @@ export function createProfile(deps: ProfileDeps): Profile {
     return Object.fromEntries(fields.map(({ field, value }) => [field, JSON.parse(value) as Json]))
   }
 
-  async function remote(userId: string, field: string | undefined): Promise<JsonObject> {
-    const answer = await deps.fetchRemoteProfile(userId, field)
+  async function remote(
+    userId: string,
+    field: string | undefined,
+    requester: Requester | undefined,
+  ): Promise<JsonObject> {
+    const answer = await deps.fetchRemoteProfile(userId, field, requester?.userId)
     return Object.fromEntries(
       Object.entries(answer).filter(
         ([key, value]) => (field === undefined || key === field) && isPresentable(key, value),
@@ -116,13 +132,14 @@ export function createProfile(deps: ProfileDeps): Profile {
     async get(userId, requester) {
       const { isLocal } = parse(userId)
       admit(requester)
-      return isLocal ? await local(userId) : await remote(userId, undefined)
+      return isLocal ? await local(userId, askerOf(requester)) : await remote(userId, undefined, requester)
     },
     async getField(userId, field, requester) {
       const { isLocal } = parse(userId)
       admit(requester)
       checkFieldName(field)
-      return only(isLocal ? await local(userId) : await remote(userId, field), field)
+      const found = isLocal ? await local(userId, askerOf(requester)) : await remote(userId, field, requester)
+      return only(found, field)
     },
     async setField(requester, userId, field, value) {
       checkOwner(requester, userId, field)
@@ -149,11 +166,11 @@ export function createProfile(deps: ProfileDeps): Profile {
       checkOwner(requester, userId, field)
       await remove(userId, field)
     },
-    async queryLocal(userId, field) {
+    async queryLocal(userId, field, asker) {
       if (!parse(userId).isLocal) throw invalidParam('The user does not belong to this server')
-      if (field === undefined) return await local(userId)
+      if (field === undefined) return await local(userId, asker)
       checkFieldName(field)
-      return only(await local(userId), field)
+      return only(await local(userId, asker), field)
     },
     *memberFields(userId) {
       const found = yield* rows.profileFieldOfUsers([userId], ['displayname', 'avatar_url'])

@@ -88,6 +88,8 @@ export interface MembershipDeps {
   readonly remote: RemoteMemberships
   readonly outside: OutsideMemberships
   memberProfile(userId: string): Promise<JsonObject>
+  /** What an invite says of a local user whom this one invites. Default: `memberProfile`. */
+  inviteeProfile?(userId: string, inviter: string): Promise<JsonObject>
   /** Throws M_INVITE_BLOCKED where the invited local user wants no invite from this one. */
   checkInvitable(userId: string, inviter: string): Promise<void>
   /** Throws where an invite to a room must not be rejected. */
@@ -104,7 +106,7 @@ const withReason = (content: JsonObject, reason: string | undefined): JsonObject
   reason === undefined ? content : { ...content, reason }
 
 export function createMemberships(deps: MembershipDeps): Memberships {
-  const { context, remote, outside } = deps
+  const { context, remote, outside, inviteeProfile = deps.memberProfile } = deps
 
   const rowOf = (room: RoomSnapshot, userId: string): Promise<MembershipRow | undefined> =>
     context.store.read('rooms.membership', () => membershipOf(room.nid, userId))
@@ -201,7 +203,7 @@ export function createMemberships(deps: MembershipDeps): Memberships {
     const server = serverNameOf(input.userId)!
     const local = server === context.serverName
     if (local) await checkLocalInvitee(requester, input.userId)
-    const profile = local ? await deps.memberProfile(input.userId) : {}
+    const profile = local ? await inviteeProfile(input.userId, requester.userId) : {}
     const content = withReason({ ...profile, ...input.content, membership: 'invite' }, input.reason)
     const draft = member(requester.userId, input, content)
     if (local) return change(draft)

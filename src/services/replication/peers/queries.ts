@@ -63,13 +63,14 @@ export async function resolveRemoteAlias(
 }
 
 /**
- * The profile of another server's user, or one field of it. The caller bounds and filters it. Errors: M_NOT_FOUND, M_FORBIDDEN.
+ * The profile of another server's user, or one field of it. `asker`: for whom, where the server is to know. The caller bounds and filters it. Errors: M_NOT_FOUND, M_FORBIDDEN.
  * SPEC: https://spec.matrix.org/v1.19/server-server-api/#get_matrixfederationv1queryprofile
  */
 export function fetchRemoteProfile(
   client: Client,
   userId: string,
   field: string | undefined,
+  asker?: string,
 ): Promise<JsonObject> {
   const destination = serverNameOf(userId)
   if (destination === undefined) throw notFound('The profile was not found')
@@ -79,7 +80,7 @@ export function fetchRemoteProfile(
       destination,
       method: 'GET',
       path: '/_matrix/federation/v1/query/profile',
-      query: { user_id: userId, field },
+      query: { user_id: userId, field, 'org.chancery.asker': asker },
       maxBytes: 128 * 1024,
     },
     'The profile',
