@@ -73,7 +73,7 @@ async function workAlone<T>(
   })
   await built.sender.close()
   try {
-    return await work(built.services.operator)
+    return await work(built.services.commandLine)
   } finally {
     await built.drain.close()
     await built.mediaParts.close()

@@ -11,8 +11,10 @@ import { createRoomRemoval } from '../services/administration/room-removal.js'
 import { createRoomAdministration } from '../services/administration/rooms.js'
 import { createUserData } from '../services/administration/user-data.js'
 import { createUserAdministration } from '../services/administration/users.js'
+import type { AuditTrail } from '../services/audit/trail.js'
 import type { TokenCache } from '../services/devices/token-cache.js'
 import type { OwnKeys } from '../services/federation/own-keys.js'
+import { auditedOperator } from '../services/operator/audited-operator.js'
 import { createOperator } from '../services/operator/operator.js'
 import type { RoomHealth } from '../services/replication/receiving/room-comparison.js'
 import type { RoomsContext } from '../services/rooms/context.js'
@@ -47,13 +49,15 @@ export function buildAdministration(
     readonly context: RoomsContext
     readonly views: ClientViews
     readonly tokenCache: TokenCache
+    readonly audit: AuditTrail
     readonly onContact: (serverName: string) => void
   } & Needed,
-): Pick<Services, 'operator' | 'administration' | 'adminActs'> {
+): Pick<Services, 'operator' | 'commandLine' | 'administration' | 'adminActs'> {
   const operator = createOperator({ ...deps, notices: deps.serverNotices, rooms: deps.roomHealth })
   const rooms = createRoomAdministration(deps)
   return {
     operator,
+    commandLine: auditedOperator(operator, deps.audit),
     adminActs: createAdminActs(deps),
     administration: {
       users: createUserAdministration({ ...deps, operator }),

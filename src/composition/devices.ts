@@ -3,6 +3,7 @@ import type { Clock } from '../platform/clock.js'
 import type { Logger } from '../platform/logger.js'
 import type { Notifier } from '../platform/notifier.js'
 import type { Random } from '../platform/random.js'
+import type { AuditTrail } from '../services/audit/trail.js'
 import { deleteLocalNotifications } from '../services/account-data/local-notifications.js'
 import { createDevices, type Devices } from '../services/devices/devices.js'
 import type { TokenCache } from '../services/devices/token-cache.js'
@@ -18,6 +19,7 @@ import type { Store } from '../storage/tx.js'
 export function buildDevices(deps: {
   readonly config: Config
   readonly store: Store
+  readonly audit: AuditTrail
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger

@@ -4,6 +4,7 @@ import type { Clock } from '../platform/clock.js'
 import type { Logger } from '../platform/logger.js'
 import type { Random } from '../platform/random.js'
 import { smtpTransport, type SmtpOptions } from '../platform/smtp.js'
+import type { AuditTrail } from '../services/audit/trail.js'
 import { createMailer, type Mailer } from '../services/mail/mailer.js'
 import { createThreepids, type Threepids, type ThreepidsOptions } from '../services/threepids/threepids.js'
 import type { Store } from '../storage/tx.js'
@@ -17,6 +18,7 @@ export interface MailParts {
 export function buildMail(base: {
   readonly config: Config
   readonly store: Store
+  readonly audit: AuditTrail
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger

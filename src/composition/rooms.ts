@@ -11,6 +11,7 @@ import type { Random } from '../platform/random.js'
 import type { RoomsContext } from '../services/rooms/context.js'
 import type { StateResolving } from '../services/rooms/resolve-aside.js'
 import { createEventStore } from '../services/rooms/event-store.js'
+import type { LocalEventDeps } from '../services/rooms/local-event.js'
 import { createNids } from '../services/rooms/nids.js'
 import { createOutsideMemberships, type OutsideMemberships } from '../services/rooms/outside-memberships.js'
 import type { PolicySigner } from '../services/rooms/policy-servers.js'
@@ -43,6 +44,8 @@ export interface RoomsPartsDeps {
   readonly defaultRoomVersion: string
   /** The access rules of a closed circle. */
   readonly access?: AccessPolicy | undefined
+  /** An access rule refused what a local user wants. */
+  readonly onPolicyRefusal?: LocalEventDeps['onPolicyRefusal']
   /** Where large conflicts of states are resolved; without one, on the event loop. */
   readonly resolver?: StateResolving
   /** What else a change of membership writes, in its own transaction. */
@@ -142,6 +145,7 @@ export function buildRooms(deps: RoomsPartsDeps): RoomsParts {
       nids,
       verifySignature: verifySignatureBy,
       ...(deps.access === undefined ? {} : { access: deps.access }),
+      onPolicyRefusal: deps.onPolicyRefusal,
       ...(deps.resolver === undefined ? {} : { resolver: deps.resolver }),
       async readRedactions(eventId) {
         const rows = await store.read('events.redactions', () => redactionsOf([eventId]))

@@ -55,7 +55,7 @@ import { createTypingNotices } from '../services/typing/typing-notices.js'
 import { createTyping } from '../services/typing/typing.js'
 import { isCrossSigningKey } from '../storage/tables/cross-signing.js'
 import type { Store } from '../storage/tx.js'
-import { buildAudit } from './audit.js'
+import { auditedRotation, buildAudit, policyRefusals } from './audit.js'
 import { accountsOptions, eventSignerOf, noticesOptions } from './options.js'
 import { accessPolicy } from './access-policy.js'
 import { buildAdministration } from './administration.js'
@@ -152,6 +152,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     }),
     defaultRoomVersion: config.rooms.default_room_version,
     access: accessPolicy(config, nodeList),
+    onPolicyRefusal: policyRefusals(audit),
     ...(deps.resolver && { resolver: deps.resolver }),
     wakeSender,
     onLocalJoin(roomId, userId) {
@@ -322,7 +323,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
       ...base,
       ...{ accounts, profile, threepids, bindings, reports, serverNotices },
       ...{ context, views, aliases, memberships, sending, roomCreation, tokenCache },
-      rotateKey: ownKeys.rotate,
+      rotateKey: auditedRotation(ownKeys, audit),
       roomHealth: replication.roomHealth,
       onContact: (serverName) => sender.onContact(serverName),
     }),

@@ -2,6 +2,7 @@ import type { Config } from '../config/schema.js'
 import type { Clock } from '../platform/clock.js'
 import type { Logger } from '../platform/logger.js'
 import type { Random } from '../platform/random.js'
+import type { AuditTrail } from '../services/audit/trail.js'
 import type { OwnKeys } from '../services/federation/own-keys.js'
 import { createTransport, type Transport } from '../services/federation/transport.js'
 import { fileSource, urlSource, type ListSource } from '../services/node-list/list-source.js'
@@ -17,6 +18,7 @@ import { trustOf } from './trust.js'
 export async function buildTransport(deps: {
   readonly config: Config
   readonly store: Store
+  readonly audit: AuditTrail
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger

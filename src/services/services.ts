@@ -80,6 +80,8 @@ export interface Services {
   readonly reports: Reports
   readonly mutualRooms: MutualRooms
   readonly operator: Operator
+  /** The same for the command line: each act is told to the audit log. */
+  readonly commandLine: Operator
   readonly administration: Administration
   readonly adminActs: AdminActs
   readonly profile: Profile

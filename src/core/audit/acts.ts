@@ -54,7 +54,7 @@ export const isActName = (name: string): name is ActName => Object.hasOwn(ACTS, 
 export type Actor =
   | {
       readonly kind: 'user' | 'admin'
-      /** The user id; undefined where only attempts to be somebody are known. */
+      /** The user id. */
       readonly id: string
       readonly device?: string | undefined
     }
@@ -63,6 +63,11 @@ export type Actor =
   /** This server by itself; with an id, another one. */
   | { readonly kind: 'server'; readonly id?: string }
   | { readonly kind: 'appservice'; readonly id: string }
+
+export const OPERATOR: Actor = { kind: 'operator' }
+export const SERVER: Actor = { kind: 'server' }
+export const userActor = (id: string, device?: string): Actor => ({ kind: 'user', id, device })
+export const adminActor = (id: string): Actor => ({ kind: 'admin', id })
 
 export type ActDetail = string | number | boolean | null
 

@@ -1,6 +1,6 @@
 import type { TObject, TSchema } from 'typebox'
 import { MatrixError } from '../../core/errors.js'
-import { route, SECRET_PARAMS, type Route } from '../route.js'
+import { route, SECRET_PARAMS, type Reply, type Route } from '../route.js'
 
 const shown = (params: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(Object.entries(params).filter(([name]) => !SECRET_PARAMS.has(name)))
@@ -19,22 +19,23 @@ export function adminRoute<
     ...definition,
     auth: 'admin',
     async handler(call, services) {
-      const record = (outcome: string): void =>
-        services.adminActs.record({
-          requestId: call.request.id,
-          by: call.requester.userId,
-          act: definition.id,
-          on: shown(call.params),
-          outcome,
-        })
+      const act = {
+        requestId: call.request.id,
+        by: call.requester.userId,
+        act: definition.id,
+        on: shown(call.params),
+      }
+      const { adminActs } = services
+      if (definition.method !== 'GET') await adminActs.begin(act)
+      let answer: object | Reply
       try {
-        const answer = await handler(call, services)
-        record('done')
-        return answer
+        answer = await handler(call, services)
       } catch (error) {
-        record(error instanceof MatrixError ? error.errcode : 'failed')
+        await adminActs.end(act, error instanceof MatrixError ? error.errcode : 'failed')
         throw error
       }
+      await adminActs.end(act, 'done')
+      return answer
     },
   })
 }

@@ -1,3 +1,4 @@
+import { adminActor } from '../../core/audit/acts.js'
 import { Type } from 'typebox'
 import { forbidden } from '../../core/errors.js'
 import { adminRoute } from './admin-route.js'
@@ -13,7 +14,7 @@ export const adminDeactivateUser = adminRoute({
     const userId = params['userId']!
     await administration.users.checkExists(userId)
     if (userId === requester.userId) throw forbidden('You cannot do this to your own account')
-    await operator.deactivate(userId, erase ?? false)
+    await operator.deactivate(userId, erase ?? false, adminActor(requester.userId))
     // Bindings at identity servers are withdrawn in the background, each of them until it is gone.
     return { id_server_unbind_result: 'success' }
   },

@@ -13,6 +13,6 @@ export const adminLogInAs = adminRoute({
   body: Type.Object({
     valid_until_ms: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
   }),
-  handler: ({ params, body }, { administration }) =>
-    administration.users.logInAs(params['userId']!, body.valid_until_ms),
+  handler: ({ requester, params, body }, { administration }) =>
+    administration.users.logInAs(requester.userId, params['userId']!, body.valid_until_ms),
 })

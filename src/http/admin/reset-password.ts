@@ -1,3 +1,4 @@
+import { adminActor } from '../../core/audit/acts.js'
 import { Type } from 'typebox'
 import { adminRoute } from './admin-route.js'
 
@@ -11,9 +12,14 @@ export const adminResetPassword = adminRoute({
     new_password: Type.String({ maxLength: 1_024 }),
     logout_devices: Type.Optional(Type.Boolean()),
   }),
-  async handler({ params, body }, { administration, operator }) {
+  async handler({ requester, params, body }, { administration, operator }) {
     await administration.users.checkExists(params['userId']!)
-    await operator.resetPassword(params['userId']!, body.new_password, body.logout_devices ?? true)
+    await operator.resetPassword(
+      params['userId']!,
+      body.new_password,
+      body.logout_devices ?? true,
+      adminActor(requester.userId),
+    )
     return {}
   },
 })

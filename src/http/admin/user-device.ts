@@ -1,3 +1,4 @@
+import { adminActor } from '../../core/audit/acts.js'
 import { Type } from 'typebox'
 import { adminRoute } from './admin-route.js'
 
@@ -33,9 +34,9 @@ export const adminDeleteDevice = adminRoute({
   method: 'DELETE',
   paths: [path],
   rateLimit: 'write',
-  async handler({ params }, { administration, devices }) {
+  async handler({ requester, params }, { administration, devices }) {
     await administration.users.checkExists(params['userId']!)
-    await devices.delete(params['userId']!, [params['deviceId']!])
+    await devices.delete(params['userId']!, [params['deviceId']!], adminActor(requester.userId))
     return {}
   },
 })

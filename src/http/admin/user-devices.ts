@@ -1,3 +1,4 @@
+import { adminActor } from '../../core/audit/acts.js'
 import { Type } from 'typebox'
 import { reply } from '../route.js'
 import { Short } from '../validate.js'
@@ -38,9 +39,9 @@ export const adminDeleteDevices = adminRoute({
   paths: ['/_synapse/admin/v2/users/{userId}/delete_devices'],
   rateLimit: 'write',
   body: Type.Object({ devices: Type.Array(Short, { maxItems: 1_000 }) }),
-  async handler({ params, body }, { administration, devices }) {
+  async handler({ requester, params, body }, { administration, devices }) {
     await administration.users.checkExists(params['userId']!)
-    await devices.delete(params['userId']!, body.devices)
+    await devices.delete(params['userId']!, body.devices, adminActor(requester.userId))
     return {}
   },
 })

@@ -20,7 +20,7 @@ const register = route({
     admin: Type.Boolean(),
     displayName: Type.Optional(Short),
   }),
-  handler: async ({ body }, { operator }) => ({
+  handler: async ({ body }, { commandLine: operator }) => ({
     user_id: await operator.register({
       localpart: body.localpart,
       password: body.password,
@@ -38,7 +38,7 @@ const resetPassword = route({
     password: Type.String(),
     logoutDevices: Type.Optional(Type.Boolean()),
   }),
-  handler: async ({ body }, { operator }) => ({
+  handler: async ({ body }, { commandLine: operator }) => ({
     user_id: await operator.resetPassword(body.user, body.password, body.logoutDevices),
   }),
 })
@@ -47,28 +47,34 @@ const setAdmin = route({
   ...post('set-admin'),
   id: 'operatorSetAdmin',
   body: Type.Object({ user: Short, admin: Type.Boolean() }),
-  handler: async ({ body }, { operator }) => ({ user_id: await operator.setAdmin(body.user, body.admin) }),
+  handler: async ({ body }, { commandLine: operator }) => ({
+    user_id: await operator.setAdmin(body.user, body.admin),
+  }),
 })
 
 const deactivate = route({
   ...post('deactivate'),
   id: 'operatorDeactivate',
   body: Type.Object({ user: Short, erase: Type.Boolean() }),
-  handler: async ({ body }, { operator }) => ({ user_id: await operator.deactivate(body.user, body.erase) }),
+  handler: async ({ body }, { commandLine: operator }) => ({
+    user_id: await operator.deactivate(body.user, body.erase),
+  }),
 })
 
 const notify = route({
   ...post('notice'),
   id: 'operatorNotify',
   body: Type.Object({ user: Short, text: Type.String({ maxLength: 32_000 }) }),
-  handler: async ({ body }, { operator }) => ({ user_id: await operator.notify(body.user, body.text) }),
+  handler: async ({ body }, { commandLine: operator }) => ({
+    user_id: await operator.notify(body.user, body.text),
+  }),
 })
 
 const rotateKey = route({
   ...post('rotate-key'),
   id: 'operatorRotateKey',
   body: Type.Object({ keyFile: Type.Optional(Type.String({ maxLength: 10_000 })) }),
-  handler: async ({ body }, { operator }) => {
+  handler: async ({ body }, { commandLine: operator }) => {
     const { keyId, publicKey, retired } = await operator.rotateKey(body.keyFile)
     return { keyId, publicKey, retired }
   },
@@ -82,7 +88,7 @@ const createToken = route({
     usesAllowed: Type.Optional(Positive),
     expiresTs: Type.Optional(Positive),
   }),
-  handler: async ({ body }, { operator }) => ({
+  handler: async ({ body }, { commandLine: operator }) => ({
     token: await operator.createToken({
       ...(body.token === undefined ? {} : { token: body.token }),
       ...(body.usesAllowed === undefined ? {} : { usesAllowed: body.usesAllowed }),
@@ -94,14 +100,14 @@ const createToken = route({
 const listTokens = route({
   ...post('registration-tokens/list'),
   id: 'operatorListTokens',
-  handler: async (_call, { operator }) => ({ tokens: await operator.listTokens() }),
+  handler: async (_call, { commandLine: operator }) => ({ tokens: await operator.listTokens() }),
 })
 
 const revokeToken = route({
   ...post('registration-tokens/revoke'),
   id: 'operatorRevokeToken',
   body: Type.Object({ token: Short }),
-  async handler({ body }, { operator }) {
+  async handler({ body }, { commandLine: operator }) {
     await operator.revokeToken(body.token)
     return {}
   },
@@ -111,7 +117,7 @@ const listReports = route({
   ...post('reports/list'),
   id: 'operatorListReports',
   body: Type.Object({ limit: Positive, before: Type.Optional(Positive) }),
-  handler: async ({ body }, { operator }) => ({
+  handler: async ({ body }, { commandLine: operator }) => ({
     reports: await operator.listReports({
       limit: body.limit,
       ...(body.before === undefined ? {} : { before: body.before }),
@@ -123,7 +129,7 @@ const deleteReport = route({
   ...post('reports/delete'),
   id: 'operatorDeleteReport',
   body: Type.Object({ id: Positive }),
-  async handler({ body }, { operator }) {
+  async handler({ body }, { commandLine: operator }) {
     await operator.deleteReport(body.id)
     return {}
   },
@@ -133,14 +139,16 @@ const compareState = route({
   ...post('rooms/compare-state'),
   id: 'operatorCompareState',
   body: Type.Object({ room: Short, server: Short }),
-  handler: async ({ body }, { operator }) => ({ ...(await operator.compareState(body.room, body.server)) }),
+  handler: async ({ body }, { commandLine: operator }) => ({
+    ...(await operator.compareState(body.room, body.server)),
+  }),
 })
 
 const healRoom = route({
   ...post('rooms/heal'),
   id: 'operatorHealRoom',
   body: Type.Object({ room: Short }),
-  handler: async ({ body }, { operator }) => ({ ...(await operator.healRoom(body.room)) }),
+  handler: async ({ body }, { commandLine: operator }) => ({ ...(await operator.healRoom(body.room)) }),
 })
 
 export const operatorRoutes: readonly Route[] = [

@@ -2,6 +2,7 @@ import type { Clock } from '../../platform/clock.js'
 import type { Logger } from '../../platform/logger.js'
 import type { Random } from '../../platform/random.js'
 import type { Store, Tx } from '../../storage/tx.js'
+import { NO_AUDIT, type AuditTrail } from '../audit/trail.js'
 import type { Devices } from '../devices/devices.js'
 import type { TokenCache } from '../devices/token-cache.js'
 import { createThreepids, type Threepids } from '../threepids/threepids.js'
@@ -53,6 +54,7 @@ export interface AccountsDeps {
   readonly onCreated?: readonly UserCreatedHook[]
   onDeactivated?(userId: string): Promise<void>
   readonly isCrossSigningKey?: (userId: string, keyId: string) => Tx<boolean>
+  readonly audit?: AuditTrail
   readonly options?: AccountsOptions
 }
 
@@ -74,11 +76,12 @@ export interface Accounts {
 
 export function createAccounts(deps: AccountsDeps): Accounts {
   const { store, clock, random, logger, serverName, devices, tokenCache, appservices } = deps
+  const audit = deps.audit ?? NO_AUDIT
   const threepids = deps.threepids ?? createThreepids({ store, clock, random, serverName })
   const options = deps.options ?? {}
   const passwords = createPasswords(options.passwords)
   const attempts = createAttempts(clock, options.attempts)
-  const checkPassword = createPasswordCheck({ store, passwords, attempts, serverName })
+  const checkPassword = createPasswordCheck({ store, passwords, attempts, serverName, audit })
   const registrationTokens = createRegistrationTokens({ store, clock, random })
   const stages = createStages({ store, checkPassword, registrationTokens, threepids, serverName })
   const uia = createUia({
@@ -86,7 +89,7 @@ export function createAccounts(deps: AccountsDeps): Accounts {
     sessions: createUiaSessions({ store, clock, random, registrationTokens, options: options.uia }),
   })
   const lifetimes = options.tokens ?? {}
-  const sessions = createSessions({ store, clock, random, devices, tokenCache, lifetimes })
+  const sessions = createSessions({ store, clock, random, devices, tokenCache, lifetimes, audit })
   const registration = createRegistration({
     store,
     clock,
@@ -97,6 +100,7 @@ export function createAccounts(deps: AccountsDeps): Accounts {
     uia,
     threepids,
     tokenCache,
+    audit,
     isTokenValid: (token) => registrationTokens.isValid(token),
     appservices,
     onCreated: deps.onCreated,
@@ -117,6 +121,7 @@ export function createAccounts(deps: AccountsDeps): Accounts {
       serverName,
       sessions,
       checkPassword,
+      audit,
       appservices,
       isCrossSigningKey: deps.isCrossSigningKey,
       options: options.login,
@@ -129,9 +134,10 @@ export function createAccounts(deps: AccountsDeps): Accounts {
       threepids,
       devices,
       tokenCache,
+      audit,
       onDeactivated: async (userId) => await deps.onDeactivated?.(userId),
     }),
-    moderation: createModeration({ store, serverName, tokenCache }),
+    moderation: createModeration({ store, serverName, tokenCache, audit }),
     sharedSecret: createSharedSecretRegistration({
       clock,
       random,

@@ -1,3 +1,4 @@
+import { userActor, type Actor } from '../../core/audit/acts.js'
 import { forbidden, MatrixError } from '../../core/errors.js'
 import type { Json } from '../../core/json/value.js'
 import type { Logger } from '../../platform/logger.js'
@@ -16,6 +17,7 @@ import {
   usersToCleanUp,
 } from '../../storage/tables/users.js'
 import type { Store, Tx } from '../../storage/tx.js'
+import type { AuditTrail } from '../audit/trail.js'
 import type { DeviceChange, Devices } from '../devices/devices.js'
 import type { TokenCache } from '../devices/token-cache.js'
 import type { Threepids } from '../threepids/threepids.js'
@@ -51,12 +53,16 @@ export interface Credentials {
   changePassword(
     userId: string,
     password: string,
-    options: { readonly keepDeviceId: string | undefined; readonly logoutDevices: boolean },
+    options: {
+      readonly keepDeviceId: string | undefined
+      readonly logoutDevices: boolean
+      readonly by?: Actor
+    },
   ): Promise<void>
   /** Throws where `changePassword` would; for checks before the user is asked to confirm. */
   checkPassword(password: string): void
   /** Closes the account for ever; it leaves its rooms afterwards. */
-  deactivate(userId: string, erase: boolean): Promise<void>
+  deactivate(userId: string, erase: boolean, by?: Actor): Promise<void>
   /** Goes on with deactivations that a restart cut short. */
   resumeDeactivations(): Promise<void>
 }
@@ -80,6 +86,7 @@ export interface CredentialsDeps {
   readonly threepids: Threepids
   readonly devices: Devices
   readonly tokenCache: TokenCache
+  readonly audit: AuditTrail
   /** Leaves rooms and rejects invites; called again after a restart unless it has resolved. */
   onDeactivated?(userId: string): Promise<void>
 }
@@ -88,7 +95,7 @@ const PASSWORD_FLOWS: Flows = [['m.login.password']]
 const EMAIL_FLOW = ['m.login.email.identity']
 
 export function createCredentials(deps: CredentialsDeps): Credentials {
-  const { store, logger, passwords, uia, threepids, devices, tokenCache } = deps
+  const { store, logger, passwords, uia, threepids, devices, tokenCache, audit } = deps
 
   async function cleanUp(userId: string): Promise<void> {
     try {
@@ -112,10 +119,13 @@ export function createCredentials(deps: CredentialsDeps): Credentials {
     hash: string,
     keepDeviceId: string | undefined,
     logoutDevices: boolean,
+    by: Actor = userActor(userId, keepDeviceId),
   ): Tx<DeviceChange | undefined> {
     if (!(yield* setPasswordHash(userId, hash))) throw forbidden('There is no such account')
     yield* deleteLoginTokens(userId)
-    return logoutDevices ? yield* devices.removeOthers(userId, keepDeviceId) : undefined
+    const change = logoutDevices ? yield* devices.removeOthers(userId, keepDeviceId, by) : undefined
+    yield* audit.record({ act: 'account.password_changed', by, on: userId })
+    return change
   }
 
   /** Whose password a proof may set. Post: the proof is used up. */
@@ -162,16 +172,16 @@ export function createCredentials(deps: CredentialsDeps): Credentials {
 
     checkPassword: (password) => passwords.check(password),
 
-    async changePassword(userId, password, { keepDeviceId, logoutDevices }) {
+    async changePassword(userId, password, { keepDeviceId, logoutDevices, by }) {
       passwords.check(password)
       const hash = await passwords.hash(password)
       const change = await store.write('accounts.changePassword', () =>
-        setPassword(userId, hash, keepDeviceId, logoutDevices),
+        setPassword(userId, hash, keepDeviceId, logoutDevices, by),
       )
       if (change !== undefined) devices.committed(change)
     },
 
-    async deactivate(userId, erase) {
+    async deactivate(userId, erase, by = userActor(userId)) {
       const change = await store.write('accounts.deactivate', function* () {
         if (!(yield* deactivateUser(userId, erase)))
           throw new MatrixError('M_USER_DEACTIVATED', 'There is no such active account')
@@ -185,7 +195,9 @@ export function createCredentials(deps: CredentialsDeps): Credentials {
           yield* deleteProfile(userId)
           yield* deleteAccountDataOfUser(userId)
         }
-        return yield* devices.removeOthers(userId, undefined)
+        const ended = yield* devices.removeOthers(userId, undefined, by)
+        yield* audit.record({ act: 'account.deactivated', by, on: userId, details: { erase } })
+        return ended
       })
       devices.committed(change)
       tokenCache.forget(userId)

@@ -1,3 +1,4 @@
+import { SERVER } from '../../core/audit/acts.js'
 import { forbidden, MatrixError, missingParam } from '../../core/errors.js'
 import type { JsonObject } from '../../core/json/value.js'
 import type { Clock } from '../../platform/clock.js'
@@ -5,6 +6,7 @@ import type { Random } from '../../platform/random.js'
 import { countLoginTokens, insertLoginToken, takeLoginToken } from '../../storage/tables/tokens.js'
 import { userById, usersByIds, type UserRow } from '../../storage/tables/users.js'
 import type { Store, Tx } from '../../storage/tx.js'
+import type { AuditTrail } from '../audit/trail.js'
 import { deviceWish } from '../devices/devices.js'
 import type { AppserviceHooks } from './appservice.js'
 import { lockedError } from './authenticate.js'
@@ -54,6 +56,7 @@ export interface LoginDeps {
   readonly serverName: string
   readonly sessions: Sessions
   readonly checkPassword: PasswordCheck
+  readonly audit: AuditTrail
   readonly appservices?: AppserviceHooks | undefined
   /** A device must not have the id of a cross-signing key. */
   readonly isCrossSigningKey?: ((userId: string, keyId: string) => Tx<boolean>) | undefined
@@ -90,7 +93,13 @@ export function createLogin(deps: LoginDeps): Login {
       const row = yield* takeLoginToken(hash)
       return row === undefined || row.expires_ts <= clock.now() ? undefined : yield* userById(row.user_id)
     })
-    if (user === undefined) throw forbidden('The login token is not valid')
+    if (user === undefined) {
+      deps.audit.count(
+        { act: 'session.refused', by: SERVER, outcome: 'M_FORBIDDEN', reason: 'login token' },
+        wish.ip,
+      )
+      throw forbidden('The login token is not valid')
+    }
     return user
   }
 
@@ -126,7 +135,7 @@ export function createLogin(deps: LoginDeps): Login {
     async login(wish) {
       const device = deviceWish(random, wish.deviceId, wish.deviceName)
       const { user_id: userId } = await identify(wish)
-      return await sessions.open(userId, device, wish.canRefresh, function* () {
+      const opening = function* (): Tx<void> {
         // Read again where the session is written: the account may have been closed while its password was checked.
         const user = yield* userById(userId)
         if (user === undefined || user.deactivated === 1)
@@ -134,7 +143,18 @@ export function createLogin(deps: LoginDeps): Login {
         if (user.locked === 1) throw lockedError()
         if (yield* deps.isCrossSigningKey?.(userId, device.deviceId) ?? none())
           throw forbidden('The device id is that of a cross-signing key')
-      })
+      }
+      const details = { how: wish.type, ip: wish.ip }
+      try {
+        return await sessions.open(userId, device, wish.canRefresh, opening, { told: { details } })
+      } catch (error) {
+        if (error instanceof MatrixError)
+          deps.audit.count(
+            { act: 'session.refused', by: SERVER, on: userId, outcome: error.errcode },
+            wish.ip,
+          )
+        throw error
+      }
     },
 
     async issueToken(userId) {

@@ -1,9 +1,11 @@
+import { adminActor, OPERATOR, type ActName, type Actor } from '../../core/audit/acts.js'
 import { forbidden, invalidParam, notFound } from '../../core/errors.js'
 import { parseUserId } from '../../core/ids/user-id.js'
 import { devicesOfUser } from '../../storage/tables/devices.js'
 import { forgetPushesOf } from '../../storage/tables/pushers.js'
 import { setUserFlag, userById, type UserRow } from '../../storage/tables/users.js'
 import type { Store, Tx } from '../../storage/tx.js'
+import type { AuditTrail } from '../audit/trail.js'
 import type { TokenCache } from '../devices/token-cache.js'
 
 export type ModerationFlag = 'locked' | 'suspended'
@@ -21,15 +23,21 @@ export interface Moderation {
   /** The body of `GET /admin/whois`. Throws M_INVALID_PARAM, M_NOT_FOUND. */
   whois(userId: string): Promise<object>
   /** Makes an administrator or takes the rights away. Throws M_INVALID_PARAM, M_NOT_FOUND. */
-  setAdmin(userId: string, admin: boolean): Promise<void>
+  setAdmin(userId: string, admin: boolean, by?: Actor): Promise<void>
+}
+
+const ACT_OF: Readonly<Record<ModerationFlag, readonly [set: ActName, unset: ActName]>> = {
+  locked: ['account.locked', 'account.unlocked'],
+  suspended: ['account.suspended', 'account.unsuspended'],
 }
 
 export function createModeration(deps: {
   readonly store: Store
   readonly serverName: string
   readonly tokenCache: TokenCache
+  readonly audit: AuditTrail
 }): Moderation {
-  const { store, serverName, tokenCache } = deps
+  const { store, serverName, tokenCache, audit } = deps
 
   function checkLocal(userId: string): void {
     const id = parseUserId(userId)
@@ -63,14 +71,20 @@ export function createModeration(deps: {
         yield* setUserFlag(userId, flag, value)
         // Nobody reads on a locked account what was said meanwhile, nor before.
         if (flag === 'locked' && value) yield* forgetPushesOf(userId)
+        yield* audit.record({ act: ACT_OF[flag][value ? 0 : 1], by: adminActor(adminId), on: userId })
       })
       tokenCache.forget(userId)
     },
-    async setAdmin(userId, admin) {
+    async setAdmin(userId, admin, by = OPERATOR) {
       checkLocal(userId)
       await store.write('moderation.setAdmin', function* () {
         yield* active(userId)
         yield* setUserFlag(userId, 'is_admin', admin)
+        yield* audit.record({
+          act: admin ? 'account.admin_granted' : 'account.admin_revoked',
+          by,
+          on: userId,
+        })
       })
       tokenCache.forget(userId)
     },

@@ -1,8 +1,10 @@
+import { SERVER } from '../../core/audit/acts.js'
 import { MatrixError } from '../../core/errors.js'
 import { canonicalEmail } from '../../core/ids/email-address.js'
 import { replacePasswordHash, usersByIds, type UserRow } from '../../storage/tables/users.js'
 import { threepidOwner } from '../../storage/tables/threepids.js'
 import type { Store, Tx } from '../../storage/tx.js'
+import type { AuditTrail } from '../audit/trail.js'
 import type { Attempts } from './attempts.js'
 import { loginCandidates } from './localpart.js'
 import { wrongPassword, type LoginName } from './login-name.js'
@@ -21,8 +23,9 @@ export function createPasswordCheck(deps: {
   readonly passwords: Passwords
   readonly attempts: Attempts
   readonly serverName: string
+  readonly audit: AuditTrail
 }): PasswordCheck {
-  const { store, passwords, attempts, serverName } = deps
+  const { store, passwords, attempts, serverName, audit } = deps
 
   /** The account, and what wrong passwords are counted by where there is none. */
   function* accountOf(name: LoginName): Tx<{ user: UserRow | undefined; key: string }> {
@@ -37,8 +40,18 @@ export function createPasswordCheck(deps: {
     return { user, key: candidates.at(-1) ?? address ?? '' }
   }
 
-  return async (name, password, ip) => {
-    const { user, key } = await store.read('accounts.byName', () => accountOf(name))
+  /** Who tries is not known. A name that is nobody's may be a password in the wrong field: it is not kept. */
+  function countRefusal(user: UserRow | undefined, errcode: string, ip: string): void {
+    const on = user === undefined ? {} : { on: user.user_id }
+    audit.count({ act: 'session.refused', by: SERVER, ...on, outcome: errcode }, ip)
+  }
+
+  async function checked(
+    user: UserRow | undefined,
+    key: string,
+    password: string,
+    ip: string,
+  ): Promise<UserRow> {
     const account = user?.user_id ?? key
     const attempt = attempts.admit(account, ip)
     let verdict: Awaited<ReturnType<Passwords['verify']>>
@@ -61,5 +74,15 @@ export function createPasswordCheck(deps: {
       )
     }
     return user
+  }
+
+  return async (name, password, ip) => {
+    const { user, key } = await store.read('accounts.byName', () => accountOf(name))
+    try {
+      return await checked(user, key, password, ip)
+    } catch (error) {
+      if (error instanceof MatrixError) countRefusal(user, error.errcode, ip)
+      throw error
+    }
   }
 }

@@ -1,3 +1,4 @@
+import { userActor, type Actor } from '../../core/audit/acts.js'
 import { forbidden, invalidParam, MatrixError, missingParam } from '../../core/errors.js'
 import { canonicalEmail, emailDomain } from '../../core/ids/email-address.js'
 import type { Json } from '../../core/json/value.js'
@@ -9,6 +10,7 @@ import { useRegistrationToken } from '../../storage/tables/registration-tokens.j
 import { tokenOwner } from '../../storage/tables/tokens.js'
 import { insertUser, upgradeGuest, userById } from '../../storage/tables/users.js'
 import type { Store, Tx } from '../../storage/tx.js'
+import type { AuditTrail } from '../audit/trail.js'
 import { deviceWish } from '../devices/devices.js'
 import type { TokenCache } from '../devices/token-cache.js'
 import type { EmailRequest, Threepids } from '../threepids/threepids.js'
@@ -56,6 +58,8 @@ export interface NewUser {
   readonly password: string | undefined
   readonly admin: boolean
   readonly displayName?: string
+  /** For the audit log: who makes it. Default: the user. */
+  readonly by?: Actor
 }
 
 /** SPEC: https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3register */
@@ -92,6 +96,7 @@ export interface RegistrationDeps {
   readonly uia: Uia
   readonly threepids: Threepids
   readonly tokenCache: TokenCache
+  readonly audit: AuditTrail
   readonly isTokenValid: (token: string) => Promise<boolean>
   readonly appservices?: AppserviceHooks | undefined
   readonly onCreated?: readonly UserCreatedHook[] | undefined
@@ -109,6 +114,7 @@ interface Account {
   readonly threepidSession: string | undefined
   /** The account is there, and stops to be a guest's. */
   readonly wasGuest: boolean
+  readonly by?: Actor | undefined
 }
 
 const PLAIN: Omit<Account, 'userId'> = {
@@ -140,6 +146,9 @@ function registrationFlows(requireToken: boolean, email: 'off' | 'optional' | 'r
   return email === 'required' ? [withEmail] : [without, withEmail]
 }
 
+const makerOf = ({ userId, appserviceId, by }: Account): Actor =>
+  by ?? (appserviceId === null ? userActor(userId) : { kind: 'appservice', id: appserviceId })
+
 const inUse = (): MatrixError => new MatrixError('M_USER_IN_USE', 'The user name is taken')
 
 export function createRegistration(deps: RegistrationDeps): Registration {
@@ -162,6 +171,12 @@ export function createRegistration(deps: RegistrationDeps): Registration {
     if (account.displayName !== undefined)
       yield* setProfileField(account.userId, 'displayname', JSON.stringify(account.displayName))
     if (!account.wasGuest) for (const hook of deps.onCreated ?? []) yield* hook(account.userId)
+    yield* deps.audit.record({
+      act: 'account.registered',
+      by: makerOf(account),
+      on: account.userId,
+      details: { guest: account.isGuest, admin: account.isAdmin },
+    })
   }
 
   async function open(
@@ -173,7 +188,9 @@ export function createRegistration(deps: RegistrationDeps): Registration {
       return { user_id: account.userId, home_server: serverName }
     }
     const device = deviceWish(random, wish.deviceId, wish.deviceName)
-    return await sessions.open(account.userId, device, wish.canRefresh, () => insertAccount(account))
+    return await sessions.open(account.userId, device, wish.canRefresh, () => insertAccount(account), {
+      told: { details: { how: 'registration' } },
+    })
   }
 
   async function refuseTaken(userId: string): Promise<void> {
@@ -306,6 +323,7 @@ export function createRegistration(deps: RegistrationDeps): Registration {
           userId,
           passwordHash,
           isAdmin: user.admin,
+          by: user.by,
           displayName: user.displayName ?? localpartOf(userId),
         }),
       )

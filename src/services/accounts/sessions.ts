@@ -1,9 +1,11 @@
+import { userActor, type Act } from '../../core/audit/acts.js'
 import { MatrixError } from '../../core/errors.js'
 import type { Clock } from '../../platform/clock.js'
 import type { Random } from '../../platform/random.js'
 import * as tokens from '../../storage/tables/tokens.js'
 import { userById } from '../../storage/tables/users.js'
 import type { Store, Tx } from '../../storage/tx.js'
+import type { AuditTrail } from '../audit/trail.js'
 import type { Devices, DeviceWish } from '../devices/devices.js'
 import type { TokenCache } from '../devices/token-cache.js'
 import { lockedError } from './authenticate.js'
@@ -17,6 +19,7 @@ export interface SessionsDeps {
   readonly devices: Devices
   readonly tokenCache: TokenCache
   readonly lifetimes: TokenLifetimes
+  readonly audit: AuditTrail
 }
 
 export interface TokenAnswer {
@@ -31,17 +34,24 @@ export interface SessionAnswer extends TokenAnswer {
   readonly home_server: string
 }
 
+export interface SessionOptions {
+  /** How long the token holds, in place of what is configured. */
+  readonly lifetimeMs?: number | undefined
+  /** For the audit log: who, unless it is the user, by what means and from where. */
+  readonly told?: Pick<Act, 'details'> & Partial<Pick<Act, 'by'>>
+}
+
 export interface Sessions {
   /**
    * Opens a session in one transaction with `before`, which may insert the account or throw.
-   * The answer is the body of `/login` and `/register`. `lifetimeMs`: how long the token holds, in place of what is configured.
+   * The answer is the body of `/login` and `/register`.
    */
   open(
     userId: string,
     device: DeviceWish,
     canRefresh: boolean,
     before: () => Tx<void>,
-    lifetimeMs?: number,
+    options?: SessionOptions,
   ): Promise<SessionAnswer>
   /**
    * SPEC: https://spec.matrix.org/v1.19/client-server-api/#refreshing-access-tokens
@@ -63,20 +73,26 @@ const REMEMBER_REFRESHES = 100
 type RefreshOutcome = 'done' | 'unknown' | 'ended' | 'reused' | 'locked'
 
 export function createSessions(deps: SessionsDeps): Sessions {
-  const { store, clock, random, devices, tokenCache, lifetimes } = deps
+  const { store, clock, random, devices, tokenCache, lifetimes, audit } = deps
 
   async function end(label: string, body: () => ReturnType<Devices['remove']>): Promise<void> {
     devices.committed(await store.write(label, body))
   }
 
   return {
-    async open(userId, device, canRefresh, before, lifetimeMs) {
+    async open(userId, device, canRefresh, before, { lifetimeMs, told } = {}) {
       const made = newTokenPair(random, lifetimes, canRefresh)
       const pair = lifetimeMs === undefined ? made : { ...made, expiresInMs: lifetimeMs }
       const change = await store.write('sessions.open', function* () {
         yield* before()
         const ensured = yield* devices.ensure(userId, device)
         yield* storeTokenPair(pair, { userId, deviceId: device.deviceId, generation: 0 }, clock, lifetimes)
+        yield* audit.record({
+          act: 'session.opened',
+          by: userActor(userId, device.deviceId),
+          on: userId,
+          ...told,
+        })
         return ensured
       })
       devices.committed(change)
@@ -113,6 +129,13 @@ export function createSessions(deps: SessionsDeps): Sessions {
           if (inUse) {
             // Either the client or a thief holds a copy, and nobody can tell which: both must log in again.
             yield* tokens.revokeDeviceTokens(userId, deviceId, now)
+            yield* audit.record({
+              act: 'session.refused',
+              by: userActor(userId, deviceId),
+              on: userId,
+              outcome: 'M_UNKNOWN_TOKEN',
+              reason: 'a refresh token was used twice: somebody has a copy of it',
+            })
             return 'reused'
           }
           // The answer with the successor was lost: it is replaced.

@@ -119,6 +119,7 @@ export async function accountsFixture(
       tokenCache,
       onDeleted,
       onRenamed: [],
+      ...(rest.audit === undefined ? {} : { audit: rest.audit }),
       ...(maxPerUser === undefined ? {} : { options: { maxPerUser } }),
     })
     const accounts = createAccounts({

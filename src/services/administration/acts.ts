@@ -1,6 +1,8 @@
+import { adminActor, type Act } from '../../core/audit/acts.js'
 import type { Logger } from '../../platform/logger.js'
+import type { AuditTrail } from '../audit/trail.js'
 
-/** What an administrator did, or tried to do. */
+/** What an administrator does, or tries to do. */
 export interface AdminAct {
   readonly requestId: string
   /** The administrator's user id. */
@@ -9,24 +11,46 @@ export interface AdminAct {
   readonly act: string
   /** On whom or what: the parameters of the path. */
   readonly on: Readonly<Record<string, string>>
-  /** `done`, or the errcode of the refusal. */
-  readonly outcome: string
 }
 
-/** Keeps what administrators do: one line of the log for each act, those that were refused too, without its content. */
+/**
+ * Keeps what administrators do, those acts too that were refused, without their content: one line of the log for each, and an entry of the audit
+ * log. What changes something is in the audit log before it begins, so that none is without a trace even where the node is killed meanwhile.
+ */
 export interface AdminActs {
-  record(act: AdminAct): void
+  begin(act: AdminAct): Promise<void>
+  /** `outcome`: `done`, or the errcode of the refusal. */
+  end(act: AdminAct, outcome: string): Promise<void>
 }
 
 const MAX_NAME = 255
 
-export function createAdminActs(deps: { readonly logger: Logger }): AdminActs {
+export function createAdminActs(deps: { readonly logger: Logger; readonly audit: AuditTrail }): AdminActs {
+  const { logger, audit } = deps
+
+  const told = ({ requestId, by, act, on }: AdminAct, outcome: string): Act => {
+    const { roomId, ...others } = on
+    const [name] = Object.keys(others)
+    return {
+      act: 'admin.called',
+      by: adminActor(by),
+      on: name === undefined ? undefined : others[name],
+      room: roomId,
+      outcome,
+      requestId,
+      details: { operation: act, ...others },
+    }
+  }
+
   return {
-    record({ requestId, by, act, on, outcome }) {
+    begin: (act) => audit.note(told(act, 'begun')),
+    async end(act, outcome) {
+      const { requestId, by, on } = act
       const target = Object.fromEntries(
         Object.entries(on).map(([name, value]) => [name, value.slice(0, MAX_NAME)]),
       )
-      deps.logger.info({ requestId, by, act, on: target, outcome }, 'act of an administrator')
+      logger.info({ requestId, by, act: act.act, on: target, outcome }, 'act of an administrator')
+      await audit.note(told(act, outcome))
     },
   }
 }

@@ -1,3 +1,4 @@
+import { adminActor } from '../../core/audit/acts.js'
 import { forbidden, invalidParam, MatrixError, notFound } from '../../core/errors.js'
 import { canonicalEmail } from '../../core/ids/email-address.js'
 import type { Json, JsonObject } from '../../core/json/value.js'
@@ -62,7 +63,11 @@ export interface UserAdministration {
    * A session of the user for an administrator, on a device of its own, which the user sees. Until: milliseconds since 1970. Throws
    * M_FORBIDDEN for administrators, M_USER_LOCKED, M_USER_DEACTIVATED.
    */
-  logInAs(userId: string, until: number | undefined): Promise<{ access_token: string; device_id: string }>
+  logInAs(
+    adminId: string,
+    userId: string,
+    until: number | undefined,
+  ): Promise<{ access_token: string; device_id: string }>
   isAdmin(userId: string): Promise<boolean>
   /** Throws M_NOT_FOUND. */
   byThreepid(medium: string, address: string): Promise<string>
@@ -165,22 +170,24 @@ export function createUserAdministration(deps: {
 
   async function change(adminId: string, userId: string, before: UserRow, wish: UserWish): Promise<void> {
     const self = requesterOf(userId)
+    const by = adminActor(adminId)
     if (wish.displayName !== undefined) await profile.setField(self, userId, 'displayname', wish.displayName)
     if (wish.avatarUrl !== undefined) await profile.setField(self, userId, 'avatar_url', wish.avatarUrl)
     if (wish.emails !== undefined)
-      for (const address of await threepids.replace(userId, wish.emails))
+      for (const address of await threepids.replace(userId, wish.emails, by))
         await deps.bindings.unbind(userId, 'email', address, undefined)
-    if (wish.password !== undefined) await operator.resetPassword(userId, wish.password, wish.logoutDevices)
+    if (wish.password !== undefined)
+      await operator.resetPassword(userId, wish.password, wish.logoutDevices, by)
     const setsAdmin = wish.admin !== undefined && wish.admin !== (before.is_admin === 1)
     // Administrators are neither locked nor suspended: who shall be stops to be one first.
-    if (setsAdmin && wish.admin === false) await operator.setAdmin(userId, false)
+    if (setsAdmin && wish.admin === false) await operator.setAdmin(userId, false, by)
     for (const flag of ['locked', 'suspended'] as const) {
       const wanted = wish[flag]
       if (wanted !== undefined && wanted !== (before[flag] === 1))
         await accounts.moderation.set(adminId, userId, flag, wanted)
     }
-    if (setsAdmin && wish.admin === true) await operator.setAdmin(userId, true)
-    if (wish.deactivated === true) await operator.deactivate(userId, false)
+    if (setsAdmin && wish.admin === true) await operator.setAdmin(userId, true, by)
+    if (wish.deactivated === true) await operator.deactivate(userId, false, by)
   }
 
   return {
@@ -219,6 +226,7 @@ export function createUserAdministration(deps: {
           localpart,
           password: wish.password,
           admin: wish.admin ?? false,
+          by: adminActor(adminId),
           ...(wish.displayName === undefined || wish.displayName === ''
             ? {}
             : { displayName: wish.displayName }),
@@ -229,7 +237,7 @@ export function createUserAdministration(deps: {
       return { created: known === undefined, user: await details(userId) }
     },
 
-    async logInAs(userId, until) {
+    async logInAs(adminId, userId, until) {
       checkLocalId(userId, serverName)
       const lifetime = until === undefined ? undefined : until - clock.now()
       if (lifetime !== undefined && lifetime <= 0) throw invalidParam('valid_until_ms is in the past')
@@ -246,7 +254,10 @@ export function createUserAdministration(deps: {
           // What one administrator does would bear the name of another.
           if (user.is_admin === 1) throw forbidden('The user is an administrator')
         },
-        lifetime,
+        {
+          lifetimeMs: lifetime,
+          told: { by: adminActor(adminId), details: { how: 'administrator', device: device.deviceId } },
+        },
       )
       return { access_token: session.access_token, device_id: session.device_id }
     },

@@ -1,3 +1,4 @@
+import { SERVER, userActor, type Actor } from '../../core/audit/acts.js'
 import { isDeviceId } from '../../core/ids/device-id.js'
 import { isLegalText } from '../../core/ids/common.js'
 import { invalidParam, MatrixError, notFound } from '../../core/errors.js'
@@ -6,6 +7,7 @@ import type { Random } from '../../platform/random.js'
 import * as rows from '../../storage/tables/devices.js'
 import { deleteDeviceTokens } from '../../storage/tables/tokens.js'
 import type { Store, Tx } from '../../storage/tx.js'
+import { NO_AUDIT, type AuditTrail } from '../audit/trail.js'
 import type { TokenCache } from './token-cache.js'
 
 /** Runs inside the transaction that deletes or renames devices; no side effects but queries. */
@@ -21,6 +23,7 @@ export interface DevicesDeps {
   readonly onRenamed: readonly DeviceHook[]
   /** After the commit of either: wake polls, tell other servers. */
   afterChange?(userId: string, deviceIds: readonly string[]): void
+  readonly audit?: AuditTrail
   readonly options?: DeviceOptions
 }
 
@@ -45,8 +48,8 @@ export interface Devices {
   rename(userId: string, deviceId: string, displayName: string | undefined): Promise<void>
   /** For application services: creates or renames; gives true when the device is new. */
   createOrRename(userId: string, deviceId: string, displayName: string | undefined): Promise<boolean>
-  /** Deletes those that exist, with their tokens and all that hooks hold of them. */
-  delete(userId: string, deviceIds: readonly string[]): Promise<void>
+  /** Deletes those that exist, with their tokens and all that hooks hold of them. `by`: who, unless it is the user. */
+  delete(userId: string, deviceIds: readonly string[], by?: Actor): Promise<void>
 
   /**
    * For a log-in: makes sure of the device and drops its old tokens; `deviceId` undefined picks one. The result goes to
@@ -54,9 +57,9 @@ export interface Devices {
    */
   ensure(userId: string, device: DeviceWish): Tx<DeviceChange>
   /** Pre: part of a larger body. Post: the devices are gone; the result goes to `committed`. */
-  remove(userId: string, deviceIds: readonly string[]): Tx<DeviceChange>
+  remove(userId: string, deviceIds: readonly string[], by?: Actor): Tx<DeviceChange>
   /** All devices but one. */
-  removeOthers(userId: string, keep: string | undefined): Tx<DeviceChange>
+  removeOthers(userId: string, keep: string | undefined, by?: Actor): Tx<DeviceChange>
   committed(change: DeviceChange): void
 }
 
@@ -75,6 +78,8 @@ export interface DeviceChange {
 
 const MAX_NAME = 100
 const MAX_DELETED_AT_ONCE = 1_000
+/** Devices that an entry of the audit log names. */
+const MAX_NAMED = 10
 
 function checkName(name: string): void {
   if (name.length > MAX_NAME * 2 || Array.from(name).length > MAX_NAME)
@@ -113,15 +118,26 @@ function toDevice(row: rows.DeviceRow): Device {
 }
 
 export function createDevices(deps: DevicesDeps): Devices {
-  const { store, clock, tokenCache, onDeleted, onRenamed } = deps
+  const { store, clock, tokenCache, onDeleted, onRenamed, audit = NO_AUDIT } = deps
   const maxPerUser = deps.options?.maxPerUser ?? 300
 
-  function* remove(userId: string, deviceIds: readonly string[]): Tx<DeviceChange> {
+  function* remove(
+    userId: string,
+    deviceIds: readonly string[],
+    by: Actor = userActor(userId),
+  ): Tx<DeviceChange> {
     const existing = yield* rows.existingDeviceIds(userId, deviceIds)
     if (existing.length > 0) {
       yield* deleteDeviceTokens(userId, existing)
       yield* rows.deleteDeviceRows(userId, existing)
       for (const hook of onDeleted) yield* hook(userId, existing)
+      const devices = existing.slice(0, MAX_NAMED).join(' ')
+      yield* audit.record({
+        act: 'session.ended',
+        by,
+        on: userId,
+        details: { sessions: existing.length, devices },
+      })
     }
     return { userId, forget: existing, deleted: existing }
   }
@@ -170,11 +186,11 @@ export function createDevices(deps: DevicesDeps): Devices {
       deps.afterChange?.(userId, [deviceId])
       return created
     },
-    async delete(userId, deviceIds) {
+    async delete(userId, deviceIds, by) {
       if (deviceIds.length > MAX_DELETED_AT_ONCE)
         throw invalidParam(`At most ${MAX_DELETED_AT_ONCE} devices can be deleted at once`)
       for (const deviceId of deviceIds) checkDeviceId(deviceId)
-      devices.committed(await store.write('devices.delete', () => remove(userId, deviceIds)))
+      devices.committed(await store.write('devices.delete', () => remove(userId, deviceIds, by)))
     },
     *ensure(userId, wish) {
       const isNew = yield* rows.insertDevice({ userId, ...wish, createdTs: clock.now() })
@@ -183,14 +199,15 @@ export function createDevices(deps: DevicesDeps): Devices {
         return { userId, forget: [wish.deviceId], deleted: [] }
       }
       const surplus = yield* rows.surplusDevices(userId, maxPerUser, wish.deviceId)
-      return yield* remove(userId, surplus)
+      return yield* remove(userId, surplus, SERVER)
     },
     remove,
-    *removeOthers(userId, keep) {
+    *removeOthers(userId, keep, by) {
       const all = yield* rows.devicesOfUser(userId)
       return yield* remove(
         userId,
         all.map((row) => row.device_id).filter((id) => id !== keep),
+        by,
       )
     },
     committed(change) {

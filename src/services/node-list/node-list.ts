@@ -1,3 +1,4 @@
+import { SERVER } from '../../core/audit/acts.js'
 import { canonicalEmail } from '../../core/ids/email-address.js'
 import { canonicalJson } from '../../core/json/canonical.js'
 import { diffNodeLists } from '../../core/node-list/diff-node-lists.js'
@@ -17,6 +18,7 @@ import { verifySignatureBy } from '../../platform/ed25519.js'
 import type { Logger } from '../../platform/logger.js'
 import { knownMembers, takeNodeList, takenNodeList } from '../../storage/tables/node-list.js'
 import type { Store } from '../../storage/tx.js'
+import { NO_AUDIT, type AuditTrail } from '../audit/trail.js'
 import type { Peers } from '../federation/peers.js'
 import { freezeKnown } from './known-members.js'
 import { listChecks } from './list-checks.js'
@@ -58,6 +60,7 @@ export interface NodeListDeps {
   readonly logger: Logger
   readonly serverName: string
   readonly source: ListSource
+  readonly audit?: AuditTrail
   readonly options: NodeListOptions
   /** The public half of the key that this server signs with, as unpadded base64. */
   readonly ownKey: () => string
@@ -75,7 +78,7 @@ const DAY = 24 * 3_600_000
 const MAX_TOLD = 20
 
 export function createNodeList(deps: NodeListDeps): NodeListService {
-  const { store, clock, logger, serverName, source, options } = deps
+  const { store, clock, logger, serverName, source, options, audit = NO_AUDIT } = deps
   const configured = trustText(options.trust)
   let taken: TakenList | undefined
   let held: HeldList | undefined
@@ -148,12 +151,30 @@ export function createNodeList(deps: NodeListDeps): NodeListService {
         { source: source.name, refusal, reason, sequence: list.sequence },
         'the node list was refused',
       )
+      audit.count({
+        act: 'node_list.refused',
+        by: SERVER,
+        on: list.circle,
+        outcome: refusal,
+        details: { sequence: list.sequence },
+      })
       return refusal
     }
     if (verdict.same && taken !== undefined) return 'same'
-    await store.write('nodeList.take', () =>
-      takeNodeList({ ...verdict.held, configured, document: canonicalJson(list.json), taken: clock.now() }),
-    )
+    await store.write('nodeList.take', function* () {
+      const document = canonicalJson(list.json)
+      yield* takeNodeList({ ...verdict.held, configured, document, taken: clock.now() })
+      yield* audit.record({
+        act: 'node_list.taken',
+        by: SERVER,
+        on: list.circle,
+        details: {
+          sequence: list.sequence,
+          digest: verdict.held.digest,
+          signed_by: verdict.signedBy.join(' '),
+        },
+      })
+    })
     const old = taken
     held = verdict.held
     trust = verdict.trust

@@ -1,3 +1,4 @@
+import { OPERATOR, type Actor } from '../../core/audit/acts.js'
 import { invalidParam, notFound } from '../../core/errors.js'
 import type { JsonObject } from '../../core/json/value.js'
 import { userById, type UserRow } from '../../storage/tables/users.js'
@@ -25,7 +26,7 @@ export interface TokenInfo {
 
 /**
  * What whoever runs the machine may do to accounts, with the command line. Users are named by localpart or by whole id; every
- * function gives the whole id of the account. Throws MatrixErrors: M_INVALID_PARAM, M_NOT_FOUND, M_WEAK_PASSWORD.
+ * function gives the whole id of the account. `by`: for the audit log, who it is unless it is whoever has the machine. Throws MatrixErrors: M_INVALID_PARAM, M_NOT_FOUND, M_WEAK_PASSWORD.
  */
 export interface Operator {
   register(account: {
@@ -34,12 +35,13 @@ export interface Operator {
     readonly password: string | undefined
     readonly admin: boolean
     readonly displayName?: string
+    readonly by?: Actor
   }): Promise<string>
   /** Ends every session of the account unless told not to: devices and tokens go, those that are cached too. */
-  resetPassword(user: string, password: string, logoutDevices?: boolean): Promise<string>
-  setAdmin(user: string, admin: boolean): Promise<string>
+  resetPassword(user: string, password: string, logoutDevices?: boolean, by?: Actor): Promise<string>
+  setAdmin(user: string, admin: boolean, by?: Actor): Promise<string>
   /** For ever. The account leaves its rooms afterwards; with `erase` its profile and account data go too. */
-  deactivate(user: string, erase: boolean): Promise<string>
+  deactivate(user: string, erase: boolean, by?: Actor): Promise<string>
   /**
    * Another key signs for this server from now on, and the present one is published as one of before. The new one is made, or is that of
    * `keyFile`, the text of a key file.
@@ -147,23 +149,24 @@ export function createOperator(deps: {
       return deps.rooms.compare(roomId, server)
     },
     healRoom: (roomId) => deps.rooms.heal(roomId),
-    register: (account) => accounts.registration.createUser(account),
-    async resetPassword(user, password, logoutDevices = true) {
+    register: (account) => accounts.registration.createUser({ by: OPERATOR, ...account }),
+    async resetPassword(user, password, logoutDevices = true, by = OPERATOR) {
       const userId = await person(user)
       await accounts.credentials.changePassword(userId, password, {
         keepDeviceId: undefined,
         logoutDevices,
+        by,
       })
       return userId
     },
-    async setAdmin(user, admin) {
+    async setAdmin(user, admin, by = OPERATOR) {
       const userId = await person(user)
-      await accounts.moderation.setAdmin(userId, admin)
+      await accounts.moderation.setAdmin(userId, admin, by)
       return userId
     },
-    async deactivate(user, erase) {
+    async deactivate(user, erase, by = OPERATOR) {
       const { user_id: userId } = await find(user)
-      await accounts.credentials.deactivate(userId, erase)
+      await accounts.credentials.deactivate(userId, erase, by)
       return userId
     },
     async notify(user, text) {

@@ -67,6 +67,9 @@ export interface LocalEventDeps {
   unreadEffect(room: WorkingRoom, event: RoomEvent): Promise<UnreadEffect | undefined>
   /** What counts no more when this event is redacted. */
   unreadRedaction(room: WorkingRoom, target: StoredEvent): Promise<UnreadRedaction | undefined>
+  /** For the audit log. */
+  readonly onPolicyRefusal?:
+    ((refused: { readonly event: RoomEvent; readonly rule: string }) => void) | undefined
 }
 
 /** At most so many predecessors in one event; the rest wait for the next one. SPEC: server-server-api/#pdus */
@@ -159,7 +162,11 @@ export async function judgeLocalEvent(
   }
   if (deps.access === undefined) return
   const allowed = await judgeOwnAccess(room, event, deps.readers, deps.access)
-  if (!allowed.ok) throw accessRefused(allowed)
+  if (allowed.ok) return
+  // A template for somebody of another server is refused here too.
+  if (serverNameOf(event.sender) === deps.readers.serverName)
+    deps.onPolicyRefusal?.({ event, rule: allowed.rule })
+  throw accessRefused(allowed)
 }
 
 /** Adds an event that stands on all heads and was judged: it becomes the only head. */

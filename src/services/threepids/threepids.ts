@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { OPERATOR, userActor, type Actor } from '../../core/audit/acts.js'
 import { canonicalEmail } from '../../core/ids/email-address.js'
 import { invalidParam, MatrixError } from '../../core/errors.js'
 import type { Clock } from '../../platform/clock.js'
@@ -7,6 +8,7 @@ import type { Random } from '../../platform/random.js'
 import * as sessions from '../../storage/tables/threepid-sessions.js'
 import * as rows from '../../storage/tables/threepids.js'
 import type { Store, Tx } from '../../storage/tx.js'
+import { NO_AUDIT, type AuditTrail } from '../audit/trail.js'
 import type { Mailer } from '../mail/mailer.js'
 import { inUseMail, proofMail, unknownMail } from './messages.js'
 import { allowedLink } from './next-link.js'
@@ -71,13 +73,13 @@ export interface Threepids {
    * For administrators, who answer for the addresses: the account has these and no others. Gives those that it has no more. Throws
    * M_INVALID_PARAM, M_THREEPID_DENIED, M_THREEPID_IN_USE.
    */
-  replace(userId: string, addresses: readonly string[]): Promise<readonly string[]>
+  replace(userId: string, addresses: readonly string[], by?: Actor): Promise<readonly string[]>
   /** The account that has the address, which may be written in any way. */
   ownerOf(address: string): Promise<string | undefined>
   /** Part of a larger body: uses the proof up and gives it. Throws M_THREEPID_AUTH_FAILED. */
   take(purpose: Purpose, sessionId: string): Tx<Proof>
   /** Part of a larger body. Throws M_THREEPID_IN_USE. */
-  attach(userId: string, proof: Proof): Tx<void>
+  attach(userId: string, proof: Proof, by?: Actor): Tx<void>
   /** Job: forgets what is over. */
   prune(): Promise<void>
 }
@@ -115,10 +117,11 @@ export interface ThreepidsDeps {
   readonly serverName: string
   /** Undefined: no mail is sent, and no address can be proved. */
   readonly mail?: { readonly mailer: Mailer; readonly options: ThreepidsOptions } | undefined
+  readonly audit?: AuditTrail
 }
 
 export function createThreepids(deps: ThreepidsDeps): Threepids {
-  const { store, clock, random, serverName, mail } = deps
+  const { store, clock, random, serverName, mail, audit = NO_AUDIT } = deps
   const recent = createLru<string, { sent: number; readonly until: number }>({
     max: 50_000,
     ttlMs: LIFETIME_MS,
@@ -234,7 +237,7 @@ export function createThreepids(deps: ThreepidsDeps): Threepids {
     return proof
   }
 
-  function* attach(userId: string, proof: Proof): Tx<void> {
+  function* attach(userId: string, proof: Proof, by: Actor = userActor(userId)): Tx<void> {
     const isNew = yield* rows.insertThreepid({
       medium: EMAIL,
       address: proof.address,
@@ -243,6 +246,18 @@ export function createThreepids(deps: ThreepidsDeps): Threepids {
       added_ts: clock.now(),
     })
     if (!isNew && (yield* rows.threepidOwner(EMAIL, proof.address)) !== userId) throw inUse()
+    if (isNew)
+      yield* audit.record({
+        act: 'account.address_added',
+        by,
+        on: userId,
+        details: { address: proof.address },
+      })
+  }
+
+  function* detach(userId: string, address: string, by: Actor): Tx<void> {
+    if (yield* rows.deleteThreepid(userId, EMAIL, address))
+      yield* audit.record({ act: 'account.address_removed', by, on: userId, details: { address } })
   }
 
   return {
@@ -275,9 +290,9 @@ export function createThreepids(deps: ThreepidsDeps): Threepids {
     async remove(userId, medium, address) {
       const canonical = medium === EMAIL ? canonicalEmail(address) : undefined
       if (canonical === undefined) return
-      await store.write('threepids.remove', () => rows.deleteThreepid(userId, EMAIL, canonical))
+      await store.write('threepids.remove', () => detach(userId, canonical, userActor(userId)))
     },
-    async replace(userId, addresses) {
+    async replace(userId, addresses, by = OPERATOR) {
       const wanted = new Set(
         addresses.map((address) => {
           const canonical = canonicalEmail(address)
@@ -290,9 +305,9 @@ export function createThreepids(deps: ThreepidsDeps): Threepids {
       return await store.write('threepids.replace', function* () {
         const had = (yield* rows.threepidsOf(userId)).map((row) => row.address)
         const gone = had.filter((address) => !wanted.has(address))
-        for (const address of gone) yield* rows.deleteThreepid(userId, EMAIL, address)
+        for (const address of gone) yield* detach(userId, address, by)
         for (const address of wanted)
-          if (!had.includes(address)) yield* attach(userId, { sessionId: '', address, validatedTs: now })
+          if (!had.includes(address)) yield* attach(userId, { sessionId: '', address, validatedTs: now }, by)
         return gone
       })
     },
