@@ -9,16 +9,29 @@ import { sendTransaction } from './server-server/send-transaction.js'
 const read = (text: string): Json => decodeJson(Buffer.from(text))
 
 describe('plain', () => {
-  it.each(['5', '1.5', '-0', '1e3', 'null', '[]', '{}', '[1,[2.5,{"a":[9007199254740993]}],"x",true,null]'])(
-    'gives for %s what JSON.parse gives',
-    (text) => {
-      expect(plain(read(text))).toEqual(JSON.parse(text))
-    },
-  )
+  it.each([
+    '5',
+    '1.5',
+    '-0',
+    '1e3',
+    'null',
+    '[]',
+    '{}',
+    '[1,[2.5,{"a":[9007199254740991,-9007199254740991,1e300]}],"x",true,null]',
+  ])('gives for %s what JSON.parse gives', (text) => {
+    expect(plain(read(text))).toEqual(JSON.parse(text))
+  })
 
   it.each(['1e400', '{"a":[-1e400]}'])('refuses %s, which would come back as null', (text) => {
     expect(() => plain(read(text))).toThrow(expect.objectContaining({ errcode: 'M_BAD_JSON' }))
   })
+
+  it.each(['9007199254740993', '{"a":[-9007199254740992]}', '{"a":{"b":123456789012345678901234567890}}'])(
+    'refuses %s, which would come back as another integer',
+    (text) => {
+      expect(() => plain(read(text))).toThrow(expect.objectContaining({ errcode: 'M_BAD_JSON' }))
+    },
+  )
 
   it('keeps __proto__ an own key, whatever its value', () => {
     for (const text of ['{"__proto__":1.5}', '{"__proto__":{"a":2.5}}', '{"__proto__":null,"b":0.5}']) {

@@ -60,16 +60,26 @@ export async function readBody(
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)
 }
 
-/** A number beyond all doubles has no way out again: JSON would have `null` for it. */
+/**
+ * A number beyond all doubles has no way out again: JSON would have `null` for it. An integer that no double holds would come out as
+ * another one, without a word.
+ */
 function double({ text }: RawNumber): number {
   const value = Number(text)
   if (!Number.isFinite(value)) throw badJson('The body holds a number that is too large')
+  const isWhole = !/[.eE]/.test(text)
+  if (isWhole && !Number.isSafeInteger(value))
+    throw badJson('The body holds an integer beyond 2^53-1: send it as a string')
   return value
 }
 
 /**
  * Replaces exact numbers by doubles, for routes whose JSON is never hashed. In place: a copy of a body with many keys
- * would cost as much as reading it. Throws M_BAD_JSON for a number that no double stands for.
+ * would cost as much as reading it. Throws M_BAD_JSON for a number that no double stands for, an integer beyond ±(2^53−1) among
+ * them; fractions become the nearest double, as everywhere.
+ *
+ * NOTSPEC: the range is the specification's for what is signed; elsewhere it says nothing. An integer beyond it could not be kept for
+ * clients in JavaScript either.
  */
 export function plain(value: Json): Json {
   if (value instanceof RawNumber) return double(value)

@@ -7,8 +7,8 @@ export const DEFAULT_TIMEOUT_MS = 20_000
 export const downloadQuery = Type.Object({ timeout_ms: timeoutMs })
 
 const thumbnailFields = {
-  width: Type.Integer(),
-  height: Type.Integer(),
+  width: Type.Integer({ minimum: 1 }),
+  height: Type.Integer({ minimum: 1 }),
   method: Type.Optional(Type.Enum(['crop', 'scale'])),
   animated: Type.Optional(Type.Boolean()),
   timeout_ms: timeoutMs,

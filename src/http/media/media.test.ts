@@ -337,6 +337,23 @@ describe('a thumbnail', () => {
   })
 })
 
+describe('a thumbnail of no size', () => {
+  it.each(['width=0&height=0', 'width=-1&height=32', 'width=32&height=-9007199254740993'])(
+    'with %s is 400, of media that is not there too',
+    async (query) => {
+      const { call } = await start({ legacyUnauthenticated: 'on' })
+      for (const path of [
+        `${V1}/thumbnail/ours.example/none`,
+        '/_matrix/media/v3/thumbnail/ours.example/none',
+      ])
+        expect(await call('GET', `${path}?${query}`, { token: 'alice' })).toMatchObject({
+          status: 400,
+          json: { errcode: 'M_INVALID_PARAM' },
+        })
+    },
+  )
+})
+
 describe('without a token', () => {
   it('the newer endpoints are 401', async () => {
     const { call, upload, asked } = await start({ legacyUnauthenticated: 'on' })

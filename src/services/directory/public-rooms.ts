@@ -39,8 +39,9 @@ export interface PublicRoomsQuery {
 /** The list of rooms that anybody may find. SPEC: https://spec.matrix.org/v1.19/client-server-api/#published-room-directory */
 export interface PublicRooms {
   list(query: PublicRoomsQuery): Promise<JsonObject>
-  visibility(roomId: string): Promise<{ visibility: 'public' | 'private' }>
-  /** For those who may change the room's canonical alias. Throws M_FORBIDDEN, M_NOT_FOUND. */
+  /** M_NOT_FOUND for a room that is not there, and for one that is not listed where the requester, if any, has no part in it. */
+  visibility(requester: Requester | undefined, roomId: string): Promise<{ visibility: 'public' | 'private' }>
+  /** For those who may change the room's canonical alias. Throws M_FORBIDDEN; M_NOT_FOUND as `visibility`. */
   setVisibility(requester: Requester, roomId: string, visibility: 'public' | 'private'): Promise<void>
   /**
    * For application services: the list of a network that it bridges. One of its users must be in a room that it adds. Throws M_FORBIDDEN,
@@ -148,6 +149,24 @@ export function createPublicRooms(deps: {
     )
   }
 
+  /** Whether a room is listed, and what the requester is in it. Throws M_NOT_FOUND for strangers to a room that is not listed. */
+  async function standing(
+    requester: Requester | undefined,
+    roomId: string,
+  ): Promise<{ readonly isListed: boolean; readonly membership: string | undefined }> {
+    return context.store.read('directory.standing', function* () {
+      const room = yield* roomById(roomId)
+      const isListed = room?.published === 1
+      const member =
+        room === undefined || requester === undefined
+          ? undefined
+          : yield* membershipOf(room.nid, requester.userId)
+      const isKnown = isListed || member !== undefined || requester?.isAdmin === true
+      if (room === undefined || !isKnown) throw notFound('Unknown room')
+      return { isListed, membership: member?.membership }
+    })
+  }
+
   /** The list of rooms is for everybody of the circle: who is not in it has no part in the rooms that are on it. */
   async function refuseListing(room: RoomSnapshot): Promise<void> {
     const rules = await readStateEvent(context, room, ACCESS_RULES.type, ACCESS_RULES.stateKey)
@@ -189,20 +208,17 @@ export function createPublicRooms(deps: {
       }
     },
 
-    async visibility(roomId) {
-      const row = await context.store.read('directory.visibility', () => roomById(roomId))
-      if (row === undefined) throw notFound('Unknown room')
-      return { visibility: row.published === 1 ? 'public' : 'private' }
+    async visibility(requester, roomId) {
+      const found = await standing(requester, roomId)
+      return { visibility: found.isListed ? 'public' : 'private' }
     },
 
     async setVisibility(requester, roomId, visibility) {
+      const { membership } = await standing(requester, roomId)
       const room = await context.loader.load(roomId)
       if (room === undefined) throw notFound('Unknown room')
       if (!requester.isAdmin) {
-        const row = await context.store.read('directory.member', () =>
-          membershipOf(room.nid, requester.userId),
-        )
-        if (row?.membership !== 'join') throw notInRoom()
+        if (membership !== 'join') throw notInRoom()
         const levels = await readPowerLevels(context, room)
         if (levels.user(requester.userId) < levels.event('m.room.canonical_alias', true)) {
           throw forbidden('Your power level does not suffice to publish this room')

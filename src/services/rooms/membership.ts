@@ -8,6 +8,7 @@ import type { JsonObject } from '../../core/json/value.js'
 import { joinedRoomIds, membershipOf, type MembershipRow } from '../../storage/tables/memberships.js'
 import type { Requester } from '../requester.js'
 import type { Aliases } from './aliases.js'
+import { alikeForStrangers, notInvited } from './alike-for-strangers.js'
 import { applyEvent } from './apply-event.js'
 import { loadRoom, readStateEvent, type RoomsContext } from './context.js'
 import { notInRoom } from './not-in-room.js'
@@ -228,6 +229,17 @@ export function createMemberships(deps: MembershipDeps): Memberships {
     return verdict
   }
 
+  /** Joins a room that this server is in. Gives false where nobody of this server may let the user in. */
+  async function joinHere(room: RoomSnapshot, input: MemberInput, content: JsonObject): Promise<boolean> {
+    const by = await joinAuthority(context, room, input.userId)
+    if (by.kind === 'refused') throw forbidden('You are in none of the rooms whose members may join this one')
+    if (by.kind !== 'none-needed' && by.kind !== 'by') return false
+    const authorised =
+      by.kind === 'by' ? { ...content, join_authorised_via_users_server: by.userId } : content
+    await change(member(input.userId, input, authorised))
+    return true
+  }
+
   const memberships: Memberships = {
     async join(requester, target) {
       refuseSuspended(requester)
@@ -244,15 +256,10 @@ export function createMemberships(deps: MembershipDeps): Memberships {
       const resident = room !== undefined && (await isResident(context, room))
       if (resident) {
         if (row?.membership === 'join' && target.content === undefined) return { room_id: roomId }
-        const by = await joinAuthority(context, room, userId)
-        if (by.kind === 'refused')
-          throw forbidden('You are in none of the rooms whose members may join this one')
-        if (by.kind === 'none-needed' || by.kind === 'by') {
-          const authorised =
-            by.kind === 'by' ? { ...content, join_authorised_via_users_server: by.userId } : content
-          await change(member(userId, { roomId, userId, ts: target.ts }, authorised))
-          return { room_id: roomId }
-        }
+        const joined = await alikeForStrangers(context, room, row, () =>
+          joinHere(room, { roomId, userId, ts: target.ts }, content),
+        )
+        if (joined) return { room_id: roomId }
       }
       const servers = [...via]
       if (row?.membership === 'invite') servers.unshift(...outside.serversFor(row))
@@ -261,9 +268,7 @@ export function createMemberships(deps: MembershipDeps): Memberships {
         servers.push(...(await context.rosters.of(room.nid)).servers.keys())
       const candidates = [...new Set(servers)].filter((server) => server !== context.serverName)
       if (candidates.length === 0) {
-        throw room === undefined || room.root === undefined
-          ? new MatrixError('M_NOT_FOUND', 'No server is known that is in this room')
-          : forbidden('Nobody on this server may let you in')
+        throw row === undefined ? notInvited() : forbidden('Nobody on this server may let you in')
       }
       await remote.join(userId, roomId, candidates, content)
       return { room_id: roomId }
@@ -280,9 +285,10 @@ export function createMemberships(deps: MembershipDeps): Memberships {
         target.reason,
       )
       if (room !== undefined && (await isResident(context, room)))
-        await change(member(userId, { roomId, userId }, content))
-      else if (via.length === 0)
-        throw new MatrixError('M_NOT_FOUND', 'No server is known that is in this room')
+        await alikeForStrangers(context, room, await rowOf(room, userId), () =>
+          change(member(userId, { roomId, userId }, content)),
+        )
+      else if (via.length === 0) throw notInvited()
       else await remote.knock(userId, roomId, via, content)
       return { room_id: roomId }
     },
@@ -312,20 +318,22 @@ export function createMemberships(deps: MembershipDeps): Memberships {
       if (requester.isGuest && !isOwn)
         throw new MatrixError('M_GUEST_ACCESS_FORBIDDEN', 'Guests change the membership of nobody else')
       const room = await context.loader.load(roomId)
-      const current = room === undefined ? undefined : (await rowOf(room, userId))?.membership
+      const row = room && (await rowOf(room, userId))
       if (membership === 'invite') {
         const { membership: _invite, ...rest } = content
         return { event_id: (await sendInvite(requester, { roomId, userId, content: rest, ts })).event.id }
       }
-      if (isOwn && membership === 'leave' && current === 'invite') await deps.checkRejection?.(userId, roomId)
-      if (isOwn && membership === 'join' && current !== 'join') {
+      if (isOwn && membership === 'leave' && row?.membership === 'invite')
+        await deps.checkRejection?.(userId, roomId)
+      if (isOwn && membership === 'join' && row?.membership !== 'join') {
         await memberships.join(requester, { room: roomId, via: [], content, ts })
       } else if (isOwn && membership === 'leave' && !(await isResident(context, room))) {
         await memberships.leave(requester, { roomId })
       } else {
-        return {
-          event_id: (await change(member(requester.userId, { roomId, userId, ts }, content))).event.id,
-        }
+        const draft = member(requester.userId, { roomId, userId, ts }, content)
+        const act = (): Promise<StoredEvent> => change(draft)
+        const made = isOwn ? await alikeForStrangers(context, room, row, act, notInRoom) : await act()
+        return { event_id: made.event.id }
       }
       const now = await loadRoom(context, roomId)
       const event = await readStateEvent(context, now, 'm.room.member', userId)

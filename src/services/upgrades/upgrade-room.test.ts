@@ -174,8 +174,8 @@ describe('an upgrade', () => {
       alt_aliases: ['#second:ours.example'],
     })
     expect((await stateOf(old))['m.room.canonical_alias|']).toEqual({})
-    expect(await test.services.publicRooms.visibility(old)).toEqual({ visibility: 'private' })
-    expect(await test.services.publicRooms.visibility(made)).toEqual({ visibility: 'public' })
+    expect(await test.services.publicRooms.visibility(alice, old)).toEqual({ visibility: 'private' })
+    expect(await test.services.publicRooms.visibility(alice, made)).toEqual({ visibility: 'public' })
     const { chunk } = (await test.services.publicRooms.list({})) as unknown as { chunk: JsonObject[] }
     expect(chunk.map((entry) => entry['room_id'])).toContain(made)
   })
