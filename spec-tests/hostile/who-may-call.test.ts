@@ -29,7 +29,7 @@ const OPEN: ReadonlySet<string> = new Set([
   // The specification asks for no token: the proof is in the body, or the e-mail.
   'requestTokenTo3PIDEmail', 'requestTokenTo3PIDMSISDN', 'getConfirmEmail', 'postConfirmEmail',
   // What the specification shows to everybody.
-  'getRoomIdByAlias', 'getRoomVisibilityOnDirectory', 'getVersions', 'getLandingPage', 'getWellknown', 'getWellKnown', 'getWellknownSupport', 'getWellknownPolicy',
+  'getRoomIdByAlias', 'getVersions', 'getLandingPage', 'getWellknown', 'getWellKnown', 'getWellknownSupport', 'getWellknownPolicy',
   'getServerKey', 'perspectivesKeyQuery', 'bulkPerspectivesKeyQuery', 'getVersion', 'exchangeOpenIdToken', 'onBindThirdPartyIdentifier', 'onBindThirdPartyIdentifierByPost',
   // Which node an address belongs to, asked before a log-in; never whether there is an account.
   'getEmailInfo',
