@@ -48,15 +48,25 @@ function convert(schema: TSchema & { type?: unknown; items?: TSchema }, values: 
   }
 }
 
-/** A compiled check of the query string: throws M_MISSING_PARAM or M_INVALID_PARAM. */
+/**
+ * A compiled check of the query string: throws M_MISSING_PARAM or M_INVALID_PARAM.
+ * An optional text that is there but empty was not given: clients write `from=` for the first page.
+ */
 export function queryValidator<T extends TObject>(schema: T): (query: URLSearchParams) => Static<T> {
   const compiled = Compile(schema)
-  const properties = Object.entries(schema.properties)
+  const required = new Set(schema.required)
+  const properties = Object.entries(schema.properties).map(
+    ([name, property]: [string, TSchema & { type?: unknown }]) => ({
+      name,
+      property,
+      emptyIsAbsent: property.type === 'string' && !required.has(name),
+    }),
+  )
   return (query) => {
     const value: Record<string, unknown> = {}
-    for (const [name, property] of properties) {
+    for (const { name, property, emptyIsAbsent } of properties) {
       const values = query.getAll(name)
-      if (values.length > 0) value[name] = convert(property, values)
+      if (values.length > 0 && !(emptyIsAbsent && values[0] === '')) value[name] = convert(property, values)
     }
     if (compiled.Check(value)) return value as Static<T>
     throw matrixError(compiled.Errors(value)[0] as Fault | undefined, 'M_INVALID_PARAM')

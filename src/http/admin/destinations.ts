@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { Short } from '../validate.js'
 import { adminRoute } from './admin-route.js'
-import { given, pageOf, PAGING } from './paging.js'
+import { pageOf, PAGING } from './paging.js'
 
 const path = '/_synapse/admin/v1/federation/destinations'
 const ORDERS = ['destination', 'retry_last_ts', 'retry_interval', 'failure_ts'] as const
@@ -21,7 +21,7 @@ export const adminListDestinations = adminRoute({
     administration.destinations.list({
       ...pageOf(query),
       order: ORDERS.find((order) => order === query.order_by) ?? 'destination',
-      term: given(query.destination),
+      term: query.destination,
     }),
 })
 

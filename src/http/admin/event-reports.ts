@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import { notFound } from '../../core/errors.js'
 import { Short } from '../validate.js'
 import { adminRoute } from './admin-route.js'
-import { given, pageOf, PAGING } from './paging.js'
+import { pageOf, PAGING } from './paging.js'
 
 /** What users have reported of events, the newest first. */
 export const adminListEventReports = adminRoute({
@@ -21,9 +21,9 @@ export const adminListEventReports = adminRoute({
       ...pageOf(query),
       // Backwards in time unless told otherwise.
       descending: query.dir !== 'f',
-      reporter: given(query.user_id),
-      roomId: given(query.room_id),
-      sender: given(query.event_sender_user_id),
+      reporter: query.user_id,
+      roomId: query.room_id,
+      sender: query.event_sender_user_id,
     }),
 })
 

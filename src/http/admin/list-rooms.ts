@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import { ROOM_ORDERS, type RoomOrder } from '../../services/administration/rooms.js'
 import { Short } from '../validate.js'
 import { adminRoute } from './admin-route.js'
-import { given, pageOf, PAGING } from './paging.js'
+import { pageOf, PAGING } from './paging.js'
 
 /** Names of before. */
 const FORMER: Readonly<Record<string, RoomOrder>> = { alphabetical: 'name', size: 'joined_members' }
@@ -25,7 +25,7 @@ export const adminListRooms = adminRoute({
     return administration.rooms.list({
       ...pageOf(query),
       order: FORMER[order] ?? (order as RoomOrder),
-      term: given(query.search_term),
+      term: query.search_term,
       public: query.public_rooms,
       empty: query.empty_rooms,
     })

@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import type { UserOrder } from '../../services/administration/users.js'
 import { Short } from '../validate.js'
 import { adminRoute } from './admin-route.js'
-import { given, pageOf, PAGING } from './paging.js'
+import { pageOf, PAGING } from './paging.js'
 
 /** Synapse's names for orders; of those that this server has nothing for, the order is that of names. */
 const ORDERS: Readonly<Record<string, UserOrder>> = {
@@ -47,8 +47,8 @@ const listUsers = (version: 'v2' | 'v3') =>
       administration.users.list({
         ...pageOf(asked),
         order: ORDERS[asked.order_by ?? 'name'] ?? 'name',
-        userId: given(asked.user_id),
-        name: given(asked.name),
+        userId: asked.user_id,
+        name: asked.name,
         admins: asked.admins,
         guests: unlessFalse(asked.guests),
         locked: onlyIfTrue(asked.locked),

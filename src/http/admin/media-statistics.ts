@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import type { UserMediaOrder } from '../../services/media/media-moderation.js'
 import { Short } from '../validate.js'
 import { adminRoute } from './admin-route.js'
-import { given, pageOf, PAGING } from './paging.js'
+import { pageOf, PAGING } from './paging.js'
 
 const MAX_PAGE = 1_000
 /** Names are not sorted by here: ids are. */
@@ -31,7 +31,7 @@ export const adminMediaStatistics = adminRoute({
     const page = pageOf(query)
     const limit = Math.min(page.limit, MAX_PAGE)
     const { users, total } = await media.moderation.byUser(
-      { term: given(query.search_term)?.toLowerCase(), from: query.from_ts, until: query.until_ts },
+      { term: query.search_term?.toLowerCase(), from: query.from_ts, until: query.until_ts },
       { ...page, limit, order: ORDERS[query.order_by ?? 'user_id'] ?? 'user_id' },
     )
     const names = await administration.userData.displayNames(users.map((row) => row.user_id))

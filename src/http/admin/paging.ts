@@ -13,9 +13,6 @@ export const PAGING = {
 /** What tools send for a text that they do not mean to set. */
 export const ShortOrNull = Type.Union([Short, Type.Null()])
 
-/** An empty text of a query means no filter. */
-export const given = (text: string | undefined): string | undefined => (text === '' ? undefined : text)
-
 interface Paging {
   readonly from?: number
   readonly limit?: number

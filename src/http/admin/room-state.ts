@@ -1,7 +1,6 @@
 import { Type } from 'typebox'
 import { Short } from '../validate.js'
 import { adminRoute } from './admin-route.js'
-import { given } from './paging.js'
 
 /** A room's state as it is, or what it has of one type. */
 export const adminRoomState = adminRoute({
@@ -11,6 +10,6 @@ export const adminRoomState = adminRoute({
   rateLimit: 'read',
   query: Type.Object({ type: Type.Optional(Short) }),
   handler: async ({ params, query: { type } }, { administration }) => ({
-    state: await administration.rooms.state(params['roomId']!, given(type)),
+    state: await administration.rooms.state(params['roomId']!, type),
   }),
 })

@@ -28,7 +28,7 @@ export const queryPublicRooms = route({
       server: query.server,
       // 0 is no limit but ours.
       limit: body.limit || undefined,
-      since: body.since,
+      since: body.since || undefined,
       term: body.filter?.generic_search_term,
       roomTypes: body.filter?.room_types,
       network: body.third_party_instance_id,

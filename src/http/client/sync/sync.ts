@@ -27,7 +27,7 @@ export const sync = route({
     const endPoll = services.presence.beginSync(requester, query.set_presence ?? 'online')
     try {
       return await services.sync.sync(requester, {
-        since: query.since === '' ? undefined : query.since,
+        since: query.since,
         filter,
         fullState: query.full_state ?? false,
         timeoutMs: query.timeout ?? 0,
