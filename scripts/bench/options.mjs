@@ -10,6 +10,7 @@ export const USAGE = `npm run bench -- [OPTIONS]
   --large          also: /sync of one user in 500 rooms, 5,000 idle long polls, a room of 1,000 members (takes minutes)
   --federation     also: events from and to other servers, between two nodes, a conflict of states, a join of a room of 10,000 members
   --only-federation   nothing else
+  --parts LIST     of what is measured between servers: inbound, outbound, latency, resolution, join (all)
   --sliding        also: sliding sync of one user in 500 rooms, and 10,000 messages that wait for a device
   --search N       also: searches among so many messages, which are written into the database (0; a million take minutes)
   --postgres URL   of a server on which databases may be made; the bench makes one and drops it. Default: SQLite
@@ -36,6 +37,7 @@ const FEDERATION = {
   conflict: 5_000,
   bigJoin: [10_000, 4],
 }
+const PARTS = ['inbound', 'outbound', 'latency', 'resolution', 'join']
 /** What the measurements of a large node are promised for. */
 const LARGE = { syncRooms: 500, polls: 5_000, members: 1_000 }
 /** What sliding sync is promised for. */
@@ -53,7 +55,7 @@ const LARGEST = {
 /** The options as a plain object. Throws with words for a person. */
 export function readOptions(argv) {
   const options = Object.fromEntries(Object.keys(COUNT).map((name) => [name, { type: 'string' }]))
-  for (const name of ['postgres', 'dist', 'profile']) options[name] = { type: 'string' }
+  for (const name of ['postgres', 'dist', 'profile', 'parts']) options[name] = { type: 'string' }
   for (const name of ['json', 'keep', 'help', 'large', 'federation', 'only-federation', 'sliding'])
     options[name] = { type: 'boolean', default: false }
   const { values } = parseArgs({ args: argv, options })
@@ -67,6 +69,9 @@ export function readOptions(argv) {
       throw new Error(`--${name} takes a whole number from ${least} to ${LARGEST[name]}`)
     counts[name] = value
   }
+  const parts = values.parts?.split(',') ?? PARTS
+  const unknown = parts.filter((part) => !PARTS.includes(part))
+  if (unknown.length > 0) throw new Error(`--parts takes some of ${PARTS.join(', ')}`)
   const users = counts.users ?? 2 * counts.members
   if (users < counts.members) throw new Error('--users must be at least --members')
   return {
@@ -77,7 +82,7 @@ export function readOptions(argv) {
     users,
     syncRooms: values.large ? Math.max(LARGE.syncRooms, counts['sync-rooms']) : counts['sync-rooms'],
     large: values.large ? LARGE : undefined,
-    federation: values.federation || values['only-federation'] ? FEDERATION : undefined,
+    federation: values.federation || values['only-federation'] ? { ...FEDERATION, parts } : undefined,
     onlyFederation: values['only-federation'],
     sliding: values.sliding ? SLIDING : undefined,
     search: counts.search,

@@ -65,21 +65,27 @@ function federationTable(federation) {
     ]),
     ...outbound.map((item) => [
       `events in a room with ${servers(item.destinations)}, until all have them`,
-      `${whole(item.perSecond)} events/s (${whole(item.deliveredPerSecond)} deliveries), ${ms(item.cpuMsPerEvent)} ms of CPU each`,
+      `${whole(item.perSecond)} events/s (${whole(item.deliveredPerSecond)} deliveries), ${ms(item.cpuMsPerEvent)} ms of CPU each, ${item.pdusPerTransaction.toFixed(1)} in a transaction`,
     ]),
-    [
+  ]
+  if (latency !== undefined) {
+    rows.push([
       'a message to the /sync of a user on another node, p50 / p95 / p99',
       `${ms(latency.p50)} / ${ms(latency.p95)} / ${ms(latency.p99)} ms`,
-    ],
-    [
+    ])
+  }
+  if (resolution !== undefined) {
+    rows.push([
       `state resolution of two branches with ${whole(resolution.events)} events`,
       `${whole(resolution.ms)} ms, ${whole(resolution.cpuMs)} ms of CPU, longest turn ${whole(resolution.loopMaxMs)} ms`,
-    ],
-    [
+    ])
+  }
+  if (join !== undefined) {
+    rows.push([
       `join of a room with ${whole(join.members)} members, ${whole(join.events)} events`,
       `${(join.ms / 1000).toFixed(1)} s, ${(join.cpuMs / 1000).toFixed(1)} s of CPU, longest turn ${whole(join.loopMaxMs)} ms`,
-    ],
-  ]
+    ])
+  }
   return table(['federation', 'value'], rows)
 }
 

@@ -449,6 +449,33 @@ describe.each(drivers)('the storage port on $name', (driver) => {
       expect(await read(() => all('SELECT name FROM things WHERE name IN (??)', list))).toHaveLength(100)
     })
 
+    it('match what they hold, however many they hold and several in one query', async () => {
+      const sql = 'SELECT amount FROM things WHERE name IN (??) AND amount NOT IN (??) ORDER BY amount'
+      for (const names of [0, 1, 2, 3, 31, 33, 64, 65, 99]) {
+        for (const without of [0, 1, 5, 64, 90]) {
+          const rows = await read(() =>
+            all<{ amount: number }>(
+              sql,
+              Array.from({ length: names }, (_, index) => `n${index}`),
+              Array.from({ length: without }, (_, index) => index),
+            ),
+          )
+          const expected = Array.from({ length: Math.max(0, names - without) }, (_, index) => without + index)
+          expect(rows.map(({ amount }) => amount)).toEqual(expected)
+        }
+      }
+    })
+
+    it('delete what they hold, however many they hold', async () => {
+      let left = 100
+      for (const count of [1, 2, 3, 60, 1]) {
+        const list = Array.from({ length: count }, (_, index) => 100 - left + index)
+        expect(await write(() => run('DELETE FROM things WHERE amount IN (??)', list))).toBe(count)
+        left -= count
+      }
+      expect(await read(() => all('SELECT 1 AS one FROM things'))).toHaveLength(left)
+    })
+
     it('change rows too', async () => {
       expect(await write(() => run('DELETE FROM things WHERE amount IN (??)', [1, 2, 3]))).toBe(3)
     })

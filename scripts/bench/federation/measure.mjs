@@ -71,8 +71,10 @@ async function measureOutbound({ client, node, user, program, authority }, desti
     const roomId = await publicRoom(client, user, 'Outbound')
     for (const server of servers) await server.join(node, roomId, `@reader:${server.name}`)
     const got = servers.map(() => 0)
+    let transactions = 0
     for (const [i, server] of servers.entries()) {
       server.onPdus = (pdus) => {
+        transactions++
         got[i] += pdus.filter((pdu) => pdu.type === 'm.room.message').length
       }
     }
@@ -84,6 +86,7 @@ async function measureOutbound({ client, node, user, program, authority }, desti
       await until('other servers have all', () => got.every((count) => count >= wanted))
     }
     await send(Math.ceil(events / 4))
+    transactions = 0
     const { ms, cpuMs } = await spent(client, () => send(events))
     const delivered = events * destinations
     return {
@@ -92,6 +95,7 @@ async function measureOutbound({ client, node, user, program, authority }, desti
       perSecond: (events / ms) * 1000,
       deliveredPerSecond: (delivered / ms) * 1000,
       cpuMsPerEvent: cpuMs / events,
+      pdusPerTransaction: delivered / transactions,
     }
   } finally {
     await Promise.all(servers.map((server) => server.close()))
@@ -199,25 +203,33 @@ export async function measureFederation(start, dist, settings, say) {
     foreign = await startForeignServer(program, authority)
     const [user] = await registerUsers(first.client, 1, 'local')
     const world = { ...first, user, foreign, program, authority }
+    const asked = (part) => settings.parts.includes(part)
     const inbound = []
-    for (const rooms of settings.rooms) {
+    for (const rooms of asked('inbound') ? settings.rooms : []) {
       say(`events of another server in ${rooms} rooms`)
       inbound.push(await measureInbound(world, rooms, settings.pdus))
     }
     const outbound = []
-    for (const destinations of settings.destinations) {
+    for (const destinations of asked('outbound') ? settings.destinations : []) {
       say(`events to ${destinations} servers`)
       outbound.push(
         await measureOutbound(world, destinations, Math.round(settings.pdus / Math.sqrt(destinations))),
       )
     }
-    say('messages between two nodes')
-    const latency = await measureLatency(first, await another(), settings.messages)
-    say('state resolution')
-    const resolution = await measureResolution(dist, settings.conflict)
-    say('a large room')
-    const join = await measureBigJoin({ ...(await another()), program, authority }, ...settings.bigJoin)
-    return { inbound, outbound, latency, resolution, join }
+    const result = { inbound, outbound }
+    if (asked('latency')) {
+      say('messages between two nodes')
+      result.latency = await measureLatency(first, await another(), settings.messages)
+    }
+    if (asked('resolution')) {
+      say('state resolution')
+      result.resolution = await measureResolution(dist, settings.conflict)
+    }
+    if (asked('join')) {
+      say('a large room')
+      result.join = await measureBigJoin({ ...(await another()), program, authority }, ...settings.bigJoin)
+    }
+    return result
   } finally {
     await foreign?.close()
     for (const client of clients) await client.close()
