@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream'
 import { parseJson } from '../../core/json/parse.js'
 import { tryCanonicalJson } from '../../core/json/canonical.js'
 import { isObject, ownValue, type JsonObject } from '../../core/json/value.js'
@@ -7,9 +6,9 @@ import { startDeadline } from '../../platform/deadline.js'
 import type { Signer } from '../../platform/ed25519.js'
 import type { Connections } from './connections.js'
 import type { Candidate, Discovery } from './discovery.js'
-import { exchangeStream, type Answer, type Exchange, type StreamedAnswer } from './exchange.js'
+import { openExchange, streamed, whole, type Exchange, type Opened, type StreamedAnswer } from './exchange.js'
 import { FederationError } from './federation-error.js'
-import { authorizationHeader } from './x-matrix.js'
+import { authorizationOfText } from './x-matrix.js'
 
 export { FederationError, isRetryable, type FederationFailure } from './federation-error.js'
 
@@ -23,6 +22,8 @@ export interface FederationRequest {
   readonly query?: Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>
   /** A JSON object; POST and PUT send `{}` where there is none. */
   readonly body?: JsonObject
+  /** In place of `body`: the canonical form of a JSON object, for who has it at hand. */
+  readonly text?: string
   /** For everything, discovery included. Default 30 seconds. */
   readonly timeoutMs?: number
   /** Of the answer. Default 10 MiB. */
@@ -64,7 +65,7 @@ export function createFederationClient(deps: FederationClientDeps): FederationCl
   const { serverName, signer, discovery, connections, clock, userAgent, federates = () => true } = deps
   const { questionTimeoutMs = DEFAULT_TIMEOUT } = deps
 
-  async function send(request: FederationRequest): Promise<StreamedAnswer> {
+  async function send(request: FederationRequest): Promise<Opened> {
     const { destination, timeoutMs = DEFAULT_TIMEOUT, maxBytes = DEFAULT_MAX_BYTES } = request
     const end = clock.monotonic() + timeoutMs
     if (destination === serverName) throw new FederationError('unreachable', 'that is this server')
@@ -106,23 +107,16 @@ export function createFederationClient(deps: FederationClientDeps): FederationCl
     const uri = request.path + queryString(request.query)
     if (!SAFE_URI.test(uri) || DOT_SEGMENT.test(request.path))
       throw new TypeError('the path of a federation request must be encoded')
-    const content = request.body ?? (method === 'POST' || method === 'PUT' ? {} : undefined)
     const headers: Record<string, string> = { 'user-agent': userAgent, accept: 'application/json' }
-    const unsendable = (): TypeError =>
-      new TypeError('the body of a federation request has no canonical form')
+    const body = bodyText(request)
     if (signed) {
-      const authorization = authorizationHeader(
-        { method, uri, origin: serverName, destination, content },
-        signer,
-      )
+      const line = { method, uri, origin: serverName, destination }
+      const authorization = authorizationOfText(line, body, signer)
       if (authorization === undefined) throw unsendable()
       headers['authorization'] = authorization
     }
-    if (content === undefined) return { uri, headers, body: undefined }
-    headers['content-type'] = 'application/json'
-    const body = tryCanonicalJson(content, 'lenient')
-    if (!body.ok) throw unsendable()
-    return { uri, headers, body: body.text }
+    if (body !== undefined) headers['content-type'] = 'application/json'
+    return { uri, headers, body }
   }
 
   return {
@@ -131,7 +125,7 @@ export function createFederationClient(deps: FederationClientDeps): FederationCl
       const bounded = method === 'GET' ? Math.min(timeoutMs, questionTimeoutMs) : timeoutMs
       const answer = await send({ ...request, timeoutMs: bounded })
       if (answer.status < 200 || answer.status > 299) throw await statusError(answer)
-      const parsed = parseJson(await whole(answer.body))
+      const parsed = parseJson(await whole(answer))
       if (!parsed.ok) throw new FederationError('bad-response', `the answer is not JSON: ${parsed.reason}`)
       if (!isObject(parsed.value))
         throw new FederationError('bad-response', 'the answer is not a JSON object')
@@ -141,7 +135,7 @@ export function createFederationClient(deps: FederationClientDeps): FederationCl
       const answer = await send(request)
       const redirected = request.acceptRedirect === true && answer.status >= 300 && answer.status < 400
       if (!redirected && (answer.status < 200 || answer.status > 299)) throw await statusError(answer)
-      return answer
+      return streamed(answer)
     },
   }
 }
@@ -167,6 +161,18 @@ function queryString(query: FederationRequest['query']): string {
   return pairs.length === 0 ? '' : `?${pairs.join('&')}`
 }
 
+const unsendable = (): TypeError => new TypeError('the body of a federation request has no canonical form')
+
+/** What travels as the body, which is also what is signed: written once. Throws a TypeError for what has no canonical form. */
+export function bodyText({ method, body, text }: FederationRequest): string | undefined {
+  if (text !== undefined) return text
+  const content = body ?? (method === 'POST' || method === 'PUT' ? {} : undefined)
+  if (content === undefined) return undefined
+  const written = tryCanonicalJson(content, 'lenient')
+  if (!written.ok) throw unsendable()
+  return written.text
+}
+
 const endpointOf = ({ host, port, tlsServerName }: Candidate) => ({ host, port, tlsServerName })
 
 /** Whether another place may be tried without the risk that the request is carried out twice. */
@@ -180,13 +186,13 @@ function wasNeverSent(error: unknown, method: string): boolean {
  * One more try where a kept connection turned out to be closed by the peer, which is no sign of trouble.
  * GET and PUT only: the federation API's PUTs are idempotent by design.
  */
-async function attempt(exchange: Exchange): Promise<StreamedAnswer> {
+async function attempt(exchange: Exchange): Promise<Opened> {
   try {
-    return await exchangeStream(exchange)
+    return await openExchange(exchange)
   } catch (error) {
     const idempotent = exchange.method === 'GET' || exchange.method === 'PUT'
     if (!idempotent || !(error instanceof FederationError) || !STALE.has(causeCode(error))) throw error
-    return exchangeStream(exchange)
+    return openExchange(exchange)
   }
 }
 
@@ -215,15 +221,9 @@ async function within<T>(promise: Promise<T>, ms: number, signal: AbortSignal | 
   }
 }
 
-async function whole(body: Readable): Promise<Answer['body']> {
-  const chunks: Uint8Array[] = []
-  for await (const chunk of body) chunks.push(chunk as Uint8Array)
-  return Buffer.concat(chunks)
-}
-
-async function statusError(answer: StreamedAnswer): Promise<FederationError> {
+async function statusError(answer: Opened): Promise<FederationError> {
   const { status, headers } = answer
-  const content = await errorBody(answer.body)
+  const content = await errorBody(answer)
   const errcode = content === undefined ? undefined : ownValue(content, 'errcode')
   const message = content === undefined ? undefined : ownValue(content, 'error')
   return new FederationError(
@@ -237,20 +237,15 @@ async function statusError(answer: StreamedAnswer): Promise<FederationError> {
   )
 }
 
-/** The first bytes of an error's body, if they are a JSON object. */
-async function errorBody(body: Readable): Promise<JsonObject | undefined> {
-  const chunks: Uint8Array[] = []
-  let bytes = 0
+/** An error's body, if it is a JSON object of no more than a few bytes. */
+async function errorBody(answer: Opened): Promise<JsonObject | undefined> {
+  let body: Uint8Array
   try {
-    for await (const chunk of body) {
-      bytes += (chunk as Uint8Array).byteLength
-      if (bytes > MAX_ERROR_BYTES) return undefined
-      chunks.push(chunk as Uint8Array)
-    }
+    body = await whole(answer, Math.min(answer.limits.maxBytes, MAX_ERROR_BYTES))
   } catch {
     return undefined
   }
-  const parsed = parseJson(Buffer.concat(chunks))
+  const parsed = parseJson(body)
   return parsed.ok && isObject(parsed.value) ? parsed.value : undefined
 }
 

@@ -34,8 +34,15 @@ export interface Answer extends Omit<StreamedAnswer, 'body'> {
   readonly body: Uint8Array
 }
 
+/** An answer whose headers are there. One of `streamed` and `whole` takes its body, or a connection stays occupied. */
+export interface Opened extends Omit<StreamedAnswer, 'body'> {
+  readonly incoming: Readable
+  readonly deadline: Deadline
+  readonly limits: Limits
+}
+
 /** Sends the request and gives the answer as soon as its headers are there. Throws `FederationError`, or the reason of the caller's abort. */
-export async function exchangeStream(exchange: Exchange): Promise<StreamedAnswer> {
+export async function openExchange(exchange: Exchange): Promise<Opened> {
   const { pool, limits } = exchange
   const deadline = startDeadline(limits.timeoutMs, limits.signal)
   try {
@@ -48,37 +55,54 @@ export async function exchangeStream(exchange: Exchange): Promise<StreamedAnswer
     })
     const headers = headerMap(answer.headers)
     refuseEarly(headers, limits.maxBytes, answer.body)
-    const body = Readable.from(bounded(answer.body, limits, deadline), {
-      objectMode: false,
-      highWaterMark: 65_536,
-    })
-    // A body that nobody starts to read never runs the generator, whose end stops the clock and frees the connection.
-    body.once('close', () => {
-      deadline.end()
-      answer.body.destroy()
-    })
+    // Whoever reads hears of it too; before that nobody does, and an error event that nobody hears ends the process.
     answer.body.on('error', () => undefined)
-    return { status: answer.statusCode, headers, body }
+    return { status: answer.statusCode, headers, incoming: answer.body, deadline, limits }
   } catch (error) {
     deadline.end()
     throw transportError(error, deadline.timedOut, limits.signal)
   }
 }
 
-/** As `exchangeStream`, with the body read whole. */
-export async function exchangeWhole(exchange: Exchange): Promise<Answer> {
-  const { status, headers, body } = await exchangeStream(exchange)
-  const chunks: Uint8Array[] = []
-  for await (const chunk of body) chunks.push(chunk as Uint8Array)
-  return { status, headers, body: Buffer.concat(chunks) }
+export function streamed(opened: Opened): StreamedAnswer {
+  const { status, headers, incoming, deadline } = opened
+  const body = Readable.from(bounded(opened, opened.limits.maxBytes), {
+    objectMode: false,
+    highWaterMark: 65_536,
+  })
+  // A body that nobody starts to read never runs the generator, whose end stops the clock and frees the connection.
+  body.once('close', () => {
+    deadline.end()
+    incoming.destroy()
+  })
+  return { status, headers, body }
 }
 
-async function* bounded(body: Readable, limits: Limits, deadline: Deadline): AsyncGenerator<Uint8Array> {
+/** The whole body. Throws as `openExchange`, for more than `maxBytes` too. */
+export async function whole(opened: Opened, maxBytes = opened.limits.maxBytes): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of bounded(opened, maxBytes)) chunks.push(chunk)
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
+}
+
+export const exchangeStream = async (exchange: Exchange): Promise<StreamedAnswer> =>
+  streamed(await openExchange(exchange))
+
+/** As `exchangeStream`, with the body read whole. */
+export async function exchangeWhole(exchange: Exchange): Promise<Answer> {
+  const opened = await openExchange(exchange)
+  return { status: opened.status, headers: opened.headers, body: await whole(opened) }
+}
+
+async function* bounded(
+  { incoming, limits, deadline }: Opened,
+  maxBytes: number,
+): AsyncGenerator<Uint8Array> {
   let bytes = 0
   try {
-    for await (const chunk of body) {
+    for await (const chunk of incoming) {
       bytes += (chunk as Uint8Array).byteLength
-      if (bytes > limits.maxBytes) throw tooLarge(limits.maxBytes)
+      if (bytes > maxBytes) throw tooLarge(maxBytes)
       yield chunk as Uint8Array
     }
   } catch (error) {

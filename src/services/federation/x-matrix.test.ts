@@ -1,9 +1,10 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import nacl from 'tweetnacl'
+import { canonicalJson } from '../../core/json/canonical.js'
 import { createSigner, generateSigningKey, publicKey, verifySignature } from '../../platform/ed25519.js'
 import { systemRandom } from '../../platform/random.js'
-import { authorizationHeader, parseXMatrix, requestBytes } from './x-matrix.js'
+import { authorizationHeader, authorizationOfText, parseXMatrix, requestBytes } from './x-matrix.js'
 
 const key = generateSigningKey(systemRandom, 'k1')
 const signer = createSigner(key)
@@ -31,6 +32,11 @@ describe('the X-Matrix header', () => {
     const oracle = nacl.sign.detached(new TextEncoder().encode(expected), secret)
     expect(parsed.signature).toBe(Buffer.from(oracle).toString('base64').replace(/=+$/, ''))
     expect(verifySignature(publicKey(signer.publicKey)!, requestBytes(request)!, parsed.signature)).toBe(true)
+  })
+
+  it('is the same for a body that was written before', () => {
+    const text = canonicalJson(request.content)
+    expect(authorizationOfText(request, text, signer)).toBe(authorizationHeader(request, signer))
   })
 
   it('leaves the content out of a request without a body', () => {

@@ -1,6 +1,6 @@
 import { isServerName } from '../../core/ids/server-name.js'
 import { tryCanonicalJson } from '../../core/json/canonical.js'
-import type { Json, JsonObject } from '../../core/json/value.js'
+import type { Json } from '../../core/json/value.js'
 import type { Signer } from '../../platform/ed25519.js'
 
 /** What an `Authorization: X-Matrix` header says. Nothing of it is verified. */
@@ -12,12 +12,15 @@ export interface XMatrix {
   readonly signature: string
 }
 
-export interface RequestToSign {
+export interface RequestLine {
   readonly method: string
   /** Path and query exactly as they travel, from `/_matrix/` on. */
   readonly uri: string
   readonly origin: string
   readonly destination: string
+}
+
+export interface RequestToSign extends RequestLine {
   /** The JSON body; undefined for requests without one. */
   readonly content: Json | undefined
 }
@@ -31,16 +34,18 @@ const ENCODER = new TextEncoder()
  * SPEC: https://spec.matrix.org/v1.19/server-server-api/#request-authentication
  */
 export function requestBytes(request: RequestToSign): Uint8Array | undefined {
-  const { method, uri, origin, destination, content } = request
-  const object: JsonObject = {
-    method,
-    uri,
-    origin,
-    destination,
-    ...(content === undefined ? {} : { content }),
-  }
-  const text = tryCanonicalJson(object, 'lenient')
-  return text.ok ? ENCODER.encode(text.text) : undefined
+  if (request.content === undefined) return signedBytes(request, undefined)
+  const content = tryCanonicalJson(request.content, 'lenient')
+  return content.ok ? signedBytes(request, content.text) : undefined
+}
+
+/** `content`: its canonical form. */
+function signedBytes(request: RequestLine, content: string | undefined): Uint8Array | undefined {
+  const { method, uri, origin, destination } = request
+  const rest = tryCanonicalJson({ destination, method, origin, uri })
+  if (!rest.ok) return undefined
+  // In canonical order the content comes before all others.
+  return ENCODER.encode(content === undefined ? rest.text : `{"content":${content},${rest.text.slice(1)}`)
 }
 
 /** The `Authorization` header of one of our requests; undefined where the content has no canonical form. */
@@ -48,9 +53,24 @@ export function authorizationHeader(
   request: RequestToSign,
   signer: Pick<Signer, 'keyId' | 'sign'>,
 ): string | undefined {
-  const bytes = requestBytes(request)
+  return headerOf(request, requestBytes(request), signer)
+}
+
+/** The same for a body that is written already, in its canonical form. */
+export function authorizationOfText(
+  request: RequestLine,
+  content: string | undefined,
+  signer: Pick<Signer, 'keyId' | 'sign'>,
+): string | undefined {
+  return headerOf(request, signedBytes(request, content), signer)
+}
+
+function headerOf(
+  { origin, destination }: RequestLine,
+  bytes: Uint8Array | undefined,
+  signer: Pick<Signer, 'keyId' | 'sign'>,
+): string | undefined {
   if (bytes === undefined) return undefined
-  const { origin, destination } = request
   return `X-Matrix origin="${origin}",destination="${destination}",key="${signer.keyId}",sig="${signer.sign(bytes)}"`
 }
 

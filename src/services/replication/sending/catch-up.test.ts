@@ -6,7 +6,7 @@ import { systemClock } from '../../../platform/clock.js'
 import { silentLogger } from '../../../platform/logger.js'
 import { systemRandom } from '../../../platform/random.js'
 import type { JsonObject } from '../../../core/json/value.js'
-import { FederationError } from '../../federation/client.js'
+import { bodyText, FederationError } from '../../federation/client.js'
 import { until } from '../../../platform/testing-until.js'
 import { skipToLatest } from './catch-up.js'
 import { createSender } from './sender.js'
@@ -94,7 +94,10 @@ describe('catching up', () => {
         client: {
           request: async (request) => {
             if (failures++ < 2) throw new FederationError('unreachable', 'down')
-            const body = request.body as { pdus: { n: number }[]; edus: { content: { n: number } }[] }
+            const body = JSON.parse(bodyText(request)!) as {
+              pdus: { n: number }[]
+              edus: { content: { n: number } }[]
+            }
             got.pdus.push(...body.pdus.map(({ n }) => n))
             got.edus.push(...body.edus.map(({ content }) => content.n))
             return {} as JsonObject

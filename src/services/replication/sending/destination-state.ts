@@ -21,6 +21,50 @@ export interface Health {
 
 export const HEALTHY: Health = { failingSince: undefined, retryAt: 0, interval: 0 }
 
+/** What the sender knows of a server that it sends to now, or waits for. */
+export interface Destination {
+  readonly name: string
+  running: boolean
+  /** Something came that what was read last may not hold. */
+  again: boolean
+  /** Undefined until it was read. */
+  health: Health | undefined
+  lastAttempt: number
+  timer: NodeJS.Timeout | undefined
+  /** The pause has passed, by a timer: whatever the clock on the wall says now. */
+  rested: boolean
+  /** Part of transaction ids; a new one after each success. */
+  salt: string
+  /** How much the next transaction may hold: halved while the peer refuses the content. */
+  limit: number
+  refusals: number
+  readonly ephemeral: Map<string, { readonly edu: EphemeralEdu; readonly at: number }>
+}
+
+export const newDestination = (name: string, random: Pick<Random, 'string'>, limit: number): Destination => ({
+  name,
+  running: false,
+  again: false,
+  health: undefined,
+  lastAttempt: -Infinity,
+  timer: undefined,
+  rested: false,
+  salt: random.string(16),
+  limit,
+  refusals: 0,
+  ephemeral: new Map(),
+})
+
+const EPHEMERAL_LIFE = 30_000
+
+/** Takes what waits and is not too old to be of use. */
+export function takeEphemeral(state: Destination, clock: Pick<Clock, 'monotonic'>): EphemeralEdu[] {
+  const oldest = clock.monotonic() - EPHEMERAL_LIFE
+  const taken = [...state.ephemeral.values()].filter(({ at }) => at > oldest).map(({ edu }) => edu)
+  state.ephemeral.clear()
+  return taken
+}
+
 export interface BackoffTimes {
   readonly initialMs: number
   readonly maxMs: number

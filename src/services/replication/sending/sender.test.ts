@@ -6,7 +6,7 @@ import { systemRandom } from '../../../platform/random.js'
 import { destination, enqueueEdus, saveDestination } from '../../../storage/tables/outbox.js'
 import { openTestStore } from '../../../storage/testing.js'
 import { all, type Store } from '../../../storage/tx.js'
-import { FederationError, type FederationRequest } from '../../federation/client.js'
+import { bodyText, FederationError, type FederationRequest } from '../../federation/client.js'
 import { createSender, type Sender, type SenderDeps, type SenderOptions } from './sender.js'
 import { until } from '../../../platform/testing-until.js'
 
@@ -61,7 +61,8 @@ const waiting = async (to: string): Promise<{ edu_type: string; content: string 
     ),
   )),
 ]
-const edusOf = (request: FederationRequest): JsonObject[] => (request.body?.['edus'] ?? []) as JsonObject[]
+const edusOf = (request: FederationRequest): JsonObject[] =>
+  (JSON.parse(bodyText(request)!) as { edus: JsonObject[] }).edus
 const status = (code: number, retryAfterMs?: number): FederationError =>
   new FederationError('status', `status ${code}`, {
     status: code,
@@ -288,6 +289,28 @@ describe('a sender', () => {
     expect(most).toBe(8)
     await one.close()
     expect(await waiting('dead7.example')).toHaveLength(1)
+  })
+
+  it('overlooks nothing of what a busy room says to many servers, and sends nothing twice', async () => {
+    const names = Array.from({ length: 20 }, (_, i) => `s${i}.example`)
+    const got = new Map(names.map((name) => [name, [] as number[]]))
+    const made = sender(async (request) => {
+      await new Promise((resolve) => setImmediate(resolve))
+      for (const edu of edusOf(request))
+        got.get(request.destination)!.push((edu['content'] as { n: number }).n)
+      return {}
+    })
+    // Each wakes the sender at another moment of what it does.
+    for (let n = 0; n < 60; n++) {
+      await Promise.all(names.map((name) => put(name, 1, 'm.direct_to_device', n)))
+      made.wake(names)
+      for (let i = 0; i < n % 7; i++) await new Promise((resolve) => setImmediate(resolve))
+    }
+    await until(() => [...got.values()].every((list) => list.length >= 60))
+    await until(() => made.stats().active === 0)
+    const all = Array.from({ length: 60 }, (_, n) => n)
+    for (const list of got.values()) expect(list).toEqual(all)
+    for (const name of names) expect(await waiting(name)).toEqual([])
   })
 
   it('keeps an EDU that was replaced while an older one was under way', async () => {

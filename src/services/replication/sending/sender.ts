@@ -11,14 +11,17 @@ import {
   HEALTHY,
   healthOf,
   rowOf,
+  newDestination,
+  takeEphemeral,
   type BackoffTimes,
+  type Destination,
   type EphemeralEdu,
-  type Health,
 } from './destination-state.js'
 import { skipToLatest } from './catch-up.js'
 import { createForgetting } from './forget-outbox.js'
 import { boundOutbox } from './outbox-bounds.js'
-import { nextBatch, transactionBody, transactionId, type Batch } from './transaction.js'
+import { createSharedRest } from './shared-rest.js'
+import { nextBatch, transactionText, transactionId, type Batch } from './transaction.js'
 import { MAX_EDUS, MAX_PDUS } from '../peers/transaction-limits.js'
 
 /**
@@ -70,31 +73,13 @@ export interface SenderDeps {
   onAttempt?(outcome: { readonly ok: boolean; readonly pdus: number; readonly edus: number }): void
 }
 
-interface Destination {
-  readonly name: string
-  running: boolean
-  again: boolean
-  /** Undefined until it was read. */
-  health: Health | undefined
-  lastAttempt: number
-  timer: NodeJS.Timeout | undefined
-  /** The pause has passed, by a timer: whatever the clock on the wall says now. */
-  rested: boolean
-  /** Part of transaction ids; a new one after each success. */
-  salt: string
-  /** How much the next transaction may hold: halved while the peer refuses the content. */
-  limit: number
-  refusals: number
-  readonly ephemeral: Map<string, { readonly edu: EphemeralEdu; readonly at: number }>
-}
-
 const MAX_EPHEMERAL = 100
-const EPHEMERAL_LIFE = 30_000
 /** Answers that may mean that this very content is refused; others say that the server is in trouble, or we are. */
 const CONTENT_REFUSED = new Set([400, 413, 422])
 /** So often a single PDU or EDU is offered before it is given up. */
 const MAX_REFUSALS = 3
 const MAX_TIMER = 2 ** 31 - 1
+const WHOLE = { pdus: MAX_PDUS, edus: MAX_EDUS }
 
 /** TODO: several processes on one PostgreSQL need one owner for each destination, by a lease. */
 export function createSender(deps: SenderDeps): Sender {
@@ -106,28 +91,14 @@ export function createSender(deps: SenderDeps): Sender {
   // Everything under way listens to it.
   setMaxListeners(0, closing.signal)
   const loops = new Set<Promise<void>>()
+  const pauses = createSharedRest(() => loops.size)
 
   const federates = (name: string): boolean => name !== serverName && (deps.federates?.(name) ?? true)
   const forgetting = createForgetting(store, logger)
 
   function stateOf(name: string): Destination {
     let state = destinations.get(name)
-    if (state === undefined) {
-      state = {
-        name,
-        running: false,
-        again: false,
-        health: undefined,
-        lastAttempt: -Infinity,
-        timer: undefined,
-        rested: false,
-        salt: random.string(16),
-        limit: MAX_PDUS,
-        refusals: 0,
-        ephemeral: new Map(),
-      }
-      destinations.set(name, state)
-    }
+    if (state === undefined) destinations.set(name, (state = newDestination(name, random, MAX_PDUS)))
     return state
   }
 
@@ -168,13 +139,16 @@ export function createSender(deps: SenderDeps): Sender {
   }
 
   async function run(state: Destination): Promise<void> {
+    let batch: Batch | undefined
     while (!closing.signal.aborted) {
-      state.again = false
-      state.health ??= healthOf(
-        await store.read('sender.health', () => destinationRow(state.name)),
-        clock.now(),
-        options.backoff,
-      )
+      if (state.health === undefined) {
+        state.again = false
+        const first = await store.read('sender.first', function* () {
+          return { row: yield* destinationRow(state.name), batch: yield* nextBatch(state.name, WHOLE) }
+        })
+        state.health = healthOf(first.row, clock.now(), options.backoff)
+        if (state.limit === MAX_PDUS) batch = first.batch
+      }
       // A clock that steps back meanwhile makes no pause longer.
       const wait = state.rested ? 0 : state.health.retryAt - clock.now()
       state.rested = false
@@ -184,31 +158,42 @@ export function createSender(deps: SenderDeps): Sender {
         return
       }
       const lane = state.health.failingSince === undefined ? healthy : retries
-      const more = await lane.run(() => attempt(state), closing.signal)
-      if (!more && !state.again) return
+      const known = batch
+      batch = undefined
+      const outcome = await lane.run(() => attempt(state, known), closing.signal)
+      if (typeof outcome === 'object') {
+        await pauses.rest()
+        state.again = false
+        batch = await succeeded(state, outcome)
+      } else if (outcome === 'paused' || (outcome === 'nothing' && !state.again)) return
     }
   }
 
-  function takeEphemeral(state: Destination): EphemeralEdu[] {
-    const oldest = clock.monotonic() - EPHEMERAL_LIFE
-    const taken = [...state.ephemeral.values()].filter(({ at }) => at > oldest).map(({ edu }) => edu)
-    state.ephemeral.clear()
-    return taken
-  }
-
-  /** Sends one transaction; false when nothing waits or a pause was begun. */
-  async function attempt(state: Destination): Promise<boolean> {
+  /**
+   * Sends one transaction, of what was read before where that is given, and gives what it was; otherwise that nothing waits, that the
+   * rest of what was refused is to be looked for, or that a pause was begun.
+   */
+  async function attempt(
+    state: Destination,
+    known: Batch | undefined,
+  ): Promise<Batch | 'nothing' | 'more' | 'paused'> {
+    // What comes from here on may be missed by what is read: it is looked for once more.
+    if (known === undefined) state.again = false
     const whole = state.limit >= MAX_PDUS
-    const ephemeral = whole ? takeEphemeral(state) : []
+    const ephemeral = whole ? takeEphemeral(state, clock) : []
     const read = (pdus: number, edus: number): Promise<Batch> =>
       store.read('sender.batch', () => nextBatch(state.name, { pdus, edus }))
-    let batch = await read(state.limit, whole ? MAX_EDUS - ephemeral.length : 0)
+    const { pdus: maxPdus, edus: maxEdus } = whole ? WHOLE : { pdus: state.limit, edus: 0 }
+    let batch = known ?? (await read(maxPdus, maxEdus))
     // A part of a refused transaction: its PDUs first, then its EDUs.
     if (!whole && batch.pdus.length === 0) batch = await read(0, state.limit)
+    const spare = MAX_EDUS - ephemeral.length
+    if (batch.edus.length > spare) batch = { pdus: batch.pdus, edus: batch.edus.slice(0, spare) }
     const [pdus, edus] = [batch.pdus.length, batch.edus.length + ephemeral.length]
     if (pdus + edus === 0) {
-      if (!whole) state.limit = MAX_PDUS
-      return !whole
+      if (whole) return 'nothing'
+      state.limit = MAX_PDUS
+      return 'more'
     }
     try {
       state.lastAttempt = clock.monotonic()
@@ -216,33 +201,36 @@ export function createSender(deps: SenderDeps): Sender {
         destination: state.name,
         method: 'PUT',
         path: encodePath('/_matrix/federation/v1/send', transactionId(state.salt, batch, ephemeral)),
-        body: transactionBody(serverName, clock.now(), batch, ephemeral),
+        text: transactionText(serverName, clock.now(), batch, ephemeral),
         timeoutMs: options.timeoutMs ?? 60_000,
         maxBytes: 1024 * 1024,
         signal: closing.signal,
       })
     } catch (error) {
-      if (closing.signal.aborted) return false
+      if (closing.signal.aborted) return 'paused'
       deps.onAttempt?.({ ok: false, pdus, edus })
       await failed(state, batch, error)
-      return false
+      return 'paused'
     }
     deps.onAttempt?.({ ok: true, pdus, edus })
-    await succeeded(state, batch)
-    return true
+    return batch
   }
 
-  async function succeeded(state: Destination, batch: Batch): Promise<void> {
+  /** Removes what was sent, and gives what waits now; undefined for nothing, or where that is to be looked for in parts. */
+  async function succeeded(state: Destination, batch: Batch): Promise<Batch | undefined> {
     const recovered = state.health!.failingSince !== undefined
-    await store.write('sender.sent', function* () {
+    const limit = Math.min(MAX_PDUS, state.limit * 2)
+    const next = await store.write('sender.sent', function* () {
       yield* remove(state.name, batch)
       if (recovered) yield* saveDestination(rowOf(state.name, HEALTHY))
+      return limit === MAX_PDUS ? yield* nextBatch(state.name, WHOLE) : undefined
     })
     if (recovered) logger.info({ destination: state.name }, 'a server answers again')
     state.health = HEALTHY
     state.salt = random.string(16)
-    state.limit = Math.min(MAX_PDUS, state.limit * 2)
+    state.limit = limit
     state.refusals = 0
+    return next
   }
 
   const remove = (name: string, batch: Batch) =>
@@ -370,6 +358,7 @@ export function createSender(deps: SenderDeps): Sender {
 
     async close() {
       closing.abort()
+      pauses.end()
       for (const state of destinations.values()) clearTimeout(state.timer)
       await Promise.allSettled([...loops, forgetting.idle()])
       destinations.clear()

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { canonicalJson } from '../../../core/json/canonical.js'
 import { parseJson } from '../../../core/json/parse.js'
 import { isObject, type JsonObject } from '../../../core/json/value.js'
 import { pendingEdus, pendingPdus } from '../../../storage/tables/outbox.js'
@@ -40,22 +41,22 @@ function parsed(json: string): JsonObject {
   return result.value
 }
 
-/** A transaction's body. PDUs are stored as they travel: with `event_id` in room versions 1 and 2 only. */
-export function transactionBody(
+/**
+ * A transaction's body in its canonical form. PDUs are stored as they travel, in their canonical form and with `event_id` in room versions 1
+ * and 2 only, so that an event is written once for all destinations.
+ */
+export function transactionText(
   origin: string,
   now: number,
   batch: Batch,
   ephemeral: readonly EphemeralEdu[],
-): JsonObject {
-  return {
-    origin,
-    origin_server_ts: now,
-    pdus: batch.pdus.map((row) => parsed(row.json)),
-    edus: [
-      ...batch.edus.map((row) => ({ edu_type: row.edu_type, content: parsed(row.content) })),
-      ...ephemeral.map(({ edu_type, content }) => ({ edu_type, content })),
-    ],
-  }
+): string {
+  const edus = [
+    ...batch.edus.map((row) => ({ edu_type: row.edu_type, content: parsed(row.content) })),
+    ...ephemeral.map(({ edu_type, content }) => ({ edu_type, content })),
+  ]
+  const head = canonicalJson({ edus, origin, origin_server_ts: now }, 'lenient')
+  return `${head.slice(0, -1)},"pdus":[${batch.pdus.map((row) => row.json).join(',')}]}`
 }
 
 /**

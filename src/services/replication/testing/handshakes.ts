@@ -15,7 +15,12 @@ import { membershipOf, type MembershipRow } from '../../../storage/tables/member
 import { openTestStore } from '../../../storage/testing.js'
 import type { Store } from '../../../storage/tx.js'
 import { buildRooms, type RoomsParts } from '../../../composition/rooms.js'
-import { FederationError, type FederationClient, type FederationRequest } from '../../federation/client.js'
+import {
+  bodyText,
+  FederationError,
+  type FederationClient,
+  type FederationRequest,
+} from '../../federation/client.js'
 import { createKeys, type Keys } from '../../federation/keys.js'
 import { pinnedKeys } from '../../federation/peers.js'
 import type { Requester } from '../../requester.js'
@@ -105,13 +110,13 @@ function clientOf(world: World, origin: string): Pick<FederationClient, 'request
     return world.intercept(request, async () => {
       const target = world.nodes.get(request.destination)
       if (target === undefined) throw new FederationError('unreachable', 'no such server')
+      const sent = bodyText(request)
       const uri = query.size === 0 ? request.path : `${request.path}?${query.toString()}`
       const { status, text, body } = await target.server.request(request.method, uri, {
         headers: { authorization: origin },
-        ...(request.body === undefined ? {} : { body: canonicalJson(request.body, 'lenient') }),
-        ...(request.body === undefined
+        ...(sent === undefined
           ? {}
-          : { headers: { authorization: origin, 'content-type': 'application/json' } }),
+          : { body: sent, headers: { authorization: origin, 'content-type': 'application/json' } }),
       })
       if (status >= 200 && status < 300) return text
       const { errcode, error } = (body ?? {}) as { errcode?: string; error?: string }

@@ -14,7 +14,12 @@ import { systemRandom } from '../../../platform/random.js'
 import { openTestStore } from '../../../storage/testing.js'
 import type { Store } from '../../../storage/tx.js'
 import { buildRooms } from '../../../composition/rooms.js'
-import { FederationError, type FederationClient, type FederationRequest } from '../../federation/client.js'
+import {
+  bodyText,
+  FederationError,
+  type FederationClient,
+  type FederationRequest,
+} from '../../federation/client.js'
 import { createKeys, type Keys } from '../../federation/keys.js'
 import type { KnownKey } from '../../federation/known-keys.js'
 import { pinnedKeys } from '../../federation/peers.js'
@@ -128,7 +133,7 @@ export function createNetwork(): Network {
 
 function clientOf(network: Network, from: string): Pick<FederationClient, 'request' | 'requestStream'> {
   async function carryOut(request: FederationRequest): Promise<string> {
-    const body = request.body === undefined ? undefined : canonicalJson(request.body, 'lenient')
+    const body = bodyText(request)
     await new Promise((resolve) => setImmediate(resolve))
     const target = network.nodes.get(request.destination)
     if (target === undefined || network.down.has(from) || network.down.has(request.destination)) {

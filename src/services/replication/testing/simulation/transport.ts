@@ -1,9 +1,13 @@
 import { Readable } from 'node:stream'
 import { MatrixError } from '../../../../core/errors.js'
-import { canonicalJson } from '../../../../core/json/canonical.js'
 import { parseJson } from '../../../../core/json/parse.js'
 import type { JsonObject } from '../../../../core/json/value.js'
-import { FederationError, type FederationClient, type FederationRequest } from '../../../federation/client.js'
+import {
+  bodyText,
+  FederationError,
+  type FederationClient,
+  type FederationRequest,
+} from '../../../federation/client.js'
 import type { Seeded } from './seeded.js'
 import type { VirtualTime } from './virtual-time.js'
 
@@ -100,7 +104,7 @@ export function createTransport(time: VirtualTime, chance: Seeded): Transport {
     }
 
     function ask(request: FederationRequest): Promise<string> {
-      const body = request.body === undefined ? undefined : canonicalJson(request.body, 'lenient')
+      const body = bodyText(request)
       const { weather } = transport
       const isCut = (): boolean => transport.cut.has(link(from, request.destination))
       return new Promise<string>((resolve, reject) => {
