@@ -24,6 +24,7 @@ const SERVICES = [
   'audit',
   'server-info',
   'mail',
+  'address-gate',
   'threepids',
   'devices',
   'accounts',

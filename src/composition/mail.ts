@@ -5,9 +5,11 @@ import type { Logger } from '../platform/logger.js'
 import type { Random } from '../platform/random.js'
 import { smtpTransport, type SmtpOptions } from '../platform/smtp.js'
 import type { AuditTrail } from '../services/audit/trail.js'
+import type { NodeListService } from '../services/node-list/node-list.js'
 import { createMailer, type Mailer } from '../services/mail/mailer.js'
 import { createThreepids, type Threepids, type ThreepidsOptions } from '../services/threepids/threepids.js'
 import type { Store } from '../storage/tx.js'
+import { addressRules } from './address-rules.js'
 
 /** Outgoing mail, where it is configured, and the addresses that are proved by it. */
 export interface MailParts {
@@ -23,10 +25,16 @@ export function buildMail(base: {
   readonly random: Random
   readonly logger: Logger
   readonly serverName: string
+  readonly nodeList: NodeListService | undefined
 }): MailParts {
   const { config } = base
   const { host, from } = config.mail
-  if (host === undefined || from === undefined) return { mailer: undefined, threepids: createThreepids(base) }
+  const rules = addressRules({
+    config,
+    nodeList: base.nodeList,
+  })
+  if (host === undefined || from === undefined)
+    return { mailer: undefined, threepids: createThreepids({ ...base, rules }) }
   const mailer = createMailer({
     ...base,
     transport: smtpTransport(smtpOptions(config, host)),
@@ -34,7 +42,7 @@ export function buildMail(base: {
   })
   return {
     mailer,
-    threepids: createThreepids({ ...base, mail: { mailer, options: threepidsOptions(config) } }),
+    threepids: createThreepids({ ...base, rules, mail: { mailer, options: threepidsOptions(config) } }),
   }
 }
 

@@ -9,10 +9,12 @@ import type { AttemptOptions } from '../services/accounts/attempts.js'
 import type { DelayedEventsOptions } from '../services/delayed-events/delayed-events.js'
 import type { TransportOptions } from '../services/federation/transport.js'
 import type { MediaOptions } from '../services/media/media.js'
+import type { NodeListService } from '../services/node-list/node-list.js'
 import type { NodeInfoOptions } from '../services/node-info.js'
 import type { ServerNoticesOptions } from '../services/server-notices/server-notices.js'
 import type { ServerInfoOptions } from '../services/server-info/server-info.js'
 import { VERSION } from '../version.js'
+import { accountNames } from './address-rules.js'
 
 /** What parts of the server are told of the configuration, in their own words. */
 
@@ -90,7 +92,10 @@ function attemptOptions({ passwords }: Config): AttemptOptions | undefined {
   return { perAddress: limits.per_address, perAccount: limits.per_account, windowMs: limits.window }
 }
 
-export function accountsOptions(config: Config): AccountsOptions {
+export function accountsOptions(
+  config: Config,
+  nodeList: Pick<NodeListService, 'member'> | undefined,
+): AccountsOptions {
   const { passwords, registration, sessions } = config
   const domains = registration.email_domains?.map((domain) => domain.toLowerCase())
   const attempts = attemptOptions(config)
@@ -102,6 +107,7 @@ export function accountsOptions(config: Config): AccountsOptions {
         parallelism: passwords.parallelism,
       },
       minLength: passwords.min_length,
+      require: passwords.require,
     },
     registration: {
       enabled: registration.enabled,
@@ -118,6 +124,7 @@ export function accountsOptions(config: Config): AccountsOptions {
       ...(sessions.session_lifetime === null ? {} : { nonRefreshableMs: sessions.session_lifetime }),
     },
     ...(attempts === undefined ? {} : { attempts }),
+    names: accountNames(config, nodeList),
     ...(registration.shared_secret === undefined
       ? {}
       : { registrationSharedSecret: registration.shared_secret }),
@@ -128,13 +135,18 @@ export function delayedEventsOptions({ delayed_events }: Config): DelayedEventsO
   return { maxDelayMs: delayed_events.max_delay, maxScheduled: delayed_events.max_scheduled }
 }
 
+/** What of a profile users cannot change. */
+export const managedFields = ({ managed_accounts: managed }: Config): readonly string[] =>
+  managed.locked.filter((field) => field !== 'addresses')
+
 export function serverInfoOptions(config: Config): ServerInfoOptions {
-  const { rooms, turn, rtc, mail } = config
+  const { rooms, turn, rtc, mail, managed_accounts: managed } = config
   const { maxDelayMs, maxScheduled } = delayedEventsOptions(config)
   return {
     delayedEvents: { max_delay_ms: maxDelayMs, max_scheduled: maxScheduled },
     defaultRoomVersion: rooms.default_room_version,
-    changeThreepids: mail.host !== undefined,
+    changeThreepids: mail.host !== undefined && !managed.locked.includes('addresses'),
+    managedProfileFields: managedFields(config),
     rtcTransports: rtc.transports,
     ...(turn.secret === undefined || turn.uris.length === 0
       ? {}

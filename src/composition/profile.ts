@@ -8,6 +8,7 @@ import { fetchRemoteProfile } from '../services/replication/peers/queries.js'
 import { createRedList, type RedList } from '../services/red-list/red-list.js'
 import type { RoomsContext } from '../services/rooms/context.js'
 import { createProfileRooms, type ProfileRooms } from '../services/rooms/profile-rooms.js'
+import { managedFields } from './options.js'
 
 export interface ProfileParts {
   readonly profile: Profile
@@ -41,6 +42,7 @@ export function buildProfile(deps: {
     logger,
     serverName,
     makeUser: (userId) => deps.makeUser(userId),
+    options: { managed: managedFields(deps.config) },
     redList,
     fetchRemoteProfile: (userId, field, asker) =>
       fetchRemoteProfile(transport.client, userId, field, tellsAsker(userId) ? asker : undefined),

@@ -74,6 +74,7 @@ import { buildRooms, type RoomsParts } from './rooms.js'
 import { buildServing } from './serving.js'
 import { buildSyncing } from './syncing.js'
 import { buildTransport } from './transport.js'
+import { buildUserStates } from './user-states.js'
 
 export interface BuildDeps {
   readonly config: Config
@@ -121,7 +122,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
 
   const { nodeInfo, serverInfo } = buildInfo(deps)
   const { media, previews, ...mediaParts } = await buildMedia({ ...base, config, transport })
-  const { mailer, threepids } = buildMail({ ...base, config })
+  const { mailer, threepids } = buildMail({ ...base, config, nodeList })
   const tokenCache = createTokenCache(clock, { onForget: (userId) => notifier.notify([userId]) })
   const toDevice = createToDevice({ ...base, wakeSender, stage: appservices.watch.stageToDevice })
   // Devices come before the keys that go with them, and keys need the confirmation that accounts give.
@@ -240,7 +241,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
       await bindings.unbindAll(userId)
       await profileRooms.leaveAll(userId, memberships)
     },
-    options: accountsOptions(config),
+    options: accountsOptions(config, nodeList),
   })
 
   const positions = createEphemeralPositions(clock)
@@ -337,6 +338,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     roomCreation,
     serverNotices,
     nodeList,
+    userStates: buildUserStates({ ...base, nodeList, transport }),
     roomUpgrades: createRoomUpgrades({ context, memberships, memberProfile }),
     memberships,
     addressInvites,

@@ -20,6 +20,8 @@ export type Format =
   | 'turn-uri'
   | 'server-key-id'
   | 'public-key'
+  | 'email-domain'
+  | 'email-pattern'
 
 /** What the loader and the generator read of a schema, whatever its TypeBox type. */
 export interface Node {

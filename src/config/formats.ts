@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { parseServerKeyId } from '../core/ids/key-id.js'
 import { isServerName } from '../core/ids/server-name.js'
 import { isUserId } from '../core/ids/user-id.js'
+import { isEmailDomain, isEmailPattern } from '../core/node-list/strict-names.js'
 import { ROOM_VERSIONS } from '../core/room-version/versions.js'
 import { publicKey } from '../platform/ed25519.js'
 import type { Format } from './fields.js'
@@ -106,5 +107,15 @@ export const FORMATS: Readonly<Record<Format, (text: string, folders: Folders) =
     (text) => publicKey(text) !== undefined,
     'is not a public key',
     'Write the 43 characters that the server published as its `verify_keys`.',
+  ),
+  'email-domain': when(
+    isEmailDomain,
+    'is not a domain of e-mail addresses',
+    'Write it in lower case, of letters, digits and hyphens: `ministry.example`.',
+  ),
+  'email-pattern': when(
+    isEmailPattern,
+    'is not a pattern of e-mail addresses',
+    'Write `*@ministry.example`, or `*@*.ministry.example` for all domains below it.',
   ),
 }

@@ -178,6 +178,13 @@ describe('faults', () => {
     ['a threshold that nobody reaches', `${NAME}node_list: { file: x, threshold: 2, ${signers(['a', A_KEY])} }`, 'node_list.threshold', /more than/, /smaller/],
     ['one signer under two names', `${NAME}node_list: { file: x, ${signers(['a', A_KEY], ['b', `${A_KEY}=`])} }`, 'node_list.trusted_signers[1]', /signs twice/, /of its own/],
     ['a signer without a proper name', `${NAME}node_list: { file: x, ${signers(['A b', A_KEY])} }`, 'node_list.trusted_signers[0].name', /not the name/, /letters/],
+    ['a gate that knows no addresses', `${NAME}address_gate: { enforced: true }`, 'address_gate.domains', /is empty/, /node list/],
+    ['a gate with a door beside it', `${NAME}address_gate: { enforced: true, domains: [a.example] }\nregistration: { enabled: true }`, 'registration.email', /without an address/, /required/],
+    ['a gate for guests', `${NAME}address_gate: { enforced: true, domains: [a.example] }\nregistration: { guests: true }`, 'registration.guests', /no address/, /false/],
+    ['a gate for a domain that looks like another', `${NAME}address_gate: { domains: [xn--a-1.example] }`, 'address_gate.domains[0]', /not a domain/, /lower case/],
+    ['a pattern that is none', `${NAME}address_gate: { patterns: ["*.a.example"] }`, 'address_gate.patterns[0]', /not a pattern/, /@/],
+    ['a template that names nothing', `${NAME}managed_accounts: { user_id: "{nme}" }`, 'managed_accounts.user_id', /`nme`/, /`\{local\}`/],
+    ['a name made of an address that nobody gives', `${NAME}managed_accounts: { user_id: "{local}" }\nregistration: { enabled: true }`, 'managed_accounts.user_id', /need not have/, /required/],
     ['a server both allowed and denied', `${NAME}federation: { allow: [a.example], deny: [a.example] }`, 'federation.deny[0]', /also in/, /one of/],
     ['a TURN server without its secret', `${NAME}turn: { uris: ["turn:x"] }`, 'turn.secret', /missing/, /TURN/],
     ['a TURN address without scheme', `${NAME}turn: { uris: [x.example] }`, 'turn.uris[0]', /not a TURN address/, /turn:host/],
@@ -358,7 +365,7 @@ describe('the example', () => {
       .split('\n')
       .filter(
         (line) =>
-          !/^ *(secret|shared_secret|public_baseurl|admin_contact|page|well_known_server|host|from|user|password|localpart|avatar_url|policy_server_key|file|url):/.test(
+          !/^ *(secret|shared_secret|public_baseurl|admin_contact|page|well_known_server|host|from|user|password|localpart|avatar_url|policy_server_key|file|url|user_id|display_name|register_url):/.test(
             line,
           ),
       )

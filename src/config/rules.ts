@@ -2,16 +2,9 @@ import { isSignerName } from '../core/node-list/parse-node-list.js'
 import { isStrictLocalpart } from '../core/ids/user-id.js'
 import { publicKey } from '../platform/ed25519.js'
 import type { Fault } from './fault.js'
+import { MINISTRY_RULES } from './ministry-rules.js'
+import type { Rule } from './rule.js'
 import type { Config, ReadableConfig } from './schema.js'
-
-type Report = (path: Fault['path'], problem: string, remedy: string) => void
-
-/** What may be wrong only together. */
-interface Rule {
-  /** All that `look` reads, as paths with dots. Where something of it is at fault already, nothing can be said. */
-  readonly reads: readonly string[]
-  look(config: Config, report: Report): void
-}
 
 const RULES: readonly Rule[] = [
   {
@@ -221,6 +214,7 @@ const RULES: readonly Rule[] = [
       }
     },
   },
+  ...MINISTRY_RULES,
 ]
 
 /** Whether one of the paths is the other, or stands in it. */

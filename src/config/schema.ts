@@ -9,6 +9,7 @@ import { limits } from './sections/limits.js'
 import { mail } from './sections/mail.js'
 import { media } from './sections/media.js'
 import { nodeList } from './sections/node-list.js'
+import { ministry } from './sections/ministry.js'
 import { notifications } from './sections/notifications.js'
 import { previews } from './sections/previews.js'
 import { rateLimits } from './sections/rate-limits.js'
@@ -31,6 +32,7 @@ export const ConfigSchema = Type.Object({
   ...nodeList,
   ...audit,
   ...directory,
+  ...ministry,
 })
 
 /** A loaded configuration: every default filled in, paths absolute, durations in milliseconds, sizes in bytes; deeply frozen. */

@@ -1,6 +1,7 @@
 import type { Audit } from './audit/audit.js'
 import type { AccountData } from './account-data/account-data.js'
 import type { Accounts } from './accounts/accounts.js'
+import type { UserStates } from './accounts/user-states.js'
 import type { BoundQueues } from './appservices/bound-queues.js'
 import type { PingAppservice } from './appservices/ping.js'
 import type { AppserviceQueries } from './appservices/queries.js'
@@ -106,6 +107,7 @@ export interface Services {
   readonly serverNotices: ServerNotices
   /** Undefined where the configuration names no list. */
   readonly nodeList: NodeListService | undefined
+  readonly userStates: UserStates
   readonly receipts: Receipts
   readonly typingNotices: TypingNotices
   readonly presence: Presence

@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
-import { choice, duration, flag, integer, secret } from '../fields.js'
+import { PASSWORD_CLASSES, type PasswordClass } from '../../core/password-policy.js'
+import { choice, duration, flag, integer, list, secret } from '../fields.js'
 
 export const accounts = {
   registration: Type.Object(
@@ -37,6 +38,12 @@ export const accounts = {
   passwords: Type.Object(
     {
       min_length: integer('The fewest characters of a new password.', 12, 1, 512),
+      require: list(
+        'Kinds of characters that a new password must have: `digit`, `symbol`, `lowercase`, `uppercase`. Clients are told at `/password_policy`. Length is worth more.',
+        Type.Unsafe<PasswordClass>({ type: 'string', enum: PASSWORD_CLASSES }),
+        [],
+        { maxItems: 4 },
+      ),
       memory_kib: integer('Memory of one argon2id hash, in KiB.', 19_456, 8, 4_194_304),
       iterations: integer('Passes of one argon2id hash.', 2, 1, 100),
       parallelism: integer('Lanes of one argon2id hash.', 1, 1, 64),

@@ -24,5 +24,8 @@ export function canonicalEmail(text: string): string | undefined {
   return text.toLowerCase()
 }
 
+/** Whether the local part has a tag, `anne+tag@`: another spelling of one mailbox. Pre: canonical. */
+export const isTagged = (address: string): boolean => address.slice(0, address.indexOf('@')).includes('+')
+
 /** Pre: canonical. */
 export const emailDomain = (address: string): string => address.slice(address.indexOf('@') + 1)

@@ -2,14 +2,17 @@ import { compileGlob } from '../glob.js'
 import { canonicalEmail, emailDomain } from '../ids/email-address.js'
 import { hasLeft, type Member } from './types.js'
 
+/** What routing asks of a member. */
+export type Routed = Pick<Member, 'serverName' | 'email' | 'leftAt'>
+
 /** Finds the member to whom an e-mail address belongs. */
-export interface EmailRouting {
+export interface EmailRouting<M extends Routed = Member> {
   /** Undefined for an address that is none, or that is nobody's. */
-  memberOf(address: string, now: number): Member | undefined
+  memberOf(address: string, now: number): M | undefined
 }
 
-interface Pattern {
-  readonly member: Member
+interface Pattern<M> {
+  readonly member: M
   /** `undefined`: any local part. */
   readonly local: ((local: string) => boolean) | undefined
   /** The domain; with `below` all domains under it, and not itself. */
@@ -22,10 +25,10 @@ interface Pattern {
  * below one, the longest first; then the fallback. Between equals the order of the list decides, so that all nodes give one answer.
  * A look-up takes time with the labels of the address and the patterns of these domains, not with the members.
  */
-export function emailRouting(members: readonly Member[]): EmailRouting {
-  const exact = new Map<string, Pattern[]>()
-  const below = new Map<string, Pattern[]>()
-  const add = (index: Map<string, Pattern[]>, pattern: Pattern): void => {
+export function emailRouting<M extends Routed>(members: readonly M[]): EmailRouting<M> {
+  const exact = new Map<string, Pattern<M>[]>()
+  const below = new Map<string, Pattern<M>[]>()
+  const add = (index: Map<string, Pattern<M>[]>, pattern: Pattern<M>): void => {
     const known = index.get(pattern.domain)
     if (known === undefined) index.set(pattern.domain, [pattern])
     else known.push(pattern)
@@ -55,9 +58,9 @@ export function emailRouting(members: readonly Member[]): EmailRouting {
       if (email === undefined) return undefined
       const local = email.slice(0, email.indexOf('@'))
       const domain = emailDomain(email)
-      const matching = (patterns: readonly Pattern[] = []): Member | undefined =>
+      const matching = (patterns: readonly Pattern<M>[] = []): M | undefined =>
         patterns.find((pattern) => !hasLeft(pattern.member, now) && (pattern.local?.(local) ?? true))?.member
-      let found = matching(exact.get(domain))
+      let found: M | undefined = matching(exact.get(domain))
       for (
         let dot = domain.indexOf('.');
         found === undefined && dot >= 0;

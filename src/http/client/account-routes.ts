@@ -70,7 +70,10 @@ import { getAuthMetadata, redirectToIdp, redirectToSso } from './session/redirec
 import { refresh } from './session/refresh.js'
 import { requestOpenIdToken } from './session/request-open-id-token.js'
 import { thirdPartyLookups } from './thirdparty/lookups.js'
+import { getPasswordPolicy } from './account/get-password-policy.js'
 import { getEmailInfo } from './ministry/get-email-info.js'
+import { getFederationWhitelist } from './ministry/get-federation-whitelist.js'
+import { getUsersInfo } from './ministry/get-users-info.js'
 
 /** Accounts, sessions, devices, profiles, account data, filters, and what the server says of itself. */
 export const accountRoutes: readonly Route[] = [
@@ -148,5 +151,8 @@ export const accountRoutes: readonly Route[] = [
   getRtcTransports,
   getTurnServer,
   getVersions,
+  getPasswordPolicy,
   getEmailInfo,
+  getFederationWhitelist,
+  getUsersInfo,
 ]

@@ -32,7 +32,7 @@ export interface AccountsServer {
 
 export interface AccountsServerOptions {
   readonly accounts?: AccountsOptions
-  readonly deps?: Partial<Omit<AccountsDeps, 'options'>> & Pick<FixtureDeps, 'mail'>
+  readonly deps?: Partial<Omit<AccountsDeps, 'options'>> & Pick<FixtureDeps, 'mail' | 'rules'>
   readonly profile?: ProfileOptions
   readonly serverInfo?: Partial<ServerInfoOptions>
 }

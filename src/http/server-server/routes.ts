@@ -32,6 +32,7 @@ import { sendJoinV2 } from './send-join-v2.js'
 import { sendKnock } from './send-knock.js'
 import { sendLeaveV1 } from './send-leave-v1.js'
 import { sendLeaveV2 } from './send-leave-v2.js'
+import { queryUsersInfo } from './ministry/query-users-info.js'
 import { e2eeFederationRoutes } from './e2ee-routes.js'
 
 /** The API for servers, without transactions and media. SPEC: https://spec.matrix.org/v1.19/server-server-api/ */
@@ -67,5 +68,6 @@ export const federationRoutes: readonly Route[] = [
   perspectivesKeyQuery,
   bulkPerspectivesKeyQuery,
   getVersion,
+  queryUsersInfo,
   ...e2eeFederationRoutes,
 ]

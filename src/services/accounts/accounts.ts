@@ -6,6 +6,7 @@ import { NO_AUDIT, type AuditTrail } from '../audit/trail.js'
 import type { Devices } from '../devices/devices.js'
 import type { TokenCache } from '../devices/token-cache.js'
 import { createThreepids, type Threepids } from '../threepids/threepids.js'
+import { createAccountNames, type AccountNamesOptions } from './account-names.js'
 import type { AppserviceHooks } from './appservice.js'
 import { createAttempts, type AttemptOptions } from './attempts.js'
 import { createAuthenticate, type Authenticate } from './authenticate.js'
@@ -38,6 +39,8 @@ export interface AccountsOptions {
   /** Undefined: wrong passwords are not counted (a demo, a test). */
   readonly attempts?: AttemptOptions
   readonly registrationSharedSecret?: string
+  /** Names that the server gives to new accounts. */
+  readonly names?: AccountNamesOptions | undefined
 }
 
 export interface AccountsDeps {
@@ -104,6 +107,7 @@ export function createAccounts(deps: AccountsDeps): Accounts {
     isTokenValid: (token) => registrationTokens.isValid(token),
     appservices,
     onCreated: deps.onCreated,
+    ...(options.names === undefined ? {} : { names: createAccountNames(options.names) }),
     options: options.registration,
   })
   const lastSeen = createLastSeen(store, clock)

@@ -1,6 +1,7 @@
 import { userActor, type Actor } from '../../core/audit/acts.js'
 import { forbidden, MatrixError } from '../../core/errors.js'
 import type { Json } from '../../core/json/value.js'
+import type { PasswordPolicy } from '../../core/password-policy.js'
 import type { Logger } from '../../platform/logger.js'
 import { deleteAccountDataOfUser } from '../../storage/tables/account-data.js'
 import { deleteDelayedEventsOf } from '../../storage/tables/delayed-events.js'
@@ -61,6 +62,7 @@ export interface Credentials {
   ): Promise<void>
   /** Throws where `changePassword` would; for checks before the user is asked to confirm. */
   checkPassword(password: string): void
+  readonly passwordPolicy: PasswordPolicy
   /** Closes the account for ever; it leaves its rooms afterwards. */
   deactivate(userId: string, erase: boolean, by?: Actor): Promise<void>
   /** Goes on with deactivations that a restart cut short. */
@@ -171,6 +173,7 @@ export function createCredentials(deps: CredentialsDeps): Credentials {
     },
 
     checkPassword: (password) => passwords.check(password),
+    passwordPolicy: passwords.policy,
 
     async changePassword(userId, password, { keepDeviceId, logoutDevices, by }) {
       passwords.check(password)

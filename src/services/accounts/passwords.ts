@@ -1,5 +1,6 @@
 import { hash, parseOptions, verify } from '@node-rs/argon2'
 import { MatrixError } from '../../core/errors.js'
+import { judgePassword, type PasswordClass, type PasswordPolicy } from '../../core/password-policy.js'
 import { createSemaphore, SemaphoreFullError } from '../../platform/semaphore.js'
 
 /** The cost of a hash. */
@@ -13,10 +14,13 @@ export interface PasswordOptions {
   readonly cost?: PasswordCost
   /** Characters (code points). Default 8. */
   readonly minLength?: number
+  /** Kinds of characters that it must have. Default none. */
+  readonly require?: readonly PasswordClass[]
 }
 
 export interface Passwords {
-  /** Throws M_WEAK_PASSWORD or M_INVALID_PARAM where the policy refuses the password. */
+  readonly policy: PasswordPolicy
+  /** Throws M_WEAK_PASSWORD, the errors of MSC2000 or M_INVALID_PARAM where the policy refuses the password. */
   check(password: string): void
   /** An argon2id hash in PHC form. Throws M_LIMIT_EXCEEDED when too many hashes wait. */
   hash(password: string): Promise<string>
@@ -42,7 +46,7 @@ const WAITING = 256
 
 export function createPasswords(options: PasswordOptions = {}): Passwords {
   const cost = options.cost ?? DEFAULT_COST
-  const minLength = options.minLength ?? 8
+  const policy: PasswordPolicy = { minLength: options.minLength ?? 8, require: options.require ?? [] }
   const settings = {
     algorithm: ARGON2ID,
     memoryCost: cost.memoryKib,
@@ -73,11 +77,12 @@ export function createPasswords(options: PasswordOptions = {}): Passwords {
   }
 
   return {
+    policy,
     check(password) {
       if (password.length > MAX_PASSWORD_LENGTH)
         throw new MatrixError('M_INVALID_PARAM', `A password has at most ${MAX_PASSWORD_LENGTH} characters`)
-      if (Array.from(password).length < minLength)
-        throw new MatrixError('M_WEAK_PASSWORD', `A password has at least ${minLength} characters`)
+      const fault = judgePassword(password, policy)
+      if (fault !== undefined) throw new MatrixError(fault.errcode, fault.message)
     },
     hash: (password) => admitted(() => hash(password, settings)),
     async verify(stored, password) {

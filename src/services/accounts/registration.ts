@@ -14,6 +14,7 @@ import type { AuditTrail } from '../audit/trail.js'
 import { deviceWish } from '../devices/devices.js'
 import type { TokenCache } from '../devices/token-cache.js'
 import type { EmailRequest, Threepids } from '../threepids/threepids.js'
+import type { AccountNames } from './account-names.js'
 import type { AppserviceHooks } from './appservice.js'
 import { userIdFor } from './localpart.js'
 import type { Passwords } from './passwords.js'
@@ -100,6 +101,8 @@ export interface RegistrationDeps {
   readonly isTokenValid: (token: string) => Promise<boolean>
   readonly appservices?: AppserviceHooks | undefined
   readonly onCreated?: readonly UserCreatedHook[] | undefined
+  /** Names that the server gives; absent: people choose theirs. */
+  readonly names?: AccountNames | undefined
   readonly options?: RegistrationOptions | undefined
 }
 
@@ -150,11 +153,15 @@ const makerOf = ({ userId, appserviceId, by }: Account): Actor =>
   by ?? (appserviceId === null ? userActor(userId) : { kind: 'appservice', id: appserviceId })
 
 const inUse = (): MatrixError => new MatrixError('M_USER_IN_USE', 'The user name is taken')
+/** People of one name who register in the same moment. */
+const MAX_RACES = 10
 
 export function createRegistration(deps: RegistrationDeps): Registration {
   const { store, clock, random, serverName, passwords, sessions, uia, threepids, appservices } = deps
   const { enabled = false, requireToken = true, guests = false, reserved = [] } = deps.options ?? {}
   const { email = 'off', emailDomains } = deps.options ?? {}
+  const { names } = deps
+  const namesUsers = names?.namesUsers === true
   const flows = registrationFlows(requireToken, email)
   const reservedIds = new Set(reserved.map((localpart) => `@${localpart}:${serverName}`))
 
@@ -166,8 +173,11 @@ export function createRegistration(deps: RegistrationDeps): Registration {
       if (!(yield* useRegistrationToken(account.registrationToken, clock.now())))
         throw new MatrixError('M_FORBIDDEN', 'The registration token is used up')
     }
-    if (account.threepidSession !== undefined)
-      yield* threepids.attach(account.userId, yield* threepids.take('register', account.threepidSession))
+    if (account.threepidSession !== undefined) {
+      const proof = yield* threepids.take('register', account.threepidSession)
+      yield* threepids.checkAdmitted(proof)
+      yield* threepids.attach(account.userId, proof)
+    }
     if (account.displayName !== undefined)
       yield* setProfileField(account.userId, 'displayname', JSON.stringify(account.displayName))
     if (!account.wasGuest) for (const hook of deps.onCreated ?? []) yield* hook(account.userId)
@@ -206,6 +216,34 @@ export function createRegistration(deps: RegistrationDeps): Registration {
     return userId
   }
 
+  /** A name that is free at this moment, of those that the server gives for the address, or a random one. */
+  async function freeName(address: string | undefined): Promise<string> {
+    for (const localpart of address === undefined ? [] : (names?.localparts(address) ?? [])) {
+      try {
+        return await checkName(localpart)
+      } catch (error) {
+        if (!(error instanceof MatrixError)) throw error
+      }
+    }
+    return `@${random.string(12, 'abcdefghijklmnopqrstuvwxyz')}:${serverName}`
+  }
+
+  /** Makes the account under the chosen name, or one of the server's; again where somebody was quicker to have that. */
+  async function openFirst(
+    chosen: string | undefined,
+    address: string | undefined,
+    make: (userId: string) => Promise<RegistrationAnswer>,
+  ): Promise<RegistrationAnswer> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await make(chosen ?? (await freeName(address)))
+      } catch (error) {
+        const isTaken = error instanceof MatrixError && error.errcode === 'M_USER_IN_USE'
+        if (!isTaken || chosen !== undefined || attempt === MAX_RACES) throw error
+      }
+    }
+  }
+
   /** The user id of the guest, whose name the new account keeps. Throws M_UNKNOWN_TOKEN, M_MISSING_PARAM, M_INVALID_USERNAME. */
   async function guestOf(token: string, username: string | undefined): Promise<string> {
     const row = await store.read('registration.guest', () => tokenOwner(tokenHash(token)))
@@ -228,7 +266,9 @@ export function createRegistration(deps: RegistrationDeps): Registration {
       refuseClosed()
       // The specification wants these errors before interactive authentication begins.
       const guest = wish.guestToken === undefined ? undefined : await guestOf(wish.guestToken, wish.username)
-      let userId = guest ?? (wish.username === undefined ? undefined : await checkName(wish.username))
+      // NOTSPEC: a wish is passed over where the server names accounts; to refuse it would tell who has the name.
+      const wished = namesUsers ? undefined : wish.username
+      const chosen = guest ?? (wished === undefined ? undefined : await checkName(wished))
       if (wish.password !== undefined) passwords.check(wish.password)
       else if (triesAStage(wish.auth)) throw missingParam('Missing password')
       if (wish.deviceId !== undefined) deviceWish(random, wish.deviceId, undefined)
@@ -243,19 +283,28 @@ export function createRegistration(deps: RegistrationDeps): Registration {
       })
       if (wish.password === undefined) throw missingParam('Missing password')
       const passwordHash = await passwords.hash(wish.password)
-      userId ??= `@${random.string(12, 'abcdefghijklmnopqrstuvwxyz')}:${serverName}`
-      const answer = await open(
-        {
-          ...PLAIN,
-          userId,
-          passwordHash,
-          wasGuest: guest !== undefined,
-          // Guests may have chosen one.
-          displayName: guest === undefined ? localpartOf(userId) : undefined,
-          registrationToken: pass.registrationToken,
-          threepidSession: pass.threepidSession,
-        },
-        wish,
+      const address =
+        pass.threepidSession === undefined || names === undefined
+          ? undefined
+          : await threepids.addressOf('register', pass.threepidSession)
+      const account = {
+        ...PLAIN,
+        passwordHash,
+        wasGuest: guest !== undefined,
+        registrationToken: pass.registrationToken,
+        threepidSession: pass.threepidSession,
+      }
+      const named = address === undefined ? undefined : names?.displayName(address)
+      const answer = await openFirst(chosen, address, (userId) =>
+        open(
+          {
+            ...account,
+            userId,
+            // Guests may have chosen one.
+            displayName: guest === undefined ? (named ?? localpartOf(userId)) : named,
+          },
+          wish,
+        ),
       )
       // Sessions of the guest go on as the user's.
       if (guest !== undefined) deps.tokenCache.forget(guest)
@@ -300,6 +349,8 @@ export function createRegistration(deps: RegistrationDeps): Registration {
 
     async checkAvailable(username) {
       refuseClosed()
+      if (namesUsers)
+        throw new MatrixError('M_INVALID_USERNAME', 'This server makes the user name from the e-mail address')
       await checkName(username)
     },
 

@@ -8,7 +8,12 @@ import { run, type Store } from '../../storage/tx.js'
 import { createDevices, type DeviceHook, type Devices } from '../devices/devices.js'
 import { createTokenCache, type TokenCache } from '../devices/token-cache.js'
 import { createMailer } from '../mail/mailer.js'
-import { createThreepids, type Threepids, type ThreepidsOptions } from '../threepids/threepids.js'
+import {
+  createThreepids,
+  type AddressRules,
+  type Threepids,
+  type ThreepidsOptions,
+} from '../threepids/threepids.js'
 import { createAccounts, type Accounts, type AccountsDeps, type AccountsOptions } from './accounts.js'
 import type { AuthContext } from './authenticate.js'
 import type { SessionAnswer } from './sessions.js'
@@ -77,13 +82,14 @@ export type FixtureDeps = Partial<Omit<AccountsDeps, 'options'>> & {
   readonly maxPerUser?: number
   /** Mail goes there; without it none is sent. */
   readonly mail?: { readonly transport: MailTransport; readonly options?: Partial<ThreepidsOptions> }
+  readonly rules?: AddressRules
 }
 
 export async function accountsFixture(
   options: AccountsOptions = {},
   deps: FixtureDeps = {},
 ): Promise<AccountsFixture> {
-  const { onDeleted = [], maxPerUser, mail, ...rest } = deps
+  const { onDeleted = [], maxPerUser, mail, rules, ...rest } = deps
   const store = await emptyStore()
   const clock = manualClock()
   const random = systemRandom
@@ -95,6 +101,7 @@ export async function accountsFixture(
       : createMailer({ ...base, transport: mail.transport, options: { from: 'matrix@finances.example' } })
   const threepids = createThreepids({
     ...base,
+    rules,
     ...(mail === undefined
       ? {}
       : {

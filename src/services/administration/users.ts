@@ -22,7 +22,6 @@ import { deviceWish } from '../devices/devices.js'
 import type { Bindings } from '../identity/bindings.js'
 import type { Operator } from '../operator/operator.js'
 import type { Profile } from '../profile/profile.js'
-import { requesterOf } from '../requester.js'
 import type { Threepids } from '../threepids/threepids.js'
 import { checkLocalId, localUser } from './local-user.js'
 
@@ -103,7 +102,7 @@ export function createUserAdministration(deps: {
   readonly serverName: string
   readonly accounts: Pick<Accounts, 'sessions' | 'moderation' | 'credentials'>
   readonly operator: Pick<Operator, 'register' | 'resetPassword' | 'setAdmin' | 'deactivate'>
-  readonly profile: Pick<Profile, 'setField'>
+  readonly profile: Pick<Profile, 'setManaged'>
   readonly threepids: Pick<Threepids, 'replace' | 'ownerOf'>
   readonly bindings: Pick<Bindings, 'unbind'>
 }): UserAdministration {
@@ -169,10 +168,9 @@ export function createUserAdministration(deps: {
   }
 
   async function change(adminId: string, userId: string, before: UserRow, wish: UserWish): Promise<void> {
-    const self = requesterOf(userId)
     const by = adminActor(adminId)
-    if (wish.displayName !== undefined) await profile.setField(self, userId, 'displayname', wish.displayName)
-    if (wish.avatarUrl !== undefined) await profile.setField(self, userId, 'avatar_url', wish.avatarUrl)
+    if (wish.displayName !== undefined) await profile.setManaged(userId, 'displayname', wish.displayName)
+    if (wish.avatarUrl !== undefined) await profile.setManaged(userId, 'avatar_url', wish.avatarUrl)
     if (wish.emails !== undefined)
       for (const address of await threepids.replace(userId, wish.emails, by))
         await deps.bindings.unbind(userId, 'email', address, undefined)

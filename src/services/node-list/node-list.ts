@@ -47,6 +47,8 @@ export interface NodeListService {
   watchAge(): Promise<void>
   /** A server that is a member now; undefined for all others. */
   member(serverName: string): Member | undefined
+  /** All servers that are members now, in the order of the list. */
+  memberNames(): readonly string[]
   /** The member to whom an e-mail address belongs; undefined where it is nobody's, or nobody knows. */
   memberOfAddress(address: string): Member | undefined | 'invalid'
   /** What a server is, or was when it left; undefined for one that does not stand in the list. */
@@ -273,6 +275,10 @@ export function createNodeList(deps: NodeListDeps): NodeListService {
       const member = taken?.members.get(name)
       return member === undefined || hasLeft(member, clock.now()) ? undefined : member
     },
+    memberNames: () =>
+      (taken?.list.members ?? [])
+        .filter((member) => !hasLeft(member, clock.now()))
+        .map(({ serverName: name }) => name),
     memberOfAddress: (address) =>
       canonicalEmail(address) === undefined ? 'invalid' : taken?.emails.memberOf(address, clock.now()),
     roleOf: (name) => taken?.members.get(name)?.role,

@@ -12,7 +12,7 @@ import { checkedValue, checkFieldName, isPresentable, MAX_PROFILE_BYTES } from '
 export interface ProfileOptions {
   /** Lookups without an access token are refused. Default false. */
   readonly requireAuth?: boolean
-  /** Fields that users may not change, e.g. because a directory manages them. */
+  /** Fields that users may not change, e.g. because a directory manages them; administrators may. */
   readonly managed?: readonly string[]
 }
 
@@ -47,6 +47,8 @@ export interface Profile {
   /** Throws M_FORBIDDEN, M_USER_SUSPENDED, M_INVALID_PARAM, M_KEY_TOO_LARGE, M_PROFILE_TOO_LARGE. */
   setField(requester: Requester, userId: string, field: string, value: Json): Promise<void>
   deleteField(requester: Requester, userId: string, field: string): Promise<void>
+  /** For administrators, whose act it is: also what users cannot change. Throws M_INVALID_PARAM, M_KEY_TOO_LARGE, M_PROFILE_TOO_LARGE. */
+  setManaged(userId: string, field: string, value: Json): Promise<void>
   /** For other servers' `/query/profile`. Throws M_NOT_FOUND, M_INVALID_PARAM for users who are not ours. */
   queryLocal(userId: string, field: string | undefined, asker: Asker): Promise<JsonObject>
   /** What member events of a local user carry. */
@@ -128,6 +130,27 @@ export function createProfile(deps: ProfileDeps): Profile {
       changed(userId, field)
   }
 
+  async function set(userId: string, field: string, value: Json): Promise<void> {
+    const checked = checkedValue(field, value)
+    if (checked === undefined) {
+      await remove(userId, field)
+      return
+    }
+    const text = JSON.stringify(checked)
+    await store.write('profile.set', function* () {
+      const others = (yield* rows.profileOf(userId)).filter((row) => row.field !== field)
+      // Quotes, colon and comma of each member, and the braces.
+      const bytes = [...others, { field, value: text }].reduce(
+        (sum, row) => sum + Buffer.byteLength(row.field) + Buffer.byteLength(row.value) + 4,
+        1,
+      )
+      if (bytes > MAX_PROFILE_BYTES)
+        throw new MatrixError('M_PROFILE_TOO_LARGE', 'A profile has at most 64 KiB')
+      yield* rows.setProfileField(userId, field, text)
+    })
+    changed(userId, field)
+  }
+
   return {
     async get(userId, requester) {
       const { isLocal } = parse(userId)
@@ -143,24 +166,11 @@ export function createProfile(deps: ProfileDeps): Profile {
     },
     async setField(requester, userId, field, value) {
       checkOwner(requester, userId, field)
-      const checked = checkedValue(field, value)
-      if (checked === undefined) {
-        await remove(userId, field)
-        return
-      }
-      const text = JSON.stringify(checked)
-      await store.write('profile.set', function* () {
-        const others = (yield* rows.profileOf(userId)).filter((row) => row.field !== field)
-        // Quotes, colon and comma of each member, and the braces.
-        const bytes = [...others, { field, value: text }].reduce(
-          (sum, row) => sum + Buffer.byteLength(row.field) + Buffer.byteLength(row.value) + 4,
-          1,
-        )
-        if (bytes > MAX_PROFILE_BYTES)
-          throw new MatrixError('M_PROFILE_TOO_LARGE', 'A profile has at most 64 KiB')
-        yield* rows.setProfileField(userId, field, text)
-      })
-      changed(userId, field)
+      await set(userId, field, value)
+    },
+    async setManaged(userId, field, value) {
+      checkFieldName(field)
+      await set(userId, field, value)
     },
     async deleteField(requester, userId, field) {
       checkOwner(requester, userId, field)

@@ -31,6 +31,16 @@ export const inUseMail = (server: string): MailText => ({
 })
 
 /** Likewise. */
+export const uninvitedMail = (server: string): MailText => ({
+  subject: `No invitation to ${server} yet`,
+  text: paragraphs(
+    `Somebody, hopefully you, wanted to make an account on ${server} with this e-mail address.`,
+    'Accounts there are for those whom somebody of the administration has invited, and this address was not invited, or the invitation has run out. Ask whoever you work with to invite you once more.',
+    NOT_ASKED,
+  ),
+})
+
+/** Likewise. */
 export const unknownMail = (server: string): MailText => ({
   subject: `No account on ${server} has this address`,
   text: paragraphs(

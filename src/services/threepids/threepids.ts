@@ -9,9 +9,11 @@ import * as sessions from '../../storage/tables/threepid-sessions.js'
 import * as rows from '../../storage/tables/threepids.js'
 import type { Store, Tx } from '../../storage/tx.js'
 import { NO_AUDIT, type AuditTrail } from '../audit/trail.js'
+import type { AddressGate } from '../address-gate/address-gate.js'
 import type { Mailer } from '../mail/mailer.js'
-import { inUseMail, proofMail, unknownMail } from './messages.js'
+import { proofMail } from './messages.js'
 import { allowedLink } from './next-link.js'
+import { inUse, locked, REFUSALS } from './refusals.js'
 
 /** What an address is proved for; a proof serves nothing else. */
 export type Purpose = 'register' | 'add' | 'reset'
@@ -46,6 +48,15 @@ export interface ThreepidsOptions {
   readonly nextLinks: readonly string[]
 }
 
+export interface AddressRules {
+  /** Whose addresses may have an account; absent: anybody's. */
+  readonly gate?: AddressGate
+  /** Users cannot change their addresses themselves. */
+  readonly locked?: boolean
+  /** In the transaction that gives an account an address. */
+  readonly onAttached?: (userId: string, address: string) => Tx<void>
+}
+
 /**
  * E-mail addresses of accounts, and their proof: a mail with a link that only the owner of the mailbox can open.
  * SPEC: https://spec.matrix.org/v1.19/client-server-api/#adding-account-administrative-contact-information
@@ -55,7 +66,8 @@ export interface Threepids {
   readonly isOffered: boolean
   /**
    * Begins a proof, or repeats its mail. Throws M_THREEPID_MEDIUM_NOT_SUPPORTED, M_INVALID_PARAM, M_LIMIT_EXCEEDED; unless addresses
-   * are hidden also M_THREEPID_IN_USE, M_THREEPID_NOT_FOUND.
+   * are hidden also M_THREEPID_IN_USE, M_THREEPID_NOT_FOUND. Where not all may have an account: M_THREEPID_DENIED with a `reason`; and
+   * M_FORBIDDEN where addresses are not the users' to change.
    */
   requestEmail(purpose: Purpose, request: EmailRequest): Promise<{ readonly sid: string }>
   /** What a link of a mail opens; undefined when it does not or no longer hold. */
@@ -67,7 +79,7 @@ export interface Threepids {
   checkProved(purpose: Purpose, credentials: ThreepidCredentials): Promise<Proof>
   /** Gives the account an address. Throws as `checkProved`, and M_THREEPID_IN_USE, M_THREEPID_DENIED. */
   add(userId: string, credentials: ThreepidCredentials): Promise<void>
-  /** Whatever the address, the account does not have it afterwards. */
+  /** Whatever the address, the account does not have it afterwards. Throws M_FORBIDDEN. */
   remove(userId: string, medium: string, address: string): Promise<void>
   /**
    * For administrators, who answer for the addresses: the account has these and no others. Gives those that it has no more. Throws
@@ -76,8 +88,12 @@ export interface Threepids {
   replace(userId: string, addresses: readonly string[], by?: Actor): Promise<readonly string[]>
   /** The account that has the address, which may be written in any way. */
   ownerOf(address: string): Promise<string | undefined>
+  /** The address that was proved in a session. Throws M_THREEPID_AUTH_FAILED. */
+  addressOf(purpose: Purpose, sessionId: string): Promise<string>
   /** Part of a larger body: uses the proof up and gives it. Throws M_THREEPID_AUTH_FAILED. */
   take(purpose: Purpose, sessionId: string): Tx<Proof>
+  /** Part of a larger body that makes an account. Throws M_THREEPID_DENIED. */
+  checkAdmitted(proof: Proof): Tx<void>
   /** Part of a larger body. Throws M_THREEPID_IN_USE. */
   attach(userId: string, proof: Proof, by?: Actor): Tx<void>
   /** Job: forgets what is over. */
@@ -108,7 +124,8 @@ const notProved = (): MatrixError =>
   new MatrixError('M_THREEPID_AUTH_FAILED', 'The address was not confirmed (yet)', {}, 403)
 const tooManyAddresses = (): MatrixError =>
   new MatrixError('M_THREEPID_DENIED', `An account has at most ${MAX_ADDRESSES} addresses`)
-const inUse = (): MatrixError => new MatrixError('M_THREEPID_IN_USE', 'An account has this address already')
+// oxlint-disable-next-line require-yield
+function* nothing(): Tx<void> {}
 
 export interface ThreepidsDeps {
   readonly store: Store
@@ -118,10 +135,12 @@ export interface ThreepidsDeps {
   /** Undefined: no mail is sent, and no address can be proved. */
   readonly mail?: { readonly mailer: Mailer; readonly options: ThreepidsOptions } | undefined
   readonly audit?: AuditTrail
+  readonly rules?: AddressRules | undefined
 }
 
 export function createThreepids(deps: ThreepidsDeps): Threepids {
   const { store, clock, random, serverName, mail, audit = NO_AUDIT } = deps
+  const { gate, locked: isLocked = false, onAttached } = deps.rules ?? {}
   const recent = createLru<string, { sent: number; readonly until: number }>({
     max: 50_000,
     ttlMs: LIFETIME_MS,
@@ -146,6 +165,18 @@ export function createThreepids(deps: ThreepidsDeps): Threepids {
   const isRepeated = (session: sessions.ThreepidSessionRow | undefined, attempt: number): boolean =>
     session !== undefined && (session.send_attempt >= attempt || session.sends >= MAX_SENDS)
 
+  /** Why the address cannot serve this purpose; the mailbox alone is told, where addresses are hidden. */
+  function* refusalOf(
+    purpose: Purpose,
+    address: string,
+    owner: string | undefined,
+  ): Tx<keyof typeof REFUSALS | undefined> {
+    if (purpose === 'reset') return owner === undefined ? 'unknown' : undefined
+    if (owner !== undefined) return 'inUse'
+    if (purpose === 'add' || gate === undefined || (yield* gate.isInvited(address))) return undefined
+    return 'uninvited'
+  }
+
   async function requestEmail(purpose: Purpose, request: EmailRequest): Promise<{ sid: string }> {
     if (mail === undefined) throw notSupported('This server sends no mail')
     const { mailer, options } = mail
@@ -153,6 +184,8 @@ export function createThreepids(deps: ThreepidsDeps): Threepids {
     if (address === undefined) throw invalidParam('This is not an e-mail address of a form that is accepted')
     if (!SECRET_GRAMMAR.test(request.clientSecret))
       throw invalidParam('client_secret has 1 to 255 characters of 0-9 a-z A-Z . = _ -')
+    if (purpose === 'add' && isLocked) throw locked()
+    if (purpose !== 'reset') gate?.check(address)
     const secretHash = hashOf(request.clientSecret)
     const known = await store.read('threepids.known', () =>
       sessions.threepidSessionFor(purpose, address, secretHash, clock.now()),
@@ -169,21 +202,15 @@ export function createThreepids(deps: ThreepidsDeps): Threepids {
       const session = yield* sessions.threepidSessionFor(purpose, address, secretHash, now)
       if (session !== undefined && isRepeated(session, request.sendAttempt)) return session.session_id
       const owner = yield* rows.threepidOwner(EMAIL, address)
-      const serves = (owner === undefined) === (purpose !== 'reset')
-      if (!serves && !options.hideAddresses)
-        throw purpose === 'reset'
-          ? new MatrixError('M_THREEPID_NOT_FOUND', 'No account has this address')
-          : inUse()
+      const refusal = yield* refusalOf(purpose, address, owner)
+      if (refusal !== undefined && !options.hideAddresses) throw REFUSALS[refusal].error()
       const sessionId = session?.session_id ?? freshId
       const link = `${options.publicBaseurl}/_chancery/email/confirm?sid=${sessionId}&token=${token}`
-      const message = serves
-        ? proofMail(purpose, serverName, link)
-        : purpose === 'reset'
-          ? unknownMail(serverName)
-          : inUseMail(serverName)
+      const message =
+        refusal === undefined ? proofMail(purpose, serverName, link) : REFUSALS[refusal].mail(serverName)
       const renewed = {
         session_id: sessionId,
-        token_hash: serves ? hashOf(token) : null,
+        token_hash: refusal === undefined ? hashOf(token) : null,
         send_attempt: request.sendAttempt,
         sends: (session?.sends ?? 0) + 1,
         next_link: nextLink,
@@ -237,6 +264,12 @@ export function createThreepids(deps: ThreepidsDeps): Threepids {
     return proof
   }
 
+  /** The list of whose addresses belong here may have changed since the mail. */
+  function* checkAdmitted({ address }: Proof): Tx<void> {
+    gate?.check(address)
+    if (gate !== undefined && !(yield* gate.isInvited(address))) throw REFUSALS.uninvited.error()
+  }
+
   function* attach(userId: string, proof: Proof, by: Actor = userActor(userId)): Tx<void> {
     const isNew = yield* rows.insertThreepid({
       medium: EMAIL,
@@ -246,13 +279,14 @@ export function createThreepids(deps: ThreepidsDeps): Threepids {
       added_ts: clock.now(),
     })
     if (!isNew && (yield* rows.threepidOwner(EMAIL, proof.address)) !== userId) throw inUse()
-    if (isNew)
-      yield* audit.record({
-        act: 'account.address_added',
-        by,
-        on: userId,
-        details: { address: proof.address },
-      })
+    if (!isNew) return
+    yield* onAttached?.(userId, proof.address) ?? nothing()
+    yield* audit.record({
+      act: 'account.address_added',
+      by,
+      on: userId,
+      details: { address: proof.address },
+    })
   }
 
   function* detach(userId: string, address: string, by: Actor): Tx<void> {
@@ -279,15 +313,22 @@ export function createThreepids(deps: ThreepidsDeps): Threepids {
     list: (userId) => store.read('threepids.list', () => rows.threepidsOf(userId)),
     checkProved: (purpose, credentials) =>
       store.read('threepids.checkProved', () => proved(purpose, credentials)),
+    addressOf: (purpose, sessionId) =>
+      store.read('threepids.addressOf', function* () {
+        return proofOf(purpose, yield* sessions.threepidSession(sessionId, clock.now())).address
+      }),
     async add(userId, credentials) {
+      if (isLocked) throw locked()
       await store.write('threepids.add', function* () {
         const { sessionId } = yield* proved('add', credentials)
         const proof = yield* take('add', sessionId)
+        gate?.check(proof.address)
         if ((yield* rows.threepidsOf(userId)).length >= MAX_ADDRESSES) throw tooManyAddresses()
         yield* attach(userId, proof)
       })
     },
     async remove(userId, medium, address) {
+      if (isLocked) throw locked()
       const canonical = medium === EMAIL ? canonicalEmail(address) : undefined
       if (canonical === undefined) return
       await store.write('threepids.remove', () => detach(userId, canonical, userActor(userId)))
@@ -317,6 +358,7 @@ export function createThreepids(deps: ThreepidsDeps): Threepids {
       return await store.read('threepids.owner', () => rows.threepidOwner(EMAIL, canonical))
     },
     take,
+    checkAdmitted,
     attach,
     prune: () =>
       store.write('threepids.prune', () => sessions.pruneThreepidSessions(clock.now(), MAX_SESSIONS)),

@@ -1,0 +1,82 @@
+import type { Config } from '../config/schema.js'
+import type { AddressHome } from '../core/address-gate.js'
+import { emailRouting } from '../core/node-list/route-email.js'
+import type { AccountNamesOptions } from '../services/accounts/account-names.js'
+import { createAddressGate } from '../services/address-gate/address-gate.js'
+import type { NodeListService } from '../services/node-list/node-list.js'
+import type { AddressRules } from '../services/threepids/threepids.js'
+
+type ListOfNodes = Pick<NodeListService, 'memberOfAddress' | 'roleOf' | 'member'>
+
+/** Where an address belongs: by the node list, or by the configuration of a server that goes by none. */
+export function addressHomes(
+  config: Config,
+  nodeList: ListOfNodes | undefined,
+): (address: string) => AddressHome | undefined {
+  if (nodeList !== undefined)
+    return (address) => {
+      const found = nodeList.memberOfAddress(address)
+      return found === 'invalid' ? undefined : found
+    }
+  const { domains, patterns } = config.address_gate
+  const own = {
+    serverName: config.server_name,
+    email: { domains, patterns, fallback: false },
+    leftAt: undefined,
+  }
+  const routing = emailRouting([own])
+  return (address) => routing.memberOf(address, 0)
+}
+
+/** Which addresses accounts of this server may have, and who changes them. */
+export function addressRules(deps: {
+  readonly config: Config
+  readonly nodeList: ListOfNodes | undefined
+}): AddressRules {
+  const { config, nodeList } = deps
+  const { server_name: serverName } = config
+  const { enforced, invited_only: invitedOnly, plus_addresses: plusAddresses } = config.address_gate
+  const takesInvitation = {
+    always: () => true,
+    never: () => false,
+    external: () => nodeList?.roleOf(serverName) === 'external',
+  }[invitedOnly]
+  return {
+    locked: config.managed_accounts.locked.includes('addresses'),
+    ...(enforced
+      ? {
+          gate: createAddressGate({
+            serverName,
+            allowTags: plusAddresses === 'accept',
+            homeOf: addressHomes(config, nodeList),
+            takesInvitation,
+            // TODO: invitations by e-mail are not kept yet, so that nobody has one.
+            // oxlint-disable-next-line require-yield
+            hasInvitation: function* () {
+              return false
+            },
+          }),
+        }
+      : {}),
+  }
+}
+
+/** How new accounts are named; undefined: people choose. */
+export function accountNames(
+  config: Config,
+  nodeList: Pick<NodeListService, 'member'> | undefined,
+): AccountNamesOptions | undefined {
+  const { server_name: serverName } = config
+  const {
+    user_id: userId,
+    display_name: displayName,
+    public_suffixes: publicSuffixes,
+  } = config.managed_accounts
+  if (userId === undefined && displayName === undefined) return undefined
+  return {
+    userId,
+    displayName,
+    publicSuffixes,
+    label: () => nodeList?.member(serverName)?.label ?? serverName,
+  }
+}
