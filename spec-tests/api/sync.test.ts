@@ -1,7 +1,15 @@
 import type { Homeserver } from '../harness/homeserver.js'
 import { expect } from '@jest/globals'
 import { startSync, type Answer, type User } from '../harness/client.js'
+import { expectAsAlone, type GivenEvent } from '../harness/events.js'
 import { createRoom, enc, inRoom, refusal, section, sendText, sharedRoom, v3 } from '../harness/section.js'
+
+const idsOf = (events: readonly GivenEvent[]): string[] => events.map(({ event_id: id }) => id)
+const typesOf = (events: readonly object[]): string[] =>
+  (events as readonly { type: string }[]).map(({ type }) => type)
+/** Events of `/sync`, which do not say which room they are of, all together. */
+const withRoom = (roomId: string, ...lists: (readonly GivenEvent[])[]): GivenEvent[] =>
+  lists.flat().map((event) => ({ room_id: roomId, ...event }))
 
 section(
   'Syncing',
@@ -76,6 +84,158 @@ section(
           expect(left).toEqual([bob.userId])
         },
       )
+      success('gives of a room all that there is', async (server) => {
+        const [alice, bob] = [await server.user('alice'), await server.user('bob')]
+        const roomId = await sharedRoom(alice, [bob], { topic: 'Everything' })
+        const read = await sendText(alice, roomId, 'one')
+        await bob.ok('POST', inRoom(roomId, `receipt/m.read/${enc(read)}`))
+        const texts = [await sendText(alice, roomId, 'two'), await sendText(alice, roomId, 'three')]
+        await alice.ok('PUT', inRoom(roomId, `typing/${enc(alice.userId)}`), {
+          typing: true,
+          timeout: 60_000,
+        })
+        const filter = JSON.stringify({
+          room: { timeline: { limit: 1 }, state: { lazy_load_members: true } },
+        })
+        const room = (await bob.ok('GET', v3('/sync'), undefined, { filter })).rooms.join[roomId]
+        expect(idsOf(room.timeline.events)).toEqual([texts[1]])
+        expect(room.timeline).toMatchObject({ limited: true, prev_batch: expect.any(String) })
+        await expectAsAlone(server, bob, roomId, withRoom(roomId, room.timeline.events, room.state.events))
+        expect(typesOf(room.state.events)).toContain('m.room.topic')
+        expect(room.summary).toEqual({
+          'm.heroes': [alice.userId],
+          'm.joined_member_count': 2,
+          'm.invited_member_count': 0,
+        })
+        expect(room.unread_notifications).toEqual({ notification_count: 2, highlight_count: 0 })
+        expect(room.account_data.events).toEqual([])
+        const ephemeral = new Map(
+          room.ephemeral.events.map(({ type, content }: { type: string; content: object }) => [
+            type,
+            content,
+          ]),
+        )
+        expect(ephemeral.get('m.typing')).toEqual({ user_ids: [alice.userId] })
+        expect(ephemeral.get('m.receipt')).toMatchObject({
+          [read]: { 'm.read': { [bob.userId]: { ts: expect.any(Number) } } },
+        })
+        const earlier = await bob.ok('GET', inRoom(roomId, 'messages'), undefined, {
+          dir: 'b',
+          from: room.timeline.prev_batch,
+          limit: 1,
+        })
+        expect(idsOf(earlier.chunk)).toEqual([texts[0]])
+      })
+      success('gives the whole state, and later what of it has changed', async (server) => {
+        const [alice, bob] = [await server.user('alice'), await server.user('bob')]
+        const roomId = await sharedRoom(alice, [bob], { topic: 'Before' })
+        await sendText(alice, roomId, 'x')
+        const filter = JSON.stringify({ room: { timeline: { limit: 1 } } })
+        const sync = await startSync(bob, { filter })
+        const { timeline, state } = sync.first.rooms.join[roomId]
+        const all: GivenEvent[] = await bob.ok('GET', inRoom(roomId, 'state'))
+        expect(idsOf(state.events).sort()).toEqual(idsOf(all).sort())
+        expect(typesOf(timeline.events)).toEqual(['m.room.message'])
+        const { event_id: changed } = await alice.ok('PUT', inRoom(roomId, 'state/m.room.topic/'), {
+          topic: 'After',
+        })
+        const last = await sendText(alice, roomId, 'y')
+        const next = (await sync.next()).rooms.join[roomId]
+        expect(idsOf(next.timeline.events)).toEqual([last])
+        expect(next.timeline.limited).toBe(true)
+        expect(idsOf(next.state.events)).toEqual([changed])
+        await expectAsAlone(server, bob, roomId, withRoom(roomId, next.state.events))
+      })
+      success('gives the state after the timeline to those who want it so', async (server) => {
+        const alice = await server.user('alice')
+        const roomId = await createRoom(alice)
+        const sync = await startSync(alice, { use_state_after: true })
+        expect(sync.first.rooms.join[roomId]).not.toHaveProperty('state')
+        const all: GivenEvent[] = await alice.ok('GET', inRoom(roomId, 'state'))
+        expect(idsOf(sync.first.rooms.join[roomId].state_after.events).sort()).toEqual(idsOf(all).sort())
+        const { event_id: topic } = await alice.ok('PUT', inRoom(roomId, 'state/m.room.topic/'), {
+          topic: 'After',
+        })
+        const next = (await sync.next()).rooms.join[roomId]
+        expect([idsOf(next.timeline.events), idsOf(next.state_after.events)]).toEqual([[topic], [topic]])
+        await expectAsAlone(server, alice, roomId, withRoom(roomId, next.state_after.events))
+      })
+      success('counts what is unread in threads by themselves where it is asked to', async (server) => {
+        const [alice, bob] = [await server.user('alice'), await server.user('bob')]
+        const roomId = await sharedRoom(alice, [bob])
+        const root = await sendText(alice, roomId, 'root')
+        const path = (n: number): string => inRoom(roomId, `send/m.room.message/thread${n}`)
+        const relation = { 'm.relates_to': { rel_type: 'm.thread', event_id: root } }
+        for (const n of [1, 2])
+          await alice.ok('PUT', path(n), { msgtype: 'm.text', body: `reply ${n}`, ...relation })
+        const filter = JSON.stringify({ room: { timeline: { unread_thread_notifications: true } } })
+        const room = (await bob.ok('GET', v3('/sync'), undefined, { filter })).rooms.join[roomId]
+        expect(room.unread_notifications).toEqual({ notification_count: 1, highlight_count: 0 })
+        expect(room.unread_thread_notifications).toEqual({
+          [root]: { notification_count: 2, highlight_count: 0 },
+        })
+      })
+      success('gives invitations, knocks, and rooms that one has left', async (server) => {
+        const [alice, bob] = [await server.user('alice'), await server.user('bob')]
+        const sync = await startSync(bob)
+        const invitedTo = await createRoom(alice, { preset: 'private_chat', name: 'Invited' })
+        await alice.ok('POST', inRoom(invitedTo, 'invite'), { user_id: bob.userId, reason: 'Please come' })
+        const closed = { type: 'm.room.join_rules', content: { join_rule: 'knock' } }
+        const knockedAt = await createRoom(alice, { name: 'Knocked', initial_state: [closed] })
+        await bob.ok('POST', v3(`/knock/${enc(knockedAt)}`), { reason: 'May I' })
+        const leftFrom = await sharedRoom(alice, [bob], { name: 'Left' })
+        await bob.ok('POST', inRoom(leftFrom, 'leave'), { reason: 'Enough' })
+        const filter = JSON.stringify({ room: { include_leave: true } })
+        for (const answer of [await sync.next(), await bob.ok('GET', v3('/sync'), undefined, { filter })]) {
+          const { join = {}, invite, knock, leave } = answer.rooms
+          expect(Object.keys(join)).toEqual([])
+          const own = (sender: User, content: object): object =>
+            expect.objectContaining({
+              type: 'm.room.member',
+              state_key: bob.userId,
+              sender: sender.userId,
+              content: expect.objectContaining(content),
+            })
+          const named = (name: string): object =>
+            expect.objectContaining({ type: 'm.room.name', state_key: '', content: { name } })
+          expect(Object.keys(invite)).toEqual([invitedTo])
+          const { events: ofInvite } = invite[invitedTo].invite_state
+          expect(ofInvite).toContainEqual(own(alice, { membership: 'invite', reason: 'Please come' }))
+          expect(ofInvite).toContainEqual(named('Invited'))
+          expect(Object.keys(knock)).toEqual([knockedAt])
+          const { events: ofKnock } = knock[knockedAt].knock_state
+          expect(ofKnock).toContainEqual(own(bob, { membership: 'knock', reason: 'May I' }))
+          expect(ofKnock).toContainEqual(named('Knocked'))
+          expect(Object.keys(leave)).toEqual([leftFrom])
+          expect(leave[leftFrom].timeline.events.at(-1)).toEqual(
+            own(bob, { membership: 'leave', reason: 'Enough' }),
+          )
+          const { timeline, state } = leave[leftFrom]
+          expect(timeline.prev_batch ?? '').toEqual(expect.any(String))
+          const seen = withRoom(leftFrom, timeline.events, state?.events ?? [])
+          await expectAsAlone(server, bob, leftFrom, seen)
+          expect(typesOf(seen)).toContain('m.room.name')
+        }
+      })
+      success('tells which fallback keys are unused', async (server) => {
+        const alice = await server.user('alice')
+        const none = await alice.ok('GET', v3('/sync'))
+        expect(none.device_unused_fallback_key_types).toEqual([])
+        const key = {
+          key: 'F'.repeat(43),
+          fallback: true,
+          signatures: { [alice.userId]: { [`ed25519:${alice.deviceId}`]: 'S'.repeat(43) } },
+        }
+        await alice.ok('POST', v3('/keys/upload'), { fallback_keys: { 'signed_curve25519:F': key } })
+        const some = await alice.ok('GET', v3('/sync'))
+        expect(some.device_unused_fallback_key_types).toEqual(['signed_curve25519'])
+        // Clients still look for it by its older name.
+        if (server.own)
+          for (const answer of [none, some])
+            expect(answer['org.matrix.msc2732.device_unused_fallback_key_types']).toEqual(
+              answer.device_unused_fallback_key_types,
+            )
+      })
       success(
         'tells who is there',
         async (server) => {
