@@ -48,6 +48,21 @@ describe('answers of the database that come late', () => {
     expect(answer.rooms.join[roomId].unread_notifications.notification_count).toBe(1)
   })
 
+  it('show no room as news for a message that belongs to the next answer', async () => {
+    await join(bob)
+    const { next_batch: since } = await node.sync(bob)
+    const held = node.store.hold('sync.accountData')
+    const syncing = node.sync(bob, { since })
+    await held.reached
+    const { event_id: eventId } = await say(alice, 'after the position of that answer')
+    held.release()
+    const answer = await syncing
+    expect(answer.rooms.join ?? {}).toEqual({})
+    const next = await node.sync(bob, { since: answer.next_batch })
+    expect(next.rooms.join[roomId].timeline.events).toMatchObject([{ event_id: eventId }])
+    expect(next.rooms.join[roomId].unread_notifications.notification_count).toBe(1)
+  })
+
   it('bring nothing back that was redacted meanwhile', async () => {
     const { event_id: eventId } = await say(alice, 'a secret')
     const { services } = await node.restarted()

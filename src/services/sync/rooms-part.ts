@@ -142,7 +142,7 @@ export function createRoomsPart(deps: {
         return [membership, { [name]: { events: await strippedState(context, row) } }]
       }
       default:
-        return ['leave', row.pos > frame.upTo ? undefined : await leftRoom(row, frame, ignored)]
+        return ['leave', row.pos > frame.upTo ? undefined : await leftRoom(row, frame, ignored, data)]
     }
   }
 
@@ -177,11 +177,7 @@ export function createRoomsPart(deps: {
       },
       { context, views, aggregations },
     )
-    // For a room that is new to the client its account data is news, however old.
-    const ownData = since === 0 && from > 0 ? await allDataOf(row, upTo) : data
-    const accountData = ownData.filter((item) =>
-      filter.roomAccountData.admits({ type: item.type, content: {}, roomId: row.room_id }),
-    )
+    const accountData = await accountDataOf(row, frame, since, data)
     const { receipts, unread } = await context.store.read('sync.counts', function* () {
       return {
         receipts: news?.receipts ?? (yield* receiptsBetween(row.room_nid, since, upTo)),
@@ -196,15 +192,28 @@ export function createRoomsPart(deps: {
       since === 0 ||
       input.fullState ||
       receipts.some((receipt) => receipt.user_id === row.user_id) ||
-      // Events that the filter hides raise the counts all the same.
-      (row.last_pos > since && unread.some((item) => item.notify > 0))
+      // Events that the filter hides raise the counts all the same; those after the answer's last position belong to the next answer.
+      (news !== undefined && news.latest.rows.length > 0 && unread.some((item) => item.notify > 0))
     if (!hasNews) return undefined
     return {
       ...block.json,
-      account_data: { events: accountData.map(accountDataEvent) },
+      account_data: { events: accountData },
       ephemeral: { events: ephemeral },
       ...countsJson(unread, filter.timeline.unreadThreadNotifications),
     }
+  }
+
+  /** `data`: of the range of the answer. For a room that is new to the client what is older is news, too. */
+  async function accountDataOf(
+    row: OwnRoom,
+    { from, upTo, filter }: Frame,
+    since: number,
+    data: readonly AccountDataRow[],
+  ): Promise<readonly JsonObject[]> {
+    const own = since === 0 && from > 0 ? await allDataOf(row, upTo) : data
+    return own
+      .filter(({ type }) => filter.roomAccountData.admits({ type, content: {}, roomId: row.room_id }))
+      .map(accountDataEvent)
   }
 
   async function allDataOf(row: OwnRoom, upTo: number): Promise<readonly AccountDataRow[]> {
@@ -240,6 +249,7 @@ export function createRoomsPart(deps: {
     row: OwnRoom,
     frame: Frame,
     ignored: ReadonlySet<string>,
+    data: readonly AccountDataRow[],
   ): Promise<Json | undefined> {
     const { viewer, filter, input, from } = frame
     // Who comes with a token of a lost database may believe to be in the room.
@@ -270,7 +280,7 @@ export function createRoomsPart(deps: {
       },
       { context, views, aggregations },
     )
-    return { ...block.json, account_data: { events: [] } }
+    return { ...block.json, account_data: { events: await accountDataOf(row, frame, since, data) } }
   }
 
   /** An invite or a knock that came to nothing, a ban of somebody outside: the membership event and nothing of the room. */
