@@ -137,8 +137,12 @@ section('Older ways to read', 'client-server-api/#room-previews', (operation) =>
         const alice = await server.user('alice')
         const roomId = await createRoom(alice, { name: 'N' })
         const eventId = await sendText(alice, roomId, 'last')
+        const note = { type: 'org.example.note', content: { n: 41 } }
+        const place = `/user/${enc(alice.userId)}/rooms/${enc(roomId)}/account_data/${note.type}`
+        await alice.ok('PUT', v3(place), note.content)
         const room = await alice.ok('GET', inRoom(roomId, 'initialSync'))
         expect(room).toMatchObject({ room_id: roomId, membership: 'join' })
+        expect(room.account_data).toContainEqual(note)
         if (server.own || 'visibility' in room) expect(room.visibility).toBe('private')
         expect(room.messages.chunk.at(-1).event_id).toBe(eventId)
         await expectAsAlone(server, alice, roomId, [...room.messages.chunk, ...room.state])

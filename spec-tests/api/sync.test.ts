@@ -177,15 +177,19 @@ section(
       })
       success('gives invitations, knocks, and rooms that one has left', async (server) => {
         const [alice, bob] = [await server.user('alice'), await server.user('bob')]
-        const sync = await startSync(bob)
+        const limited = { timeline: { limit: 1 } }
+        const sync = await startSync(bob, { filter: JSON.stringify({ room: limited }) })
         const invitedTo = await createRoom(alice, { preset: 'private_chat', name: 'Invited' })
         await alice.ok('POST', inRoom(invitedTo, 'invite'), { user_id: bob.userId, reason: 'Please come' })
         const closed = { type: 'm.room.join_rules', content: { join_rule: 'knock' } }
         const knockedAt = await createRoom(alice, { name: 'Knocked', initial_state: [closed] })
         await bob.ok('POST', v3(`/knock/${enc(knockedAt)}`), { reason: 'May I' })
         const leftFrom = await sharedRoom(alice, [bob], { name: 'Left' })
+        const note = { type: 'org.example.note', content: { room: 'Left' } }
+        const place = `/user/${enc(bob.userId)}/rooms/${enc(leftFrom)}/account_data/${note.type}`
+        await bob.ok('PUT', v3(place), note.content)
         await bob.ok('POST', inRoom(leftFrom, 'leave'), { reason: 'Enough' })
-        const filter = JSON.stringify({ room: { include_leave: true } })
+        const filter = JSON.stringify({ room: { ...limited, include_leave: true } })
         for (const answer of [await sync.next(), await bob.ok('GET', v3('/sync'), undefined, { filter })]) {
           const { join = {}, invite, knock, leave } = answer.rooms
           expect(Object.keys(join)).toEqual([])
@@ -207,14 +211,12 @@ section(
           expect(ofKnock).toContainEqual(own(bob, { membership: 'knock', reason: 'May I' }))
           expect(ofKnock).toContainEqual(named('Knocked'))
           expect(Object.keys(leave)).toEqual([leftFrom])
-          expect(leave[leftFrom].timeline.events.at(-1)).toEqual(
-            own(bob, { membership: 'leave', reason: 'Enough' }),
-          )
-          const { timeline, state } = leave[leftFrom]
-          expect(timeline.prev_batch ?? '').toEqual(expect.any(String))
-          const seen = withRoom(leftFrom, timeline.events, state?.events ?? [])
-          await expectAsAlone(server, bob, leftFrom, seen)
-          expect(typesOf(seen)).toContain('m.room.name')
+          const { timeline, state, account_data: data } = leave[leftFrom]
+          expect(timeline.events).toEqual([own(bob, { membership: 'leave', reason: 'Enough' })])
+          expect(timeline).toMatchObject({ limited: true, prev_batch: expect.any(String) })
+          expect(state.events).toContainEqual(named('Left'))
+          await expectAsAlone(server, bob, leftFrom, withRoom(leftFrom, timeline.events, state.events))
+          expect(data.events).toEqual([note])
         }
       })
       success('tells which fallback keys are unused', async (server) => {

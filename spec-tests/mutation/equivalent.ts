@@ -18,6 +18,11 @@ const EQUIVALENT: readonly Equivalent[] = [
     mutant: 'another user’s data',
     because: 'what everybody may look into is the same for everybody',
   },
+  {
+    operation: 'pingAppservice',
+    mutant: 'an earlier user’s answer',
+    because: 'it says how long the application service took, which may be any number',
+  },
 ]
 
 /** Whether the mutant is known to be no different from a sound server, as far as anybody can see. */

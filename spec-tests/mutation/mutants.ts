@@ -93,8 +93,8 @@ const ofStranger = (token: string): Mutant => ({
   },
 })
 
-/** What somebody got who asked before. */
-const ofBefore = (): Mutant => {
+/** What somebody got who asked before, in this run of the tests or in the sound one. */
+const ofBefore = (sound: readonly Reply[]): Mutant => {
   const before = new Map<string, Reply>()
   return {
     name: 'an earlier user’s answer',
@@ -102,7 +102,9 @@ const ofBefore = (): Mutant => {
       const reply = await forward()
       if (!isSuccess(reply)) return reply
       const token = asked.headers.authorization ?? ''
-      const other = [...before].find(([of, held]) => of !== token && differs(held, reply))?.[1]
+      const other =
+        [...before].find(([of, held]) => of !== token && differs(held, reply))?.[1] ??
+        sound.find((held) => differs(held, reply))
       if (!before.has(token)) before.set(token, reply)
       if (other === undefined) return reply
       touched()
@@ -195,7 +197,7 @@ export function mutantsOf(method: string, recording: Recording, strangerToken: s
     ...(earlier === undefined ? [] : [refusalDropped(earlier)]),
     vagueRefusal,
     ofStranger(strangerToken),
-    ofBefore(),
+    ofBefore(successes),
     ...[...fields.values()].slice(0, MAX_FIELDS).map(fieldRemoved),
   ]
 }
