@@ -81,7 +81,7 @@ export function createBackfill(deps: {
         if (fresh.length === 0) continue
         const asked = [server, ...servers.filter((other) => other !== server)]
         const whole = await wholeCopies(deps, room, fresh, server, asked, signal)
-        if ((await place(room, whole, asked, signal)) > 0) return true
+        if ((await place(room, whole.events, asked, signal)) > 0) return true
       }
       return false
     } finally {
@@ -166,7 +166,7 @@ export function createBackfill(deps: {
         })
         if (event === undefined) continue
         const whole = await wholeCopies(deps, room, [event], server, servers, signal)
-        return (await place(room, whole, servers, signal)) > 0
+        return (await place(room, whole.events, servers, signal)) > 0
       }
       return false
     },

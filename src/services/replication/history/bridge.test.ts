@@ -126,6 +126,32 @@ describe('a short answer about missing events', () => {
   })
 })
 
+describe('what stands on an event that the others have refused, so that nobody gives it or its state', () => {
+  it('gets the state before itself in the end', async () => {
+    const roomId = await roomOfBoth({ retry: OFTEN, maxAttempts: 20 })
+    await a.state(ALICE, roomId, 'm.room.topic', '', { topic: 'unseen' })
+    const unknown = await a.send(ALICE, roomId, 'nowhere any more')
+    const refused = await a.send(ALICE, roomId, 'refused')
+    const middle = await a.send(ALICE, roomId, 'accepted')
+    const answer = { events: [await pduOf(refused), await pduOf(middle)] }
+    const asked: unknown[] = []
+    answering(({ path, query }) => {
+      const ofWhat = path.includes('/state_ids/') ? query?.['event_id'] : undefined
+      asked.push(ofWhat)
+      if (ofWhat === refused || path.endsWith(`/event/${encodeURIComponent(unknown)}`))
+        throw new MatrixError('M_NOT_FOUND', 'not here')
+      return path.includes('get_missing_events') ? answer : undefined
+    })
+    await hand(await a.send(ALICE, roomId, 'pushed'))
+    await until(async () => (await staged()).length === 0)
+    expect(await bodiesOf(b, roomId)).toEqual(['accepted', 'pushed'])
+    // As long as there is hope nobody is taken at their word for more than needs be.
+    expect(asked.filter((id) => id === refused).length).toBeGreaterThanOrEqual(5)
+    expect(asked.indexOf(middle)).toBeGreaterThan(asked.indexOf(refused))
+    expect(await b.stateOf(roomId)).toEqual(await a.stateOf(roomId))
+  })
+})
+
 describe('a state whose auth chain has a link that nobody gives', () => {
   it('is not taken past that link, and what stands on it is not applied', async () => {
     const roomId = await roomOfBoth({ retry: OFTEN, maxAttempts: 3 })

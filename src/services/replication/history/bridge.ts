@@ -10,11 +10,15 @@ import type { PeerReads } from '../peers/peer-reads.js'
 const MAX_STATES = 5
 /** An event that lacks more predecessors than this gets one state for all of them. */
 const MAX_PREVS = 3
+/** Fetched events that are given up for one gap, before those that were pushed get a state. */
+const MAX_GIVEN_UP = 20
 
 export interface Bridging {
   readonly room: RoomSnapshot
-  /** By id; predecessors that could be had are added. */
+  /** By id; predecessors that could be had are added, and what gets no place is taken out. */
   readonly pool: Map<string, RoomEvent>
+  /** Ids of those of the pool that were pushed, and not fetched for others. */
+  readonly pushed: ReadonlySet<string>
   /** Those of the pool of which a predecessor is lacking, in causal order. */
   readonly edges: readonly RoomEvent[]
   /** Predecessors that are neither here nor in the pool. */
@@ -24,26 +28,44 @@ export interface Bridging {
   readonly ask: { readonly signal: AbortSignal; readonly orPart: boolean }
   /** Whether a fetched event may be placed among the news. */
   readonly usable: (event: RoomEvent) => boolean
+  /** Whether an event gets no state of a peer yet. */
+  readonly waits: (eventId: string) => boolean
 }
 
 /**
  * Where the way back to what is here is too long: each edge gets the predecessors that it lacks, each with the state before it as a
  * peer has it, so that what several of them lead to is resolved here and not taken from anybody. Where they cannot be had, or are many,
- * the state before the edge itself is taken. Returns the states by event id.
+ * the state before the edge itself is taken. What was refused in the past has a state nowhere but on servers that keep such things: an edge
+ * that still gets none after a long time is given up, and what stands on it becomes an edge. Returns the states by event id.
  */
 export async function bridgeByState(
   deps: { readonly context: RoomsContext; readonly peers: PeerReads },
   bridging: Bridging,
 ): Promise<Map<string, NodeName>> {
+  const { pool, ask, pushed } = bridging
   const states = new Map<string, NodeName>()
-  for (const edge of bridging.edges) {
-    if (states.size >= MAX_STATES || bridging.ask.signal.aborted) break
-    const prevs = edge.prevEvents.filter((id) => bridging.lacking.has(id) && !bridging.pool.has(id))
+  const lacking = new Set(bridging.lacking)
+  const edges = [...bridging.edges]
+  let givenUp = 0
+  for (const edge of edges) {
+    if (states.size >= MAX_STATES || ask.signal.aborted) break
+    const prevs = edge.prevEvents.filter((id) => lacking.has(id) && !pool.has(id))
     if (prevs.length <= MAX_PREVS && (await bridgePrevs(deps, bridging, prevs, states))) continue
     // What lacks auth events is not applied whatever state it gets.
-    if (!(await hasKnownAuth(deps.context, bridging.pool, edge))) continue
-    const root = await stateBefore(deps, bridging, edge.id)
-    if (root !== undefined) states.set(edge.id, root)
+    const root = (await hasKnownAuth(deps.context, pool, edge))
+      ? await stateBefore(deps, bridging, edge.id)
+      : undefined
+    if (root !== undefined) {
+      states.set(edge.id, root)
+      continue
+    }
+    if (!ask.orPart || pushed.has(edge.id) || ++givenUp > MAX_GIVEN_UP) continue
+    pool.delete(edge.id)
+    lacking.add(edge.id)
+    for (const event of pool.values()) {
+      const follows = event.prevEvents.includes(edge.id) && !edges.includes(event)
+      if (follows && !bridging.waits(event.id)) edges.push(event)
+    }
   }
   return states
 }

@@ -33,7 +33,7 @@ export interface GapFill {
       readonly signal?: AbortSignal
       /** Events that cannot be applied here: what stands on them gets a state instead. */
       readonly avoid?: (eventId: string) => boolean
-      /** They have waited long: a state is taken although a part of it can be had nowhere. Default false. */
+      /** They have waited long: a state is taken although a part of it can be had nowhere, and an event as one server gives it. Default false. */
       readonly orPart?: boolean
       /** Events that get no state of a peer: without their predecessors they wait. */
       readonly waits?: (eventId: string) => boolean
@@ -100,6 +100,7 @@ export function createGapFill(deps: {
     signal: AbortSignal,
     wanted: (event: RoomEvent) => boolean,
     floor: number,
+    orPart: boolean,
   ): Promise<void> {
     const earliest = room.heads
       .toSorted((a, b) => b.depth - a.depth)
@@ -134,7 +135,8 @@ export function createGapFill(deps: {
         // Only what leads on: a peer might otherwise fill the pool with anything.
         const leading = reachable(lacking, fresh)
         const whole = await wholeCopies(deps, room, leading, server, servers, signal)
-        for (const event of whole) pool.set(event.id, event)
+        const kept = orPart ? whole.events : whole.events.filter(({ id }) => !whole.unsure.has(id))
+        for (const event of reachable(lacking, kept)) pool.set(event.id, event)
         // A short answer is all that this server has: asked again it would repeat itself.
         if (leading.length === 0 || got.length < Math.min(limit, LEAST_PAGE)) break
       }
@@ -156,7 +158,7 @@ export function createGapFill(deps: {
         const floor =
           (await context.store.read('gapFill.arrival', () => arrivalDepth(room.nid, context.serverName))) ?? 0
         const usable = ({ id, depth }: RoomEvent): boolean => depth >= floor && !avoid(id)
-        await fetchPrevs(room, pool, servers, deadline.signal, usable, floor)
+        await fetchPrevs(room, pool, servers, deadline.signal, usable, floor, orPart)
         await fetchMissingAuth(deps, room, pool.values(), servers, deadline.signal)
         const lacking = await lackingPrevs(room, pool)
         const edges = causalOrder(pool.values()).filter(
@@ -165,11 +167,13 @@ export function createGapFill(deps: {
         const stateBefore = await bridgeByState(deps, {
           room,
           pool,
+          pushed: new Set(events.map((event) => event.id)),
           edges,
           lacking,
           servers,
           ask: { signal: deadline.signal, orPart },
           usable,
+          waits,
         })
         return { events: causalOrder(pool.values()), stateBefore }
       } finally {

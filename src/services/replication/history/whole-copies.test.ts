@@ -37,10 +37,13 @@ function stripping(): void {
     ...b,
     async serve(origin, request) {
       const answer = await b.serve(origin, request)
-      if (!/\/(backfill|event)\//.test(request.path)) return answer
-      const { pdus, ...rest } = JSON.parse(answer) as { pdus: Pdu[] }
+      if (!/\/(backfill|event|get_missing_events)\//.test(request.path)) return answer
       const { rules } = (await b.context.loader.load(roomId))!
-      return canonicalJson({ ...rest, pdus: pdus.map((pdu) => redact(pdu, rules)) as unknown as JsonObject[] }, 'lenient') // prettier-ignore
+      const stripped = Object.entries(JSON.parse(answer) as Record<string, Pdu[]>).map(([name, value]) => [
+        name,
+        Array.isArray(value) ? value.map((pdu) => redact(pdu, rules)) : value,
+      ])
+      return canonicalJson(Object.fromEntries(stripped) as JsonObject, 'lenient')
     },
   })
 }
@@ -70,6 +73,36 @@ it('what no other server gives stays as it came', async () => {
   network.fault = ({ path, destination }) =>
     path.includes('/event/') && destination === 'a.example' ? 'status-500' : undefined
   expect((await scrolledBack()).content).toEqual({})
+})
+
+it('what lies in a gap waits while those who may have it whole cannot be asked', async () => {
+  await c.join(CAROL, roomId, 'a.example')
+  await network.settle()
+  network.fault = ({ path, destination }) =>
+    destination === 'c.example' ||
+    (destination === 'a.example' && /\/(event|get_missing_events)\//.test(path))
+      ? 'status-500'
+      : undefined
+  const first = await a.send(ALICE, roomId, 'unheard by Carol')
+  const last = await a.send(ALICE, roomId, 'pushed')
+  await until(async () => (await bodiesOf(b, roomId)).includes('pushed'))
+  stripping()
+  const room = (await c.context.loader.load(roomId))!
+  const { event } = (await a.context.events.byId(last))!
+  const given = async (orPart: boolean): Promise<unknown[]> => {
+    const { events } = await c.replication.gapFill.fill(room, [event], 'b.example', { orPart, waits: () => true }) // prettier-ignore
+    return events.map(({ id, content }) => [id, content])
+  }
+  expect(await given(false)).toEqual([[last, event.content]])
+  expect(await given(true)).toEqual([
+    [first, {}],
+    [last, event.content],
+  ])
+  network.fault = () => undefined
+  expect(await given(false)).toEqual([
+    [first, { msgtype: 'm.text', body: 'unheard by Carol' }],
+    [last, event.content],
+  ])
 })
 
 it('what a redaction that counts has taken stays away, and whoever is asked says the same', async () => {

@@ -15,7 +15,8 @@ const MAX_SERVERS = 3
  * Events as one server has handed them over, each of which it may have stripped of its content: the signatures cover the redacted form
  * alone, so that nobody sees whether a redaction that counts has done it. Where neither the author's own server has stripped it nor a user
  * of that server has asked for it, one other server is asked, the author's first, and an event that comes whole takes the place of the other.
- * A redaction that counts takes its content all the same, when it is applied. The order stays. Never rejects for what peers do.
+ * A redaction that counts takes its content all the same, when it is applied. The order stays. `unsure`: events of which those who were
+ * asked have said nothing; another time they may. Never rejects for what peers do.
  */
 export async function wholeCopies(
   deps: { readonly context: RoomsContext; readonly peers: PeerReads },
@@ -24,12 +25,13 @@ export async function wholeCopies(
   from: string,
   servers: readonly string[],
   signal: AbortSignal,
-): Promise<RoomEvent[]> {
+): Promise<{ readonly events: readonly RoomEvent[]; readonly unsure: ReadonlySet<string> }> {
   const { context, peers } = deps
   const stripped = events.filter(
     (event) => serverNameOf(event.sender) !== from && !verifyContentHash(event.pdu, event.rules),
   )
-  if (stripped.length === 0) return [...events]
+  const unsure = new Set<string>()
+  if (stripped.length === 0) return { events, unsure }
   const excused = await redactedByOwnServer(context, stripped, events)
   const open = stripped.filter((event) => !excused.has(event.id)).slice(0, MAX_ASKED)
 
@@ -37,7 +39,7 @@ export async function wholeCopies(
     const named = new Set([serverNameOf(event.sender) ?? '', ...servers])
     const others = [...named].filter((name) => name !== '' && name !== from && name !== context.serverName)
     for (const server of others.slice(0, MAX_SERVERS)) {
-      if (signal.aborted) return undefined
+      if (signal.aborted) break
       const copy = await peers.event({ server, signal }, room, event.id).catch((error: unknown) => {
         context.logger.debug({ err: error, server, eventId: event.id }, 'a server does not give an event')
         return undefined
@@ -45,6 +47,7 @@ export async function wholeCopies(
       // Two who know nothing of each other's answer say the same: it was redacted.
       if (copy !== undefined) return verifyContentHash(copy.pdu, copy.rules) ? copy : undefined
     }
+    if (others.length > 0) unsure.add(event.id)
     return undefined
   }
 
@@ -59,7 +62,7 @@ export async function wholeCopies(
       { roomId: room.roomId, server: from, events: copies.size },
       'a server gives events without their content; they were had of others',
     )
-  return events.map((event) => copies.get(event.id) ?? event)
+  return { events: events.map((event) => copies.get(event.id) ?? event), unsure }
 }
 
 /** Those that a redaction names, which is here or among the events, of a user of the author's server: it takes effect in every room version. */

@@ -151,6 +151,9 @@ describe('reads of a room by other servers', () => {
     expect(back.body.pdus).toHaveLength(3)
     expect(bodies(back.body.pdus)[0]).toBe('first')
     expect(await get(`/event/${enc(last)}`)).toMatchObject({ status: 404 })
+    // What is accepted may stand on it.
+    const state = await get(`/state_ids/${enc(roomId)}?event_id=${enc(last)}`)
+    expect(state.body.pdu_ids).toContain((await a.context.events.byId(first))!.event.authEvents[0])
     for (let i = 0; i < 110; i++) await say(roomId, `m${i}`)
     const tip = await say(roomId, 'tip')
     const all = await get(`/backfill/${enc(roomId)}?v=${enc(tip)}&limit=100000`)

@@ -11,7 +11,8 @@ import { isInRoom, sharedRoom } from './serve-checks.js'
 
 /**
  * What servers with a user in a room may read of it. Events that the room's history visibility hides from them are given
- * redacted. An event of another room, or one that was refused, is as unknown as one that is not here.
+ * redacted. An event of another room, or one that was refused, is as unknown as one that is not here; but the state before a refused one is
+ * told, since what others accept may stand on it.
  * All throw M_NOT_FOUND for rooms and events that are not here, M_FORBIDDEN for servers outside of the room or shut out.
  */
 export interface FederationReads {
@@ -51,13 +52,10 @@ const MAX_WALKED = 1_000
 export function createFederationReads(context: RoomsContext): FederationReads {
   const { clock, serverName } = context
 
-  /** An event with its place in the room's history. */
-  const isPlaced = (stored: StoredEvent, room: RoomSnapshot): boolean =>
-    stored.roomNid === room.nid && !stored.outlier && stored.rejected === undefined
-
+  /** An event with its place in the room's history, refused or not. */
   async function placedEvent(room: RoomSnapshot, eventId: string): Promise<StoredEvent> {
     const stored = await context.events.byId(eventId)
-    if (stored === undefined || !isPlaced(stored, room))
+    if (stored === undefined || stored.roomNid !== room.nid || stored.outlier)
       throw notFound(`Event ${eventId.slice(0, 255)} not found`)
     return stored
   }
