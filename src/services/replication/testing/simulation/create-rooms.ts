@@ -21,7 +21,9 @@ export const VERSIONS = [
 ] as const
 
 /** The rooms of a run, and most users in them; the weather is fair meanwhile. */
-export async function createRooms(world: World): Promise<void> {
+export async function createRooms(
+  world: Pick<World, 'nodes' | 'users' | 'rooms' | 'versionOf' | 'chance'>,
+): Promise<void> {
   const { chance } = world
   const count = chance.weighted({ one: 13, two: 6, three: 1 })
   for (let i = 0; i < { one: 1, two: 2, three: 3 }[count]; i++) {

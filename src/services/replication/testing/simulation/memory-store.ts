@@ -33,10 +33,19 @@ export interface MemoryStore extends Store {
 }
 
 const idle: Pooled[] = []
+/** What the migrations leave: they run once in a process. */
+let image: Buffer | undefined
+
+function migrated(): Buffer {
+  const first = new SqliteDatabase(':memory:')
+  migrateSqlite(first, migrations, 0)
+  const bytes = first.serialize()
+  first.close()
+  return bytes
+}
 
 function make(): Pooled {
-  const database = new SqliteDatabase(':memory:')
-  migrateSqlite(database, migrations, 0)
+  const database = new SqliteDatabase((image ??= migrated()))
   const names = database
     .prepare<[], string>(
       `SELECT name FROM sqlite_schema WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'
@@ -78,10 +87,11 @@ function make(): Pooled {
   }
 }
 
-/** The program's SQLite store in memory: its statements, its writer with groups and savepoints, no file and no sync. */
-export function openMemoryStore(clock: Clock): MemoryStore {
+/** The program's SQLite store in memory: its statements, its writer with groups and savepoints, no file and no sync. It holds `image`, or nothing. */
+export function openMemoryStore(clock: Clock, image?: Copy): MemoryStore {
   const pooled = idle.pop() ?? make()
-  pooled.clean()
+  if (image === undefined) pooled.clean()
+  else pooled.putBack(image)
   const { database, statements } = pooled
   const writer = createSqliteWriter({
     database,

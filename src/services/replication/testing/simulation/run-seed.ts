@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { MatrixError } from '../../../../core/errors.js'
 import type { Logger } from '../../../../platform/logger.js'
 import { silentLogger } from '../../../../platform/logger.js'
 import { joinedRoomIds } from '../../../../storage/tables/memberships.js'
@@ -8,10 +7,10 @@ import type { World } from './world.js'
 import { checkDelivery } from './delivery.js'
 import { checkIdle, checkMail, checkRoom } from './agreement.js'
 import { countEvents } from './counts.js'
-import { createRooms } from './create-rooms.js'
 import { crashWhileFetching, lateJoin } from './finale.js'
 import { seeded } from './seeded.js'
-import { createSimKeys } from './sim-keys.js'
+import { openingOf, type Opening } from './opening.js'
+import { createPassing } from './passing.js'
 import { as, createSimNode, type SimNode } from './sim-node.js'
 import { createTransport, FAIR, link, type Weather } from './transport.js'
 import type { View } from './view.js'
@@ -34,16 +33,13 @@ export interface RunOptions {
   inspect?(roomId: string, views: readonly View[]): void
 }
 
-/** No run of an honest world needs so many. */
-const MAX_STEPS = 60_000
-const LETTERS = ['a', 'b', 'c', 'd']
-
 /** A world of nodes that chat under trouble, then in peace, and must agree. Everything follows from the seed. */
 export async function runSeed(seed: number, options: RunOptions = {}): Promise<Outcome> {
-  const time = virtualTime()
+  const opening = await openingOf(seed)
+  const time = virtualTime(opening.at)
   time.install()
   try {
-    return await simulate(seed, time, options)
+    return await simulate(seed, opening, time, options)
   } finally {
     time.uninstall()
   }
@@ -51,65 +47,29 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<O
 
 async function simulate(
   seed: number,
+  opening: Opening,
   time: ReturnType<typeof virtualTime>,
   { logger = silentLogger, inspect }: RunOptions,
 ): Promise<Outcome> {
   const chance = seeded(`simulation ${seed}`)
   const transport = createTransport(time, chance.fork('transport'))
-  const keys = createSimKeys()
-  const faults: string[] = []
+  const faults: string[] = [...opening.faults]
   const counts = new Map<string, number>()
   const count = (what: string, by = 1): void => void counts.set(what, (counts.get(what) ?? 0) + by)
   const digest = createHash('sha256')
-  let steps = 0
-
-  /** Time passes until the work is done, or, without any, until nothing is left to happen. */
-  async function pass(work?: Promise<unknown>): Promise<void> {
-    let open = work !== undefined
-    work?.then(
-      () => (open = false),
-      (error: unknown) => {
-        open = false
-        fault(error)
-      },
-    )
-    await time.calm()
-    while (work === undefined || open) {
-      if (!(await time.step())) {
-        if (open) faults.push('something waits for ever')
-        return
-      }
-      if (++steps > MAX_STEPS) {
-        if (!faults.includes('it never comes to rest')) faults.push('it never comes to rest')
-        return
-      }
-    }
-  }
-  function fault(error: unknown): void {
-    if (error instanceof MatrixError) count('refused actions')
-    else
-      faults.push(`an action failed: ${error instanceof Error ? (error.stack ?? error.message) : 'unknown'}`)
-  }
+  const { pass, fault } = createPassing(time, faults, () => count('refused actions'))
 
   const nodes: SimNode[] = []
   const slowDisks = chance.chance(0.4)
-  const letters = LETTERS.slice(
-    0,
-    { two: 2, three: 3, four: 4 }[chance.weighted({ two: 2, three: 5, four: 3 })],
-  )
-  const names = letters.map((letter) => `${letter}.example`)
-  for (const [i, name] of names.entries()) {
+  for (const { disk, ...server } of opening.servers) {
     nodes.push(
       await createSimNode({
-        name,
-        users: [1, 2].map((n) => `@${letters[i]}${n}:${name}`),
-        others: names.filter((other) => other !== name),
+        ...server,
+        image: disk,
         diskMs: slowDisks ? chance.int(1, 40) : 0,
-        clockError: chance.chance(0.5) ? 0 : chance.int(-20_000, 20_000),
         time,
         transport,
-        keys,
-        chance: chance.fork(name),
+        chance: chance.fork(server.name),
         logger,
       }),
     )
@@ -119,8 +79,8 @@ async function simulate(
   const world: World = {
     nodes,
     users: nodes.flatMap((node) => node.users),
-    rooms: [],
-    versionOf: new Map(),
+    rooms: [...opening.rooms],
+    versionOf: new Map(opening.versionOf),
     rash,
     chance: chance.fork('actions'),
     acknowledged: [],
@@ -131,7 +91,6 @@ async function simulate(
   }
   try {
     await pass(Promise.all(nodes.map((node) => node.start())))
-    await pass(createRooms(world))
     await pass()
     // A rash server's word on a room's state would be taken: who joins through it, or lacks what lies before an event, has nothing else.
     if (rash !== undefined) transport.silent.set(rash, new Set(['state', 'state_ids', 'make_join']))
@@ -250,19 +209,17 @@ async function simulate(
     await pass()
     for (const node of nodes) await checkIdle(node, faults)
     for (const roomId of world.rooms) await checkDelivery(world, roomId)
-    for (let round = 0; round < 2; round++) {
-      for (const roomId of world.rooms) {
-        for (const node of nodes) {
-          const userId = await memberOf(node, roomId)
-          if (userId === undefined || node.name === world.rash) continue
-          const speak = node.process!.memberships.join(as(userId), {
-            room: roomId,
-            via: [],
-            content: { displayname: `round ${round}` },
-          })
-          await pass(speak)
-          await pass()
-        }
+    for (const roomId of world.rooms) {
+      const speakers: { readonly node: SimNode; readonly userId: string }[] = []
+      for (const node of nodes) {
+        const userId = await memberOf(node, roomId)
+        if (userId !== undefined && node.name !== world.rash) speakers.push({ node, userId })
+      }
+      // The first knows all heads only when the others have spoken.
+      for (const [turn, { node, userId }] of [...speakers, ...speakers.slice(0, 1)].entries()) {
+        const content = { displayname: `turn ${turn}` }
+        await pass(node.process!.memberships.join(as(userId), { room: roomId, via: [], content }))
+        await pass()
       }
     }
   }

@@ -30,7 +30,7 @@ import { fragileStore } from './fragile-store.js'
 import { openMemoryStore, type Copy } from './memory-store.js'
 import type { Seeded } from './seeded.js'
 import { serveWith } from './serve.js'
-import { eventSignerOf, type SimKeys } from './sim-keys.js'
+import { eventSignerOf, signerOf, verifyOnce } from './sim-keys.js'
 import type { Transport } from './transport.js'
 import type { VirtualTime } from './virtual-time.js'
 
@@ -61,6 +61,8 @@ export interface SimNode {
   backUp(): void
   /** Its disk is lost, and the last backup takes its place. Pre: it is down, and there is a backup. */
   restore(): Promise<void>
+  /** What is on its disk now. */
+  image(): Copy
   close(): Promise<void>
 }
 
@@ -80,31 +82,33 @@ export interface SimNodeDeps {
   readonly others: readonly string[]
   readonly time: VirtualTime
   readonly transport: Transport
-  readonly keys: SimKeys
   readonly chance: Seeded
   readonly logger: Logger
   /** How far its clock is from everybody's, in milliseconds. */
   readonly clockError: number
   /** Longest time of a write, in milliseconds; 0 for none. */
   readonly diskMs: number
+  /** What is on its disk; absent: the accounts of its users alone. */
+  readonly image?: Copy
 }
 
 export async function createSimNode(deps: SimNodeDeps): Promise<SimNode> {
   const { name, users, time, chance } = deps
   const clock: Clock = { now: () => time.now() + deps.clockError, monotonic: () => time.monotonic() }
-  const disk = openMemoryStore(clock)
-  const signer = deps.keys.signer(chance.fork('key'))
+  const disk = openMemoryStore(clock, deps.image)
+  const signer = signerOf(name)
   const delays = chance.fork('disk')
   let lives = 0
   let backup: Copy | undefined
   let stop: (() => void) | undefined
-  await disk.write('sim.users', function* () {
-    for (const userId of users) {
-      const account = { passwordHash: null, isGuest: false, isAdmin: false, appserviceId: null }
-      yield* insertUser({ userId, createdTs: 0, ...account })
-      yield* insertDevice({ userId, deviceId: 'DEVICE', displayName: null, createdTs: 0 })
-    }
-  })
+  if (deps.image === undefined)
+    await disk.write('sim.users', function* () {
+      for (const userId of users) {
+        const account = { passwordHash: null, isGuest: false, isAdmin: false, appserviceId: null }
+        yield* insertUser({ userId, createdTs: 0, ...account })
+        yield* insertDevice({ userId, deviceId: 'DEVICE', displayName: null, createdTs: 0 })
+      }
+    })
 
   const node: SimNode = {
     name,
@@ -136,6 +140,7 @@ export async function createSimNode(deps: SimNodeDeps): Promise<SimNode> {
       disk.putBack(backup!)
       await disk.write('sim.restore', () => resumeFromCopy(clock.now()))
     },
+    image: () => disk.copy(),
     close: () => disk.close(),
   }
   return node
@@ -163,7 +168,7 @@ async function startProcess(deps: ProcessDeps): Promise<Process> {
     known,
     fetcher,
     clock,
-    verifySignature: (key, bytes, signature) => deps.keys.verify(key, bytes, signature),
+    verifySignature: verifyOnce,
   })
   const base = { store, clock, random, logger, serverName: name, notifier: createNotifier() }
   const sender = createSender({

@@ -62,9 +62,9 @@ function createQueue() {
   }
 }
 
-export function virtualTime(): VirtualTime {
+/** `passed`: milliseconds that have passed already. */
+export function virtualTime(passed = 0): VirtualTime {
   const queue = createQueue()
-  let passed = 0
   let order = 0
   const real = { setTimeout, clearTimeout, now: performance.now.bind(performance), setImmediate }
   let hadOwnNow = false
