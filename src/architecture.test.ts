@@ -41,6 +41,7 @@ const SERVICES = [
   'e2ee',
   'dehydrated-devices',
   'media',
+  'scanning',
   'previews',
   'rooms',
   'delayed-events',

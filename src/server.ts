@@ -14,6 +14,7 @@ import { roomRoutes } from './http/client/room-routes.js'
 import { createListener } from './http/listener.js'
 import { operatorRoutes } from './http/operator/routes.js'
 import { federationMediaRoutes, mediaRoutes } from './http/media/routes.js'
+import { mediaProxyRoutes } from './http/media-proxy/routes.js'
 import { createRateLimiter } from './http/rate-limit.js'
 import type { Route } from './http/route.js'
 import { federationRoutes } from './http/server-server/routes.js'
@@ -55,7 +56,7 @@ type Resource = Config['listeners'][number]['resources'][number]
 /** Every route, by the listener resource that serves it. */
 const ROUTES: Readonly<Record<Resource, readonly Route[]>> = {
   client: [...roomRoutes, ...e2eeRoutes, ...accountRoutes, ...adminRoutes, ...nodeRoutes.client],
-  media: mediaRoutes,
+  media: [...mediaRoutes, ...mediaProxyRoutes],
   federation: [sendTransaction, ...federationRoutes, ...federationMediaRoutes, ...nodeRoutes.federation],
   metrics: nodeRoutes.metrics,
   health: nodeRoutes.health,

@@ -1,7 +1,9 @@
 import type { Config } from '../config/schema.js'
 import type { Clock } from '../platform/clock.js'
+import type { Signer } from '../platform/ed25519.js'
 import type { Logger } from '../platform/logger.js'
 import type { Random } from '../platform/random.js'
+import type { AuditTrail } from '../services/audit/trail.js'
 import { createAddressPolicy } from '../services/federation/address-policy.js'
 import { createConnections } from '../services/federation/connections.js'
 import { createOutboundHttp } from '../services/federation/outbound-http.js'
@@ -9,15 +11,19 @@ import type { Transport } from '../services/federation/transport.js'
 import { federationFetch, outboundFetch } from '../services/media/federation-fetch.js'
 import { createMedia, type Media } from '../services/media/media.js'
 import { createUrlFetcher } from '../services/previews/fetch-url.js'
+import type { NodeListService } from '../services/node-list/node-list.js'
 import { createPreviews, type Previews } from '../services/previews/previews.js'
+import { createScanning, type Scanning } from '../services/scanning/scanning.js'
 import type { Store } from '../storage/tx.js'
 import { VERSION } from '../version.js'
 import { createThumbnailPool } from '../workers/thumbnail-pool.js'
 import { mediaOptions, remoteMediaLimits } from './options.js'
+import { buildScanner } from './scanner.js'
 
 export interface MediaParts {
   readonly media: Media
   readonly previews: Previews
+  readonly scanning: Scanning
   /** Ends the processes that make thumbnails, and the connections of previews. */
   close(): Promise<void>
 }
@@ -30,13 +36,24 @@ interface MediaPartsDeps {
   readonly logger: Logger
   readonly serverName: string
   readonly transport: Transport
+  readonly signer: Signer
+  readonly audit: AuditTrail
+  readonly nodeList: NodeListService | undefined
 }
 
 /** Builds what has to do with files: those of users and of other servers, and what pages show of themselves. */
-export async function buildMedia({ config, transport, ...base }: MediaPartsDeps): Promise<MediaParts> {
+export async function buildMedia({
+  config,
+  transport,
+  signer,
+  nodeList,
+  ...base
+}: MediaPartsDeps): Promise<MediaParts> {
   const thumbnailer = createThumbnailPool({ logger: base.logger })
+  const scan = await buildScanner({ ...base, config, signer, nodeList })
   const media = await createMedia({
     ...base,
+    ...(scan === undefined ? {} : { gate: scan.gate }),
     thumbnailer,
     fetchRemote: federationFetch(transport.client, remoteMediaLimits(config)),
     fetchUrl: outboundFetch(transport.http, remoteMediaLimits(config)),
@@ -46,6 +63,7 @@ export async function buildMedia({ config, transport, ...base }: MediaPartsDeps)
   return {
     media,
     previews,
+    scanning: createScanning({ media, parts: scan }),
     async close() {
       await Promise.all([thumbnailer.close(), close()])
     },

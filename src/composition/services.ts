@@ -121,7 +121,13 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   const wakeSender = (destinations: readonly string[]): void => sender.wake(destinations)
 
   const { nodeInfo, serverInfo } = buildInfo(deps)
-  const { media, previews, ...mediaParts } = await buildMedia({ ...base, config, transport })
+  const { media, previews, scanning, ...mediaParts } = await buildMedia({
+    ...base,
+    config,
+    transport,
+    signer,
+    nodeList,
+  })
   const { mailer, threepids } = buildMail({ ...base, config, nodeList })
   const tokenCache = createTokenCache(clock, { onForget: (userId) => notifier.notify([userId]) })
   const toDevice = createToDevice({ ...base, wakeSender, stage: appservices.watch.stageToDevice })
@@ -313,6 +319,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     nodeInfo,
     media,
     previews,
+    scanning,
     serverInfo,
     devices,
     threepids,

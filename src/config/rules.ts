@@ -123,6 +123,24 @@ const RULES: readonly Rule[] = [
     },
   },
   {
+    reads: ['content_scanner', 'media.max_upload_bytes'],
+    look({ content_scanner: scanner, media }, report) {
+      if (scanner.engine === 'off') return
+      if (scanner.engine === 'command' && scanner.command.program === undefined)
+        report(
+          ['content_scanner', 'command', 'program'],
+          'is missing',
+          'Name the program that looks at files.',
+        )
+      if (scanner.max_bytes < media.max_upload_bytes)
+        report(
+          ['content_scanner', 'max_bytes'],
+          'is less than `media.max_upload_bytes`: what is larger could be uploaded, and be given to nobody',
+          'Make it larger, and with clamd its `StreamMaxLength` too.',
+        )
+    },
+  },
+  {
     reads: ['federation.banned_keys', 'federation.pinned_keys'],
     look({ federation }, report) {
       const banned = new Set(federation.banned_keys.map(canonicalKey))

@@ -3,6 +3,7 @@ import type { ConfigOf } from './fields.js'
 import { accounts } from './sections/accounts.js'
 import { audit } from './sections/audit.js'
 import { directory } from './sections/directory.js'
+import { contentScanner } from './sections/content-scanner.js'
 import { federation } from './sections/federation.js'
 import { identity } from './sections/identity.js'
 import { limits } from './sections/limits.js'
@@ -25,6 +26,7 @@ export const ConfigSchema = Type.Object({
   ...rooms,
   ...rateLimits,
   ...media,
+  ...contentScanner,
   ...limits,
   ...previews,
   ...notifications,

@@ -15,6 +15,7 @@ import { CORS } from './cors.js'
 import { dispatcher } from './dispatch.js'
 import { errorAnswer } from './error-body.js'
 import { isLarge, largeJson } from './large-json.js'
+import { errorBodyFor } from './media-proxy/scanner-error.js'
 import type { RateLimiter } from './rate-limit.js'
 import { isReply, SECRET_PARAMS, type Call, type Reply, type Route } from './route.js'
 import { bodyValidator, queryValidator } from './validate.js'
@@ -316,7 +317,7 @@ export function createApp(deps: HttpDeps): Koa {
       ctx.status = answer.status
       ctx.set(answer.headers)
       ctx.set('Content-Type', JSON_TYPE)
-      ctx.body = JSON.stringify(answer.body)
+      ctx.body = JSON.stringify(errorBodyFor(ctx.path, answer))
       const about = {
         requestId: ctx.state['requestId'] as string,
         path: shownPath(ctx),

@@ -10,9 +10,10 @@ export const federationGetContentThumbnail = route({
   auth: 'server',
   rateLimit: 'federation',
   query: thumbnailQuery,
-  async handler({ params, query, request }, { media }) {
+  async handler({ params, query, origin, request }, { media }) {
     const file = await media.thumbnail(media.serverName, params['mediaId']!, askedThumbnail(query), {
       by: 'server',
+      server: origin,
       allowRemote: false,
       timeoutMs: query.timeout_ms ?? DEFAULT_TIMEOUT_MS,
       signal: request.signal,

@@ -10,9 +10,10 @@ export const federationGetContent = route({
   auth: 'server',
   rateLimit: 'federation',
   query: downloadQuery,
-  async handler({ params, query, request }, { media }) {
+  async handler({ params, query, origin, request }, { media }) {
     const file = await media.download(media.serverName, params['mediaId']!, {
       by: 'server',
+      server: origin,
       allowRemote: false,
       timeoutMs: query.timeout_ms ?? DEFAULT_TIMEOUT_MS,
       signal: request.signal,

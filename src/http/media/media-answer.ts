@@ -8,7 +8,7 @@ import { byteRange } from './byte-range.js'
  * What keeps a stranger's file from doing anything in the browser that opens it.
  * SPEC: https://spec.matrix.org/v1.19/client-server-api/#content-repository
  */
-const SAFETY = {
+export const SAFETY = {
   'Content-Security-Policy':
     "sandbox; default-src 'none'; script-src 'none'; plugin-types application/pdf; style-src 'unsafe-inline'; object-src 'self';",
   'X-Content-Type-Options': 'nosniff',

@@ -11,13 +11,14 @@ import {
   touchMedia,
   type MediaRow,
 } from '../../storage/tables/media.js'
-import { isQuarantined } from '../../storage/tables/media-moderation.js'
+import { quarantinedBy } from '../../storage/tables/media-moderation.js'
 import type { Store } from '../../storage/tx.js'
 import { createArrivals } from './announced-uploads.js'
 import { createBlobStore, type ByteRange } from './blob-store.js'
+import type { MediaGate } from './media-gate.js'
 import { createMediaModeration, type MediaModeration } from './media-moderation.js'
 import { createMediaUpkeep, type MediaUpkeep } from './media-upkeep.js'
-import { checkMxc } from './mxc.js'
+import { checkMxc, mxcUri } from './mxc.js'
 import type { FetchRemote, FetchUrl } from './remote-answer.js'
 import { createRemoteMedia } from './remote-media.js'
 import type { Thumbnailer } from './thumbnailer.js'
@@ -71,12 +72,16 @@ export interface MediaDeps {
   readonly thumbnailer: Thumbnailer
   /** The quota of a user; without it nobody has one. */
   readonly quotaOf?: (userId: string) => Promise<MediaQuota | undefined>
+  /** Looks at files before they are given; without it all are. */
+  readonly gate?: MediaGate
 }
 
 /** Who asks, and for how long they wait for an upload that is announced only. */
 export interface MediaAccess {
   /** `server`: another server, by a signed request; `anonymous`: no token, on an endpoint that needs none. */
   readonly by: 'user' | 'server' | 'anonymous'
+  /** The name of that server. */
+  readonly server?: string
   /** `allow_remote` of the legacy endpoints. */
   readonly allowRemote: boolean
   readonly timeoutMs: number
@@ -99,7 +104,7 @@ export interface Media extends Uploads, MediaUpkeep {
   readonly maxUploadBytes: number
   /**
    * Finds a medium, fetching it from its server when that is allowed.
-   * Throws M_INVALID_PARAM, M_NOT_FOUND, M_NOT_YET_UPLOADED, and what fetching throws.
+   * Throws M_INVALID_PARAM, M_NOT_FOUND, M_NOT_YET_UPLOADED, and what fetching and the gate throw.
    */
   download(origin: string, mediaId: string, access: MediaAccess): Promise<MediaFile>
   /** As `download`; throws M_INVALID_PARAM for impossible sizes, and what making thumbnails throws. */
@@ -109,6 +114,8 @@ export interface Media extends Uploads, MediaUpkeep {
     asked: ThumbnailSize & { readonly animated: boolean },
     access: MediaAccess,
   ): Promise<MediaFile>
+  /** As `download`, but the gate is not asked: for whoever looks at what was decrypted before it is given. */
+  ciphertext(origin: string, mediaId: string, access: MediaAccess): Promise<MediaFile>
   /** A boundary for an answer in parts, which no uploader can know. */
   boundary(): string
 }
@@ -121,7 +128,7 @@ const SHARED_GRACE_MS = 3_600_000
 
 /** Opens the media store in its folder. */
 export async function createMedia(deps: MediaDeps): Promise<Media> {
-  const { store, clock, random, logger, serverName, options } = deps
+  const { store, clock, random, logger, serverName, options, gate } = deps
   const blobs = await createBlobStore({ random, clock, root: options.path })
   const arrivals = createArrivals(clock)
   const inUse = (hashes: readonly string[]): Promise<ReadonlySet<string>> =>
@@ -175,6 +182,8 @@ export async function createMedia(deps: MediaDeps): Promise<Media> {
   })
   const upkeep = createMediaUpkeep({ store, clock, logger, blobs, inUse, graceMs, options })
 
+  const moderation = createMediaModeration({ store, serverName, remove: upkeep.remove })
+
   const find = (origin: string, mediaId: string): Promise<MediaRow | undefined> =>
     store.read('media.find', () => mediaById(origin, mediaId))
 
@@ -215,8 +224,9 @@ export async function createMedia(deps: MediaDeps): Promise<Media> {
     checkMxc(origin, mediaId)
     if (access.by === 'anonymous') checkLegacy(origin)
     // Before a medium of another server is fetched: what is in quarantine is not stored again.
-    if (await store.read('media.quarantined', () => isQuarantined(origin, mediaId)))
-      throw notFound('There is no such medium')
+    const by = await store.read('media.quarantined', () => quarantinedBy(origin, mediaId))
+    if (by !== null && by === gate?.name) throw gate.quarantined()
+    if (by !== null) throw notFound('There is no such medium')
     const row = origin === serverName ? await local(mediaId, access) : await others(origin, mediaId, access)
     if (access.by === 'anonymous' && row.created_ts >= (options.legacyFreezeTs ?? Infinity)) {
       throw notFound('Media are given to users with an access token only')
@@ -239,8 +249,8 @@ export async function createMedia(deps: MediaDeps): Promise<Media> {
     throw notFound('The file of this medium was lost')
   }
 
-  async function download(origin: string, mediaId: string, access: MediaAccess): Promise<MediaFile> {
-    const row = await resolve(origin, mediaId, access)
+  function fileOf(row: Stored): MediaFile {
+    const { origin, media_id: mediaId } = row
     return {
       contentType: row.content_type,
       fileName: row.file_name,
@@ -254,15 +264,31 @@ export async function createMedia(deps: MediaDeps): Promise<Media> {
     }
   }
 
+  /** Finds a medium that may be given. */
+  async function passed(origin: string, mediaId: string, access: MediaAccess): Promise<Stored> {
+    const row = await resolve(origin, mediaId, access)
+    const verdict = await gate?.look(
+      { ...fileOf(row), uri: mxcUri(origin, mediaId) },
+      access.by === 'server' ? access.server : undefined,
+    )
+    if (verdict?.error === undefined) return row
+    if (verdict.quarantine === true) {
+      const count = await moderation.quarantine([[origin, mediaId]], gate!.name)
+      logger.warn({ origin, mediaId, count }, 'a medium was put into quarantine')
+    }
+    throw verdict.error
+  }
+
   return {
     ...uploads,
     ...upkeep,
-    moderation: createMediaModeration({ store, serverName, remove: upkeep.remove }),
+    moderation,
     serverName,
     maxUploadBytes: options.maxUploadBytes,
-    download,
+    download: async (origin, mediaId, access) => fileOf(await passed(origin, mediaId, access)),
+    ciphertext: async (origin, mediaId, access) => fileOf(await resolve(origin, mediaId, access)),
     async thumbnail(origin, mediaId, asked, access) {
-      const row = await resolve(origin, mediaId, access)
+      const row = await passed(origin, mediaId, access)
       const picture = { sha256: row.sha256, contentType: row.content_type }
       const made = await thumbnails.of(picture, asked, asked.animated)
       return {

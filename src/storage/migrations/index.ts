@@ -28,6 +28,7 @@ import { administration } from './0027-administration.js'
 import { threadSubscriptions } from './0028-thread-subscriptions.js'
 import { roomRepairs } from './0029-room-repairs.js'
 import { auditLog } from './0030-audit-log.js'
+import { scanVerdicts } from './0031-scan-verdicts.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -63,4 +64,5 @@ export const migrations: readonly Migration[] = [
   threadSubscriptions,
   roomRepairs,
   auditLog,
+  scanVerdicts,
 ]

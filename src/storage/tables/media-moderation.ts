@@ -64,14 +64,14 @@ export function* mediaOfUserAfter(userId: string, after: string, limit: number):
   return rows.map((row) => [row.origin, row.media_id])
 }
 
-/** Whether a medium is given to nobody. */
-export function* isQuarantined(origin: string, mediaId: string): Tx<boolean> {
+/** Who decided that a medium is given to nobody; null where it may be given. */
+export function* quarantinedBy(origin: string, mediaId: string): Tx<string | null> {
   const row = yield* one<{ quarantined_by: string | null }>(
     'SELECT quarantined_by FROM media_moderation WHERE origin = ? AND media_id = ?',
     origin,
     mediaId,
   )
-  return (row?.quarantined_by ?? null) !== null
+  return row?.quarantined_by ?? null
 }
 
 /** Media with the same bytes as some medium, itself included. */
