@@ -44,6 +44,8 @@ export const HAND_CHECKED: Readonly<Record<string, Readonly<Record<string, strin
   queryKeys: { device_keys: 'object' },
   claimKeys: { one_time_keys: 'object' },
   uploadCrossSigningKeys: { master_key: 'object', self_signing_key: 'object', user_signing_key: 'object' },
+  scanEncryptedMedia: { file: 'object', encrypted_body: 'object' },
+  downloadEncryptedMedia: { file: 'object', encrypted_body: 'object' },
   uploadCrossSigningSignatures: { '@somebody:elsewhere.example': 'object' },
   putRoomKeys: { rooms: 'object' },
   putRoomKeysByRoomId: { sessions: 'object' },

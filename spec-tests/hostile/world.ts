@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Route } from '../../src/http/route.js'
 import { authorizationHeader } from '../../src/services/federation/x-matrix.js'
+import { encryptFile } from '../../src/services/scanning/testing.js'
 import { call, createRoom, register, sendText, session, v3, type User } from '../harness/client.js'
 import { startForeignServer, type ForeignServer } from '../harness/foreign-server.js'
 import { startNode, testAuthority, type Node } from '../harness/node.js'
@@ -19,6 +20,8 @@ const APPSERVICE = {
   sender_localpart: 'bridgebot',
   namespaces: {},
 }
+/** Those that take what a message says of an encrypted file. */
+const ENCRYPTED = new Set(['scanEncryptedMedia', 'downloadEncryptedMedia'])
 const BACKUP = 'm.megolm_backup.v1.curve25519-aes-sha2'
 
 export interface Sent {
@@ -73,7 +76,10 @@ export async function startWorld(): Promise<World> {
   const authority = testAuthority()
   const node = await startNode({
     authority,
-    config: { registration: { shared_secret: SECRET } },
+    config: {
+      registration: { shared_secret: SECRET },
+      content_scanner: { engine: 'command', command: { program: '/bin/true' } },
+    },
     appservices: [APPSERVICE],
   })
   const peer = await startForeignServer(authority)
@@ -152,6 +158,7 @@ export async function startWorld(): Promise<World> {
       ...(route.id === 'setReadMarker' ? { 'm.read': eventId } : {}),
       ...(route.id === 'putDehydratedDevice' ? dehydratedDevice(user.userId) : {}),
       ...(typeof route.body === 'object' ? (sample(shapeOf(route.body)) as object) : {}),
+      ...(ENCRYPTED.has(route.id) ? { file: encryptFile('x').file(`mxc://${node.serverName}/none`) } : {}),
       ...BODIES[route.id],
     }),
     send(route, { path, body, headers } = {}) {
