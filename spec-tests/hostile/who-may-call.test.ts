@@ -30,7 +30,6 @@ const OPEN: ReadonlySet<string> = new Set([
   'requestTokenTo3PIDEmail', 'requestTokenTo3PIDMSISDN', 'getConfirmEmail', 'postConfirmEmail',
   // What the specification shows to everybody.
   'getRoomIdByAlias', 'getVersions', 'getLandingPage', 'getWellknown', 'getWellKnown', 'getWellknownSupport', 'getWellknownPolicy',
-  'getRoomIdByAlias', 'getRoomVisibilityOnDirectory', 'getVersions', 'getLandingPage', 'getWellknown', 'getWellKnown', 'getWellknownSupport', 'getWellknownPolicy',
   'getScannerPublicKey',
   'getServerKey', 'perspectivesKeyQuery', 'bulkPerspectivesKeyQuery', 'getVersion', 'exchangeOpenIdToken', 'onBindThirdPartyIdentifier', 'onBindThirdPartyIdentifierByPost',
   // Which node an address belongs to, asked before a log-in; never whether there is an account.
