@@ -226,6 +226,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     outside: rooms.outside,
     memberProfile,
     inviteeProfile,
+    serversListing: (roomId) => services.publicRooms.serversOf(roomId),
     checkInvitable,
     checkRejection: (userId, roomId) => serverNotices.checkRejection(userId, roomId),
     acceptAddressInvite: (userId, roomId, signed) =>
@@ -359,7 +360,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     receipts,
     typingNotices,
     presence,
-    ...buildDirectory({ context, transport, redList, acts: appservices.acts }),
+    ...buildDirectory({ config, context, transport, nodeList, redList, acts: appservices.acts }),
     spaces: createSpaces({ context, client: transport.client, aliases }),
     history,
     relations,

@@ -141,6 +141,15 @@ const RULES: readonly Rule[] = [
     },
   },
   {
+    reads: ['directory', 'node_list'],
+    look({ directory, node_list: nodes }, report) {
+      if (nodes.file !== undefined || nodes.url !== undefined) return
+      for (const key of ['people', 'rooms'] as const)
+        if (directory[key] === 'circle')
+          report(['directory', key], 'has no circle without a node list', 'Name one in `node_list`.')
+    },
+  },
+  {
     reads: ['federation.banned_keys', 'federation.pinned_keys'],
     look({ federation }, report) {
       const banned = new Set(federation.banned_keys.map(canonicalKey))

@@ -38,8 +38,10 @@ export type RateLimit =
   | 'sync'
   | 'public'
   | 'keys'
+  | 'directory'
   | 'media'
   | 'federation'
+  | 'member_search'
 
 type PathParams = Readonly<Record<string, string>>
 

@@ -37,6 +37,7 @@ import type { Notifications } from './pushers/notifications.js'
 import type { ServerNotices } from './server-notices/server-notices.js'
 import type { Receipts } from './receipts/receipts.js'
 import type { PublicRooms } from './directory/public-rooms.js'
+import type { MemberPeople } from './directory/member-people.js'
 import type { UserDirectory } from './directory/user-directory.js'
 import type { Presence } from './presence/presence.js'
 import type { RoomUpgrades } from './upgrades/upgrade-room.js'
@@ -115,6 +116,8 @@ export interface Services {
   readonly presence: Presence
   readonly publicRooms: PublicRooms
   readonly userDirectory: UserDirectory
+  /** Undefined where people are not looked for in a circle. */
+  readonly memberPeople: MemberPeople | undefined
   readonly spaces: Spaces
   readonly history: History
   readonly initialSync: InitialSync

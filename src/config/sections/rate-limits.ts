@@ -33,8 +33,10 @@ const budgets = {
   sync: budget('Requests for news by one user, all devices together.', 50, 500),
   public: budget('Requests from one address that need no log-in.', 100, 1_000),
   keys: budget('Requests of one user about encryption keys.', 20, 200),
+  directory: budget('Searches of one user for people.', 5, 50),
   media: budget('Uploads, downloads and thumbnails of one user.', 50, 400),
   federation: budget('Requests of one other server.', 100, 500),
+  member_search: budget('Searches for people by one other member of the node list.', 50, 200),
 }
 
 export const rateLimits = {

@@ -12,7 +12,7 @@ export const getPublicRooms = route({
     limit: Type.Optional(Type.Integer({ minimum: 0 })),
     since: Type.Optional(Type.String({ maxLength: 1_024 })),
   }),
-  handler: ({ query }, { publicRooms }) =>
+  handler: ({ origin, query }, { publicRooms }) =>
     // 0 is no limit but ours.
-    publicRooms.list({ limit: query.limit === 0 ? undefined : query.limit, since: query.since }),
+    publicRooms.list({ origin, limit: query.limit === 0 ? undefined : query.limit, since: query.since }),
 })

@@ -23,8 +23,9 @@ export const queryPublicRooms = route({
       }),
     ),
   }),
-  handler: ({ body }, { publicRooms }) =>
+  handler: ({ origin, body }, { publicRooms }) =>
     publicRooms.list({
+      origin,
       limit: body.limit === 0 ? undefined : body.limit,
       since: body.since,
       term: body.filter?.generic_search_term,

@@ -25,6 +25,7 @@ import { queryInfo } from './query-info.js'
 import { queryProfile } from './query-profile.js'
 import { queryPublicRooms } from './query-public-rooms.js'
 import { queryRoomDirectory } from './query-room-directory.js'
+import { searchPeople } from './search-people.js'
 import { sendInviteV1 } from './send-invite-v1.js'
 import { sendInviteV2 } from './send-invite-v2.js'
 import { sendJoinV1 } from './send-join-v1.js'
@@ -64,6 +65,7 @@ export const federationRoutes: readonly Route[] = [
   getPublicRooms,
   queryPublicRooms,
   getSpaceHierarchy,
+  searchPeople,
   getServerKey,
   perspectivesKeyQuery,
   bulkPerspectivesKeyQuery,

@@ -19,9 +19,12 @@ import { accessRefused } from '../rooms/access.js'
 import { readPowerLevels, readState, readStateEvent, type RoomsContext } from '../rooms/context.js'
 import { notInRoom } from '../rooms/not-in-room.js'
 import { mapKey } from '../rooms/state-store.js'
+import { matchesRoom, type CircleRooms } from './circle-rooms.js'
 import type { RoomSnapshot } from '../rooms/working-room.js'
 
 export interface PublicRoomsQuery {
+  /** The server that asks, where it is one. */
+  readonly origin?: string | undefined
   /** Another server's list. */
   readonly server?: string | undefined
   /** Somebody without a log-in has no other server asked. */
@@ -38,7 +41,13 @@ export interface PublicRoomsQuery {
 
 /** The list of rooms that anybody may find. SPEC: https://spec.matrix.org/v1.19/client-server-api/#published-room-directory */
 export interface PublicRooms {
+  /**
+   * A page of this server's list, of another server's, or of all servers of the circle. Throws M_INVALID_PARAM, M_MISSING_TOKEN; M_FORBIDDEN
+   * for external servers where there are access rules.
+   */
   list(query: PublicRoomsQuery): Promise<JsonObject>
+  /** Servers of the circle whose list has the room. */
+  serversOf(roomId: string): readonly string[]
   /** M_NOT_FOUND for a room that is not there, and for one that is not listed where the requester, if any, has no part in it. */
   visibility(requester: Requester | undefined, roomId: string): Promise<{ visibility: 'public' | 'private' }>
   /** For those who may change the room's canonical alias. Throws M_FORBIDDEN; M_NOT_FOUND as `visibility`. */
@@ -104,6 +113,16 @@ export async function publicRoomEntry(context: RoomsContext, room: RoomSnapshot)
   return entry
 }
 
+/** Whoever names no server and no network means all; somebody without a log-in, and another server, this one alone. */
+const isOfCircle = ({
+  server = '',
+  isAnonymous,
+  origin,
+  network = '',
+  allNetworks,
+}: PublicRoomsQuery): boolean =>
+  server === '' && isAnonymous !== true && origin === undefined && network === '' && allNetworks !== true
+
 /** The rooms of the list that is asked for: this server's own, that of one network, or all. */
 function listed({ network, allNetworks }: PublicRoomsQuery): Tx<readonly { readonly room_id: string }[]> {
   if (network !== undefined && network !== '') {
@@ -116,6 +135,8 @@ function listed({ network, allNetworks }: PublicRoomsQuery): Tx<readonly { reado
 export function createPublicRooms(deps: {
   readonly context: RoomsContext
   fetchRemote(server: string, query: PublicRoomsQuery): Promise<JsonObject>
+  /** The lists of the other servers of a circle, where a client that names no server is shown them too. */
+  readonly circle?: CircleRooms | undefined
   /** Whether the application service acts for the user. */
   acts(appserviceId: string, userId: string): boolean
 }): PublicRooms {
@@ -139,14 +160,23 @@ export function createPublicRooms(deps: {
     return entry
   }
 
-  const matches = (entry: JsonObject, query: PublicRoomsQuery): boolean => {
-    const type = entry['room_type'] ?? null
-    if (query.roomTypes !== undefined && !query.roomTypes.includes(type as string | null)) return false
-    const term = query.term?.toLowerCase()
-    if (term === undefined || term === '') return true
-    return ['name', 'topic', 'canonical_alias'].some(
-      (key) => textOf(entry, key)?.toLowerCase().includes(term) === true,
-    )
+  /** The rooms of a list of this server that are meant. */
+  async function ownEntries(query: PublicRoomsQuery): Promise<JsonObject[]> {
+    const rows = await context.store.read('directory.published', () => listed(query))
+    const found: JsonObject[] = []
+    for (const [i, row] of rows.entries()) {
+      // Anybody may ask for a list of thousands: others get their turn between them.
+      if (i % ROOMS_AT_ONCE === ROOMS_AT_ONCE - 1) await setImmediate()
+      const room = await context.loader.load(row.room_id)
+      const entry = room === undefined ? undefined : await entryOf(room)
+      if (entry !== undefined && matchesRoom(entry, query)) found.push(entry)
+    }
+    return found
+  }
+
+  function refuseExternal(origin: string | undefined): void {
+    if (origin !== undefined && context.local.access?.isExternalServer(origin) === true)
+      throw forbidden('External servers are shown no list of rooms')
   }
 
   /** Whether a room is listed, and what the requester is in it. Throws M_NOT_FOUND for strangers to a room that is not listed. */
@@ -175,7 +205,10 @@ export function createPublicRooms(deps: {
   }
 
   return {
+    serversOf: (roomId) => deps.circle?.serversOf(roomId) ?? [],
+
     async list(query) {
+      refuseExternal(query.origin)
       if (query.allNetworks === true && query.network !== undefined && query.network !== '')
         throw invalidParam('third_party_instance_id and include_all_networks exclude each other')
       if (query.server !== undefined && query.server !== '' && query.server !== context.serverName) {
@@ -184,20 +217,14 @@ export function createPublicRooms(deps: {
         return deps.fetchRemote(query.server, query)
       }
       const limit = Math.min(query.limit ?? MAX_PAGE, MAX_PAGE)
+      if (deps.circle !== undefined && isOfCircle(query))
+        return deps.circle.list({ ...query, limit }, await ownEntries(query))
       const offset =
         query.since === undefined || query.since === ''
           ? 0
           : Number(/^p(\d{1,9})$/.exec(query.since)?.[1] ?? NaN)
       if (Number.isNaN(offset)) throw invalidParam('since is not a token of this list')
-      const rows = await context.store.read('directory.published', () => listed(query))
-      const found: JsonObject[] = []
-      for (const [i, row] of rows.entries()) {
-        // Anybody may ask for a list of thousands: others get their turn between them.
-        if (i % ROOMS_AT_ONCE === ROOMS_AT_ONCE - 1) await setImmediate()
-        const room = await context.loader.load(row.room_id)
-        const entry = room === undefined ? undefined : await entryOf(room)
-        if (entry !== undefined && matches(entry, query)) found.push(entry)
-      }
+      const found = await ownEntries(query)
       found.sort((a, b) => Number(b['num_joined_members']) - Number(a['num_joined_members']))
       const chunk = found.slice(offset, offset + limit)
       return {

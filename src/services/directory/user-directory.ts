@@ -1,10 +1,13 @@
 import { appendTo } from '../../core/append-to.js'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { folded, isMatch } from '../../core/directory/person.js'
+import type { RankedPerson } from '../../core/directory/rank-people.js'
 import { serverNameOf } from '../../core/ids/server-name-of.js'
 import type { Json, JsonObject } from '../../core/json/value.js'
 import { profileFieldOfUsers } from '../../storage/tables/profiles.js'
 import type { RedList } from '../red-list/red-list.js'
 import { peopleKnownTo, roomNamesKnownTo } from '../../storage/tables/user-directory.js'
+import { shownPerson } from './shown-person.js'
 import type { Store } from '../../storage/tx.js'
 
 /**
@@ -19,17 +22,23 @@ export interface UserDirectory {
   search(searcher: string, term: string, limit: number): Promise<JsonObject>
 }
 
-const MAX_RESULTS = 50
+export const MAX_RESULTS = 50
 /** People looked at in one turn of the event loop, and by one search. */
 const PAGE = 200
 /** Rooms whose names of a person are looked at. */
 const NAMES_EACH = 5
 const MAX_PEOPLE = 50_000
 
-interface Person {
-  readonly userId: string
-  readonly name: string | undefined
-  readonly avatarUrl: string | undefined
+/** The same search for others to go on with, in the order of user ids. */
+export interface KnownPeople {
+  find(
+    searcher: string,
+    term: string,
+    wanted: number,
+  ): Promise<{ readonly people: readonly RankedPerson[]; readonly isCut: boolean }>
+}
+
+interface Person extends RankedPerson {
   /** What the person is called anywhere that the searcher may know of. */
   readonly names: readonly string[]
   readonly isHidden: boolean
@@ -38,14 +47,14 @@ interface Person {
 const textOf = (value: Json | undefined): string | undefined =>
   typeof value === 'string' && value !== '' ? value : undefined
 
-export function createUserDirectory(deps: {
+export function createKnownPeople(deps: {
   readonly store: Store
   readonly serverName: string
   /** Users of this server who are not to be found. */
   readonly redList?: Pick<RedList, 'hiddenOf'> | undefined
-}): UserDirectory {
+}): KnownPeople {
   /** Those who come after `after`, as the searcher may know them. */
-  function people(searcher: string, after: string): Promise<readonly Person[]> {
+  function peopleAfter(searcher: string, after: string): Promise<readonly Person[]> {
     return deps.store.read('userDirectory.search', function* () {
       const rows = yield* peopleKnownTo(searcher, after, PAGE)
       const ids = rows.map((row) => row.user_id)
@@ -62,7 +71,7 @@ export function createUserDirectory(deps: {
         const name = textOf(contentOf(json)['displayname'])
         if (name !== undefined) appendTo(named, userId, name)
       }
-      return rows.map(({ user_id: userId, json }): Person => {
+      return rows.map(({ user_id: userId, json, shares }): Person => {
         const isLocal = serverNameOf(userId) === deps.serverName
         const content = isLocal ? {} : contentOf(json)
         const name = isLocal ? profiles.get(`displayname ${userId}`) : textOf(content['displayname'])
@@ -71,6 +80,7 @@ export function createUserDirectory(deps: {
           userId,
           name,
           avatarUrl,
+          isKnown: shares === 1,
           isHidden: hidden.has(userId),
           names: [...(name === undefined ? [] : [name]), ...(named.get(userId) ?? [])],
         }
@@ -79,34 +89,32 @@ export function createUserDirectory(deps: {
   }
 
   return {
-    async search(searcher, term, limit) {
-      const wanted = Math.min(limit, MAX_RESULTS)
+    async find(searcher, term, wanted) {
       const needle = folded(term.trim())
-      const results: JsonObject[] = []
+      const people: Person[] = []
       let after = ''
-      for (let seen = 0; seen < MAX_PEOPLE && results.length <= wanted; seen += PAGE) {
-        const page = await people(searcher, after)
+      for (let seen = 0; seen < MAX_PEOPLE && people.length <= wanted; seen += PAGE) {
+        const page = await peopleAfter(searcher, after)
         // Compared here: the databases know the cases of different letters, SQLite of A to Z alone.
-        for (const person of page) if (matches(person, needle)) results.push(shown(person))
+        for (const person of page)
+          if (!person.isHidden && isMatch(person.userId, person.names, needle)) people.push(person)
         if (page.length < PAGE) break
         after = page.at(-1)!.userId
         await nextTurn()
       }
-      return { results: results.slice(0, wanted), limited: results.length > wanted }
+      return { people: people.slice(0, wanted), isCut: people.length > wanted }
+    },
+  }
+}
+
+export function createUserDirectory(known: KnownPeople): UserDirectory {
+  return {
+    async search(searcher, term, limit) {
+      const { people, isCut } = await known.find(searcher, term, Math.min(limit, MAX_RESULTS))
+      return { results: people.map(shownPerson), limited: isCut }
     },
   }
 }
 
 const contentOf = (json: string): Readonly<Record<string, Json>> =>
   (JSON.parse(json) as { content: Record<string, Json> }).content
-
-const folded = (text: string): string => text.normalize('NFC').toLowerCase()
-
-const matches = ({ userId, names, isHidden }: Person, needle: string): boolean =>
-  !isHidden && (userId.toLowerCase().includes(needle) || names.some((name) => folded(name).includes(needle)))
-
-const shown = ({ userId, name, avatarUrl }: Person): JsonObject => ({
-  user_id: userId,
-  ...(name === undefined ? {} : { display_name: name }),
-  ...(avatarUrl === undefined ? {} : { avatar_url: avatarUrl }),
-})

@@ -1,7 +1,6 @@
 import { isOpenTo } from '../../core/auth/check.js'
 import { MatrixError, badJson, forbidden, invalidParam } from '../../core/errors.js'
 import { clientEvent } from '../../core/event/client-view.js'
-import { isRoomAlias } from '../../core/ids/room-alias.js'
 import { serverNameOf } from '../../core/ids/server-name-of.js'
 import { parseUserId } from '../../core/ids/user-id.js'
 import type { JsonObject } from '../../core/json/value.js'
@@ -23,6 +22,7 @@ import type { OutsideMemberships } from './outside-memberships.js'
 import { signedByPolicy } from './policy-signing.js'
 import type { RemoteMemberships } from './remote-memberships.js'
 import { refuseSuspended } from './send.js'
+import { roomTarget } from './room-target.js'
 import type { StoredEvent } from './stored-event.js'
 import { mapKey, membershipIn, stateEvents, type RoomSnapshot } from './working-room.js'
 
@@ -91,6 +91,8 @@ export interface MembershipDeps {
   memberProfile(userId: string): Promise<JsonObject>
   /** What an invite says of a local user whom this one invites. Default: `memberProfile`. */
   inviteeProfile?(userId: string, inviter: string): Promise<JsonObject>
+  /** Servers that list a room, for who says none. */
+  serversListing?(roomId: string): readonly string[]
   /** Throws M_INVITE_BLOCKED where the invited local user wants no invite from this one. */
   checkInvitable(userId: string, inviter: string): Promise<void>
   /** Throws where an invite to a room must not be rejected. */
@@ -108,6 +110,7 @@ const withReason = (content: JsonObject, reason: string | undefined): JsonObject
 
 export function createMemberships(deps: MembershipDeps): Memberships {
   const { context, remote, outside, inviteeProfile = deps.memberProfile } = deps
+  const resolve = roomTarget(deps)
 
   const rowOf = (room: RoomSnapshot, userId: string): Promise<MembershipRow | undefined> =>
     context.store.read('rooms.membership', () => membershipOf(room.nid, userId))
@@ -136,24 +139,6 @@ export function createMemberships(deps: MembershipDeps): Memberships {
 
   function checkTarget(userId: string): void {
     if (parseUserId(userId) === undefined) throw invalidParam(`${userId} is not a user id`)
-  }
-
-  async function resolve(room: string, via: readonly string[]): Promise<{ roomId: string; via: string[] }> {
-    if (!room.startsWith('#')) {
-      if (!room.startsWith('!')) throw invalidParam('Neither a room id nor an alias')
-      const domain = serverNameOf(room)
-      return {
-        roomId: room,
-        // Who names servers means those; the id's own is a guess for when there is no better.
-        via: via.length > 0 || domain === undefined || domain === context.serverName ? [...via] : [domain],
-      }
-    }
-    if (!isRoomAlias(room)) throw invalidParam('The alias is not well formed')
-    const found = await deps.aliases.resolve(room)
-    return {
-      roomId: found.room_id,
-      via: [...via, ...found.servers.filter((server) => server !== context.serverName)],
-    }
   }
 
   async function rejectOutside(

@@ -4,6 +4,8 @@ export interface PersonRow {
   readonly user_id: string
   /** The youngest of their member events in these rooms. */
   readonly json: string
+  /** 1: they share a room with the searcher, and are not in public rooms alone. */
+  readonly shares: number
 }
 
 /**
@@ -12,8 +14,11 @@ export interface PersonRow {
  */
 export function* peopleKnownTo(searcher: string, after: string, limit: number): Tx<readonly PersonRow[]> {
   return yield* all<PersonRow>(
-    `SELECT p.user_id, e.json FROM (
-       SELECT o.user_id, MAX(o.event_nid) AS event_nid FROM memberships o
+    `SELECT p.user_id, p.shares, e.json FROM (
+       SELECT o.user_id, MAX(o.event_nid) AS event_nid,
+         MAX(CASE WHEN o.room_nid IN (SELECT s.room_nid FROM memberships s
+           WHERE s.user_id = ? AND s.membership = 'join') THEN 1 ELSE 0 END) AS shares
+       FROM memberships o
        WHERE o.user_id > ? AND o.membership = 'join' AND o.event_nid IS NOT NULL AND o.user_id <> ?
          AND o.room_nid IN (
            SELECT m.room_nid FROM memberships m WHERE m.user_id = ? AND m.membership = 'join'
@@ -21,6 +26,7 @@ export function* peopleKnownTo(searcher: string, after: string, limit: number): 
        GROUP BY o.user_id ORDER BY o.user_id LIMIT ?) p
      JOIN events e ON e.nid = p.event_nid
      ORDER BY p.user_id`,
+    searcher,
     after,
     searcher,
     searcher,

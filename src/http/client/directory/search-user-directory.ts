@@ -7,7 +7,7 @@ export const searchUserDirectory = route({
   method: 'POST',
   paths: v3('/user_directory/search'),
   auth: 'user',
-  rateLimit: 'read',
+  rateLimit: 'directory',
   body: Type.Object({
     search_term: Type.String({ maxLength: 255 }),
     limit: Type.Optional(Type.Integer({ minimum: 1 })),
