@@ -224,14 +224,28 @@ export async function checkRoom(world: World, roomId: string): Promise<readonly 
   return views
 }
 
-/** Events with which servers came into the room where they had nobody, by server. */
+const isJoin = ({ event }: StoredEvent): boolean =>
+  event.type === 'm.room.member' && event.content['membership'] === 'join'
+
+/**
+ * Events with which servers came into the room where they had nobody, by server. Where the answer to a join was of no use to who had asked,
+ * others have the server in the room from then on, and it has the room only from its next attempt.
+ */
 export async function entriesOf(views: readonly View[]): Promise<Map<string, string[]>> {
   const found = new Map<string, string[]>()
   for (const view of views) {
-    for (const { event, stateBefore } of view.events.values()) {
-      if (event.type !== 'm.room.member' || event.content['membership'] !== 'join') continue
+    const live = [...view.events.values()].filter(({ pos }) => pos !== undefined)
+    const first = live.reduce<StoredEvent | undefined>((min, one) => (min !== undefined && min.pos! < one.pos! ? min : one), undefined) // prettier-ignore
+    if (first !== undefined && isJoin(first) && serverNameOf(first.event.sender) === view.server)
+      appendTo(found, view.server, first.event.id)
+  }
+  for (const view of views) {
+    for (const stored of view.events.values()) {
+      if (!isJoin(stored)) continue
+      const { event } = stored
       const server = serverNameOf(event.sender)!
-      if (!(await view.isIn(server, stateBefore))) appendTo(found, server, event.id)
+      if (found.get(server)?.includes(event.id) === true) continue
+      if (!(await view.isIn(server, stored.stateBefore))) appendTo(found, server, event.id)
     }
   }
   return found
