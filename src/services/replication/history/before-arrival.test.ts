@@ -39,6 +39,33 @@ describe('what was said before a server came', () => {
   })
 })
 
+describe('an event that stands on one from before a server came', () => {
+  it('is judged by what both lead to; the old one is history', async () => {
+    const roomId = await a.createRoom(ALICE)
+    await c.join(CAROL, roomId, 'a.example')
+    await until(async () => (await c.heads(roomId)).join() === (await a.heads(roomId)).join())
+    network.down.add('c.example')
+    await c.send(CAROL, roomId, 'early, and unheard')
+    const [early] = await c.heads(roomId)
+    for (let i = 0; i < 5; i++) await a.send(ALICE, roomId, `before ${i}`)
+    await b.join(BOB, roomId, 'a.example')
+    // C learns what has happened, and nobody else learns what it has said.
+    network.down.delete('c.example')
+    network.fault = ({ path }, from) => (from === 'c.example' && path.includes('/send/') ? 'status-500' : undefined) // prettier-ignore
+    await until(async () => (await c.heads(roomId)).length === 2 && (await c.stateOf(roomId)).has(`m.room.member|${BOB}`)) // prettier-ignore
+    network.fault = (request, from) =>
+      from === 'c.example' && request.destination === 'a.example' ? 'status-500' : undefined
+    const last = await c.send(CAROL, roomId, 'on both')
+    await until(async () => (await bodiesOf(b, roomId)).includes('on both'))
+    expect(await bodiesOf(b, roomId)).toEqual(['on both'])
+    const [old, both] = [await b.context.events.byId(early!), await b.context.events.byId(last)]
+    expect(old).toMatchObject({ outlier: false, pos: undefined })
+    expect(both!.event.prevEvents).toContain(early)
+    expect(network.log).toContain('GET b.example→c.example /event')
+    expect(await b.heads(roomId)).toEqual([last])
+  })
+})
+
 describe('a redaction', () => {
   it('counts by the state before it, whatever has happened beside it', async () => {
     const roomId = await a.createRoom(ALICE, {

@@ -1,7 +1,10 @@
 import type { RoomEvent } from '../../../core/event/types.js'
 import type { NodeName } from '../../../core/state-trie/node.js'
+import { lowestOrd } from '../../../storage/tables/events.js'
+import { applyEvent } from '../../rooms/apply-event.js'
 import type { RoomsContext } from '../../rooms/context.js'
 import type { RoomSnapshot } from '../../rooms/working-room.js'
+import { mergedState } from './apply-events.js'
 import { fetchStateBefore } from './fetch-state.js'
 import { fetchMissingAuth, storedByIds } from './missing-auth.js'
 import type { PeerReads } from '../peers/peer-reads.js'
@@ -26,15 +29,18 @@ export interface Bridging {
   readonly servers: readonly string[]
   /** `orPart`: they have waited long; a state is taken although a part of it can be had nowhere. */
   readonly ask: { readonly signal: AbortSignal; readonly orPart: boolean }
-  /** Whether a fetched event may be placed among the news. */
+  /** Whether a fetched event may be placed at all. */
   readonly usable: (event: RoomEvent) => boolean
+  /** Whether it lies before this server's arrival: it has its place in the past, and is no news. */
+  readonly isOld: (event: RoomEvent) => boolean
   /** Whether an event gets no state of a peer yet. */
   readonly waits: (eventId: string) => boolean
 }
 
 /**
  * Where the way back to what is here is too long: each edge gets the predecessors that it lacks, each with the state before it as a
- * peer has it, so that what several of them lead to is resolved here and not taken from anybody. Where they cannot be had, or are many,
+ * peer has it, so that what several of them lead to is resolved here and not taken from anybody: states that are resolved with one another in
+ * another order may come out otherwise. Where they cannot be had, or are many,
  * the state before the edge itself is taken. What was refused in the past has a state nowhere but on servers that keep such things: an edge
  * that still gets none after a long time is given up, and what stands on it becomes an edge. Returns the states by event id.
  */
@@ -98,10 +104,29 @@ async function bridgePrevs(
     found.push({ event, root })
   }
   for (const { event, root } of found) {
+    if (bridging.isOld(event)) {
+      await placeOld(deps.context, room, event, root, servers[0] ?? '')
+      continue
+    }
     pool.set(event.id, event)
     states.set(event.id, root)
   }
   return true
+}
+
+/** With all predecessors in their place what they lead to is resolved here, as everybody resolves it. */
+async function placeOld(
+  context: RoomsContext,
+  { nid, roomId }: RoomSnapshot,
+  event: RoomEvent,
+  root: NodeName,
+  origin: string,
+): Promise<void> {
+  const low = Math.min(0, await context.store.read('bridge.lowest', () => lowestOrd(nid)))
+  await context.writer.write(roomId, async (working) => {
+    const stateBefore = await mergedState(context, working, event, root)
+    await applyEvent(working, event, { live: false, origin, ord: low - 1, stateBefore }, context.local)
+  })
 }
 
 async function fetchEvent(

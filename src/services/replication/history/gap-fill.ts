@@ -172,7 +172,8 @@ export function createGapFill(deps: {
           lacking,
           servers,
           ask: { signal: deadline.signal, orPart },
-          usable,
+          usable: ({ id }) => !avoid(id),
+          isOld: ({ depth }) => depth < floor,
           waits,
         })
         return { events: causalOrder(pool.values()), stateBefore }
