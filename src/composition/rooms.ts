@@ -1,5 +1,6 @@
 import type { AccessPolicy } from '../core/access-rules/access-policy.js'
 import type { Signer as EventSigner } from '../core/event/sign.js'
+import { appendTo } from '../core/append-to.js'
 import type { JsonObject } from '../core/json/value.js'
 import { serverNameOf } from '../core/ids/server-name-of.js'
 import { roomVersion } from '../core/room-version/versions.js'
@@ -23,7 +24,7 @@ import { createStateStore } from '../services/rooms/state-store.js'
 import { memberChanges, type RoomReaders, type WorkingRoom } from '../services/rooms/working-room.js'
 import { createPushRules, type PushRules } from '../services/push/push-rules.js'
 import { createUnread, type Unread } from '../services/push/unread.js'
-import { redactionsOf } from '../storage/tables/events.js'
+import { eventsByIds, redactionsOf } from '../storage/tables/events.js'
 import type { Store, Tx } from '../storage/tx.js'
 
 export interface RoomsParts {
@@ -147,9 +148,14 @@ export function buildRooms(deps: RoomsPartsDeps): RoomsParts {
       ...(deps.access === undefined ? {} : { access: deps.access }),
       onPolicyRefusal: deps.onPolicyRefusal,
       ...(deps.resolver === undefined ? {} : { resolver: deps.resolver }),
-      async readRedactions(eventId) {
-        const rows = await store.read('events.redactions', () => redactionsOf([eventId]))
-        return rows.map((row) => row.redaction)
+      async readAhead(ids) {
+        const { rows, redactions } = await store.read('events.ahead', function* () {
+          return { rows: yield* eventsByIds(ids), redactions: yield* redactionsOf(ids) }
+        })
+        const known = new Map((await events.revive(rows)).map((stored) => [stored.event.id, stored]))
+        const nidsOf = new Map<string, number[]>()
+        for (const { target, redaction } of redactions) appendTo(nidsOf, target, redaction)
+        return new Map(ids.map((id) => [id, { known: known.get(id), redactions: nidsOf.get(id) ?? [] }]))
       },
       unreadEffect: (room, event) => unread.effect(room, event),
       unreadRedaction: (room, target) => unread.redaction(room, target),

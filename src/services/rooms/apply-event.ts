@@ -24,6 +24,7 @@ import {
   stateEvents,
   type ClientTxn,
   type Head,
+  type ReadAhead,
   type StateChange,
   type WorkingRoom,
 } from './working-room.js'
@@ -78,10 +79,9 @@ export async function applyEvent(
   deps: LocalEventDeps,
 ): Promise<StoredEvent> {
   const { readers, verifySignature } = deps
-  const [known, authEvents] = await Promise.all([
-    eventsByIds(room, [event.id], readers).then((found) => found.get(event.id)),
-    authEventsOf(room, event, deps),
-  ])
+  const ahead = await aheadOf(room, event, deps)
+  const known = room.byId.get(event.id) ?? ahead.known
+  const authEvents = await authEventsOf(room, event, deps)
   if (known !== undefined && !known.outlier) return known
 
   const stateBefore = options.stateBefore ?? (await stateBeforeOf(room, event, deps))
@@ -122,7 +122,7 @@ export async function applyEvent(
   if (options.live && options.isSettled !== true && rejected === undefined && !softFailed)
     softFailed = !(await isRecommended(room, event, deps))
   const shown = rejected === undefined && !softFailed
-  const early = shown ? await earlyRedaction(room, event, stateBefore, deps) : undefined
+  const early = shown ? await earlyRedaction(room, event, stateBefore, ahead, deps) : undefined
   const stored: StoredEvent = {
     nid,
     roomNid: room.base.nid,
@@ -270,16 +270,35 @@ async function stateBeforeOf(
   return resolveRoots(room, roots, deps)
 }
 
-/** A redaction that arrived before its target takes effect when the target comes. */
+async function aheadOf(room: WorkingRoom, event: RoomEvent, deps: LocalEventDeps): Promise<ReadAhead> {
+  if (!room.readAhead.has(event.id)) await readAhead(room, [event.id], deps)
+  return room.readAhead.get(event.id)!
+}
+
+/** Reads at once what is on disk of some events that are about to be applied. */
+export async function readAhead(
+  room: WorkingRoom,
+  ids: readonly string[],
+  deps: Pick<LocalEventDeps, 'readAhead'>,
+): Promise<void> {
+  for (const [id, ahead] of await deps.readAhead(ids)) room.readAhead.set(id, ahead)
+}
+
+/** A redaction that arrived before its target takes effect when the target comes, also where both are written together. */
 async function earlyRedaction(
   room: WorkingRoom,
   event: RoomEvent,
   stateBefore: NodeName | undefined,
+  ahead: ReadAhead,
   deps: LocalEventDeps,
 ): Promise<{ readonly event: RoomEvent; readonly by: number } | undefined> {
-  const rows = await deps.readRedactions(event.id)
-  const early = await eventsByNids(room, rows, deps.readers)
-  for (const redaction of early.values()) {
+  const stored = await eventsByNids(room, ahead.redactions, deps.readers)
+  const beside = room.pending.flatMap((item) =>
+    item.stored.event.redacts === event.id && item.stored.event.type === 'm.room.redaction'
+      ? [item.stored]
+      : [],
+  )
+  for (const redaction of [...stored.values(), ...beside]) {
     const counts =
       redaction.rejected === undefined && !redaction.softFailed && redaction.roomNid === room.base.nid
     const state = redaction.stateBefore ?? stateBefore

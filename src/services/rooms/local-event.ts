@@ -36,6 +36,7 @@ import {
   type UnreadEffect,
   type UnreadRedaction,
   type WorkingRoom,
+  type ReadAhead,
 } from './working-room.js'
 
 /** What a user of this server wants to say. */
@@ -61,8 +62,8 @@ export interface LocalEventDeps {
   readonly access?: AccessPolicy
   /** Where large conflicts of states are resolved; without one, on the event loop. */
   readonly resolver?: StateResolving
-  /** Nids of redactions of an event that arrived before it. */
-  readRedactions(eventId: string): Promise<readonly number[]>
+  /** What is on disk of events that come from elsewhere, by id; all of them are in the answer. */
+  readAhead(eventIds: readonly string[]): Promise<ReadonlyMap<string, ReadAhead>>
   /** What an event does to the counts of local users; undefined for nothing. */
   unreadEffect(room: WorkingRoom, event: RoomEvent): Promise<UnreadEffect | undefined>
   /** What counts no more when this event is redacted. */

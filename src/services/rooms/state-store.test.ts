@@ -59,3 +59,38 @@ describe('what was seen of the current state', () => {
     expect(states.seen(1, 'root').has('key')).toBe(false)
   })
 })
+
+describe('a key that no state had so far', () => {
+  it('is looked up once for each root, and found in a later one', async () => {
+    let queries = 0
+    const counting: Store = {
+      ...store,
+      read: (label, body) => {
+        queries++
+        return store.read(label, body)
+      },
+    }
+    const states = createStateStore({ store: counting, nids: createNids(store) })
+    const [first, second] = await states.internMany(keys)
+    await store.write('test', () => insertStateKeys(rowsOf([first!])))
+    states.stored(rowsOf([first!]))
+    const before = await states.update(1, undefined, new Map([[first!.nid, 7]]))
+    states.remember(before.created.values())
+    const asked: StateKey = { type: 'm.room.server_acl', stateKey: '' }
+    expect(await states.read(1, before.root, [asked])).toEqual(new Map())
+    queries = 0
+    expect(await states.read(1, before.root, [asked])).toEqual(new Map())
+    expect(queries).toBe(0)
+    // Beside one that is there it is absent still.
+    expect([...(await states.read(1, before.root, [asked, keys[0]!])).values()]).toEqual([7])
+
+    const acl = await states.intern(asked)
+    const row = { nid: acl.nid, type: asked.type, state_key: asked.stateKey }
+    await store.write('test', () => insertStateKeys([row]))
+    states.stored([row])
+    const after = await states.update(1, before.root, new Map([[acl.nid, 9]]))
+    states.remember(after.created.values())
+    expect([...(await states.read(1, after.root, [asked])).values()]).toEqual([9])
+    expect(second).toBeDefined()
+  })
+})

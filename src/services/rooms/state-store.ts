@@ -70,6 +70,8 @@ export const mapKey = (key: StateKey): string => `${key.type}\u0000${key.stateKe
 
 const CACHED_NODES = 100_000
 const CACHED_KEYS = 100_000
+/** Keys that no state has had so far, of which is known that some root lacks them. */
+const CACHED_ABSENT = 20_000
 /** Rooms of whose state what was seen is kept; each keeps the events of its latest speakers. */
 const SEEN_ROOMS = 1_000
 /** Nodes asked of the store in one query. */
@@ -83,6 +85,8 @@ export function createStateStore(deps: { store: Store; nids: Nids }): StateStore
   const seenOf = createLru<number, { readonly root: NodeName; readonly events: SeenState }>({
     max: SEEN_ROOMS,
   })
+  /** Most rooms have neither server ACL nor policy server, and are asked for both with each event: a root never gains a key. */
+  const absent = createLru<string, true>({ max: CACHED_ABSENT })
   /** Given out in this process and not yet stored: every transaction that uses them stores them. */
   const fresh = new Map<string, number>()
   const interning = new Map<string, Promise<number>>()
@@ -216,7 +220,10 @@ export function createStateStore(deps: { store: Store; nids: Nids }): StateStore
       return found
     },
     async read(roomNid, root, keys, overlay) {
+      const places = overlay === undefined ? keys.map((key) => `${roomNid} ${root} ${mapKey(key)}`) : []
+      if (places.length > 0 && places.every((place) => absent.get(place) === true)) return new Map()
       const wanted = await nidsOf(keys)
+      for (const [i, place] of places.entries()) if (wanted[i] === undefined) absent.set(place, true)
       const byNid = await run(
         readKeys(
           root,

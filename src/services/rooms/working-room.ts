@@ -96,6 +96,13 @@ export interface Pending {
   readonly clientTxn: ClientTxn | undefined
 }
 
+/** What is on disk of an event that comes from elsewhere. */
+export interface ReadAhead {
+  readonly known: StoredEvent | undefined
+  /** Nids of redactions that came before it. */
+  readonly redactions: readonly number[]
+}
+
 /**
  * A room in the making: the committed snapshot and, over it, events that the next transaction will write.
  * Only the room's writer holds one, and only while it has the room's turn.
@@ -114,6 +121,8 @@ export interface WorkingRoom {
   readonly byId: Map<string, StoredEvent>
   /** Events of the running job that the room's policy server has signed. */
   signedByPolicy: readonly RoomEvent[]
+  /** What was read of events before their turn in this transaction: what is on disk does not change until it is written. */
+  readonly readAhead: Map<string, ReadAhead>
   /** Nids of staged PDUs that this transaction settles: their rows go with it. */
   readonly settled: number[]
 }
@@ -132,6 +141,7 @@ export function openWorkingRoom(base: RoomSnapshot, roster: Roster): WorkingRoom
     byNid: new Map(),
     byId: new Map(),
     signedByPolicy: [],
+    readAhead: new Map(),
     settled: [],
   }
 }

@@ -52,6 +52,17 @@ export function* stagedByNids(nids: readonly number[]): Tx<readonly StagedRow[]>
   )
 }
 
+/** When the next of those that `dueStaged` leaves out is due; undefined for none. */
+export function* laterStagedAt(roomId: string, now: number, longest: number): Tx<number | undefined> {
+  const row = yield* one<{ at: number | null }>(
+    'SELECT MIN(retry_at) AS at FROM staged_pdus WHERE room_id = ? AND retry_at > ? AND retry_at <= ?',
+    roomId,
+    now,
+    now + longest,
+  )
+  return row?.at ?? undefined
+}
+
 /** When the next staged PDU of a room is due; undefined for none. */
 export function* nextStagedAt(roomId: string): Tx<number | undefined> {
   const row = yield* one<{ at: number | null }>(

@@ -1,6 +1,6 @@
 import type { RoomEvent } from '../../../core/event/types.js'
 import type { NodeName } from '../../../core/state-trie/node.js'
-import { applyEvent, MissingPredecessors } from '../../rooms/apply-event.js'
+import { applyEvent, MissingPredecessors, readAhead } from '../../rooms/apply-event.js'
 import type { RoomsContext } from '../../rooms/context.js'
 import { askPolicyServer } from '../../rooms/policy-signing.js'
 import { resolveRoots } from '../../rooms/resolve-roots.js'
@@ -29,7 +29,8 @@ export async function applyEvents(
   items: readonly ToApply[],
 ): Promise<Applied[]> {
   const given = await askPolicyServer(context, roomId, items)
-  const together = await Promise.allSettled(given.map((item) => applyOne(context, roomId, item)))
+  const ids = given.map((item) => item.event.id)
+  const together = await Promise.allSettled(given.map((item) => applyOne(context, roomId, item, ids)))
   const results: Applied[] = []
   for (const [i, item] of given.entries()) {
     const first = together[i]!
@@ -50,9 +51,15 @@ async function alone(context: RoomsContext, roomId: string, item: ToApply): Prom
 }
 
 /** True when the staged row went with the transaction; an event that was known writes nothing. */
-function applyOne(context: RoomsContext, roomId: string, item: ToApply): Promise<boolean> {
+function applyOne(
+  context: RoomsContext,
+  roomId: string,
+  item: ToApply,
+  together: readonly string[] = [item.event.id],
+): Promise<boolean> {
   return context.writer.write(roomId, async (room) => {
     const before = room.pending.length
+    if (!room.readAhead.has(item.event.id)) await readAhead(room, together, context.local)
     const stateBefore =
       item.peerState === undefined ? undefined : await mergedState(context, room, item.event, item.peerState)
     await applyEvent(

@@ -3,6 +3,7 @@ import { createSemaphore } from '../../../platform/semaphore.js'
 import {
   dueStaged,
   hurryStaged,
+  laterStagedAt,
   nextStagedAt,
   roomsWithStaged,
   stagedByNids,
@@ -151,25 +152,35 @@ export function createDrain(deps: DrainDeps): Drain {
       room.parked.clear()
       room.lacking.clear()
     }
-    const due = await store.read('drain.due', () =>
-      dueStaged(room.roomId, clock.now(), Math.max(LONGEST_PAUSE, retry.maxMs)),
-    )
-    const nids = due.filter((nid) => !room.parked.has(nid))
+    const now = clock.now()
+    const longest = Math.max(LONGEST_PAUSE, retry.maxMs)
+    const { nids, first, later } = await store.read('drain.due', function* () {
+      const due = yield* dueStaged(room.roomId, now, longest)
+      const nids = due.filter((nid) => !room.parked.has(nid))
+      const first = nids.length === 0 ? [] : yield* stagedByNids(nids.slice(0, APPLIED_AT_ONCE))
+      return { nids, first, later: yield* laterStagedAt(room.roomId, now, longest) }
+    })
+    let gone = true
     for (let i = 0; i < nids.length && !closing.signal.aborted; i += APPLIED_AT_ONCE) {
-      const rows = await store.read('drain.rows', () => stagedByNids(nids.slice(i, i + APPLIED_AT_ONCE)))
-      await applying.run(() => process(room, rows), closing.signal)
+      const part = nids.slice(i, i + APPLIED_AT_ONCE)
+      const rows = i === 0 ? first : await store.read('drain.rows', () => stagedByNids(part))
+      gone = (await applying.run(() => process(room, rows), closing.signal)) && gone
     }
     if (room.parked.size > 0 && !room.filling) startFilling(room)
     // The end of the filling is followed by another look.
     if (!room.filling) {
-      const next = await store.read('drain.next', () => nextStagedAt(room.roomId))
+      const next = gone ? later : await store.read('drain.next', () => nextStagedAt(room.roomId))
       if (next !== undefined) schedule(room, next - clock.now())
     }
   }
 
-  async function process(room: RoomDrain, rows: readonly StagedRow[]): Promise<void> {
+  /** Whether all of the rows are gone afterwards. */
+  async function process(room: RoomDrain, rows: readonly StagedRow[]): Promise<boolean> {
     const snapshot = await loadResident(context, room.roomId)
-    if (snapshot === undefined) return drop(rows, 'this server has left the room')
+    if (snapshot === undefined) {
+      await drop(rows, 'this server has left the room')
+      return true
+    }
     const { events, damaged } = reviveStaged(rows, snapshot.rules)
     if (damaged.length > 0) await drop(damaged, 'it cannot be read')
     const sorted = await sortOut(context, snapshot, events)
@@ -184,6 +195,7 @@ export function createDrain(deps: DrainDeps): Drain {
       room.rescan = true
       room.again = true
     }
+    return sorted.waiting.length === 0 && applied.every(({ ok }) => ok)
   }
 
   /** What waited for these alone is due at once: the next attempt may be half an hour away. */
