@@ -36,6 +36,7 @@ const SERVICES = [
   'profile',
   'federation',
   'node-list',
+  'audit-deposits',
   'identity',
   'to-device',
   'e2ee',

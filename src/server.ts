@@ -94,6 +94,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     await built?.mailer?.close()
     await built?.services.accounts.lastSeen.flush()
     await built?.services.audit.flush()
+    built?.services.auditFeed?.close()
     await built?.mediaParts.close()
     await resolver.close()
     await built?.transport.close()
@@ -150,10 +151,19 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     services.delayedEvents.start()
     const clockWatch = createClockWatch({ clock: systemClock, logger })
     const watchClock = { name: 'clock.watch', every: 10_000, run: () => Promise.resolve(clockWatch.look()) }
-    jobs = startJobs([...periodicJobs(services, { nodeListMs: config.node_list.refresh }), watchClock], {
-      clock: systemClock,
-      logger,
-    })
+    jobs = startJobs(
+      [
+        ...periodicJobs(services, {
+          nodeListMs: config.node_list.refresh,
+          auditDepositMs: config.audit.deposit_every,
+        }),
+        watchClock,
+      ],
+      {
+        clock: systemClock,
+        logger,
+      },
+    )
     return { addresses, services, close }
   } catch (error) {
     await close()

@@ -1,6 +1,7 @@
 import { request } from 'node:http'
+import type { DepositedHead } from '../core/audit/signed-head.js'
 import type { Rotation } from '../services/federation/own-keys.js'
-import type { Operator, ReportInfo, TokenInfo } from '../services/operator/operator.js'
+import type { AuditPage, Operator, ReportInfo, TokenInfo } from '../services/operator/operator.js'
 import type { RoomComparison, RoomHealing } from '../services/replication/receiving/room-comparison.js'
 import { CliError } from './command.js'
 
@@ -85,6 +86,15 @@ export function nodeOperator(socketPath: string): Operator {
     // Each of several servers may take its time.
     healRoom: async (room) =>
       (await call(socketPath, 'rooms/heal', { room }, HEAL_TIMEOUT_MS)) as unknown as RoomHealing,
+    auditLog: async (page) => (await call(socketPath, 'audit/entries', page)) as unknown as AuditPage,
+    auditShown: async (what) => {
+      await call(socketPath, 'audit/shown', what)
+    },
+    auditDeposit: async (server) =>
+      (await call(socketPath, 'audit/deposit', { server }))['head'] as DepositedHead | undefined,
+    forgetAuditDeposit: async (server) => {
+      await call(socketPath, 'audit/forget', { server })
+    },
     deleteReport: async (id) => {
       await call(socketPath, 'reports/delete', { id })
     },

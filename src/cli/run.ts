@@ -4,6 +4,7 @@ import { ConfigError } from '../config/fault.js'
 import { nearest } from '../config/nearest.js'
 import { StorageError } from '../storage/errors.js'
 import { VERSION } from '../version.js'
+import { audit } from './audit.js'
 import { backup } from './backup.js'
 import { checkConfig } from './check-config.js'
 import { CliError, EXIT, type CliIo, type Command, type Options } from './command.js'
@@ -35,6 +36,7 @@ export const COMMANDS: readonly Command[] = [
   deactivate,
   registrationToken,
   reports,
+  audit,
   notice,
   room,
   nodeList,

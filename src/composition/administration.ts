@@ -11,7 +11,7 @@ import { createRoomRemoval } from '../services/administration/room-removal.js'
 import { createRoomAdministration } from '../services/administration/rooms.js'
 import { createUserData } from '../services/administration/user-data.js'
 import { createUserAdministration } from '../services/administration/users.js'
-import type { AuditTrail } from '../services/audit/trail.js'
+import type { Audit } from '../services/audit/audit.js'
 import type { TokenCache } from '../services/devices/token-cache.js'
 import type { OwnKeys } from '../services/federation/own-keys.js'
 import { auditedOperator } from '../services/operator/audited-operator.js'
@@ -25,6 +25,7 @@ import type { Store } from '../storage/tx.js'
 type Needed = Pick<
   Services,
   | 'accounts'
+  | 'auditDeposits'
   | 'profile'
   | 'threepids'
   | 'bindings'
@@ -49,7 +50,7 @@ export function buildAdministration(
     readonly context: RoomsContext
     readonly views: ClientViews
     readonly tokenCache: TokenCache
-    readonly audit: AuditTrail
+    readonly audit: Audit
     readonly onContact: (serverName: string) => void
   } & Needed,
 ): Pick<Services, 'operator' | 'commandLine' | 'administration' | 'adminActs'> {

@@ -55,7 +55,7 @@ import { createTypingNotices } from '../services/typing/typing-notices.js'
 import { createTyping } from '../services/typing/typing.js'
 import { isCrossSigningKey } from '../storage/tables/cross-signing.js'
 import type { Store } from '../storage/tx.js'
-import { auditedRotation, buildAudit, policyRefusals } from './audit.js'
+import { auditedRotation, buildAudit, buildAuditReaders, policyRefusals } from './audit.js'
 import { accountsOptions, eventSignerOf, noticesOptions } from './options.js'
 import { accessPolicy } from './access-policy.js'
 import { buildAdministration } from './administration.js'
@@ -120,6 +120,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   const { transport, sender, nodeList } = await buildTransport({ ...deps, ...base })
   const wakeSender = (destinations: readonly string[]): void => sender.wake(destinations)
 
+  const auditReaders = buildAuditReaders({ ...base, config, signer: eventSigner, transport, nodeList })
   const { nodeInfo, serverInfo } = buildInfo(deps)
   const { media, previews, scanning, ...mediaParts } = await buildMedia({
     ...base,
@@ -317,6 +318,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   )
   const services: Services = {
     audit,
+    ...auditReaders,
     nodeInfo,
     media,
     previews,
@@ -330,6 +332,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     appservices,
     ...buildAdministration({
       ...base,
+      ...auditReaders,
       ...{ accounts, profile, threepids, bindings, reports, serverNotices },
       ...{ context, views, aliases, memberships, sending, roomCreation, tokenCache },
       rotateKey: auditedRotation(ownKeys, audit),

@@ -365,7 +365,7 @@ describe('the example', () => {
       .split('\n')
       .filter(
         (line) =>
-          !/^ *(secret|shared_secret|public_baseurl|admin_contact|page|well_known_server|host|from|user|password|localpart|avatar_url|policy_server_key|file|url|user_id|display_name|register_url|program):/.test(
+          !/^ *(secret|shared_secret|public_baseurl|admin_contact|page|well_known_server|host|from|user|password|localpart|avatar_url|policy_server_key|file|url|socket|user_id|display_name|register_url|program):/.test(
             line,
           ),
       )

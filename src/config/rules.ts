@@ -8,6 +8,19 @@ import type { Config, ReadableConfig } from './schema.js'
 
 const RULES: readonly Rule[] = [
   {
+    reads: ['audit'],
+    look({ audit: { enabled, syslog, deposit_with: others } }, report) {
+      if (syslog.transport === 'unix' && syslog.socket === undefined)
+        report(['audit', 'syslog', 'socket'], 'is missing', 'Name the socket of the log server.')
+      if (!enabled && (others.length > 0 || syslog.transport !== 'off'))
+        report(
+          ['audit', 'enabled'],
+          'is false, and the log is to go elsewhere',
+          'Set it to true, or empty `audit.deposit_with` and `audit.syslog`.',
+        )
+    },
+  },
+  {
     reads: ['listeners'],
     look({ listeners }, report) {
       const taken = new Set<string>()

@@ -5,8 +5,14 @@ const SECOND = 1_000
 const MINUTE = 60 * SECOND
 const HOUR = 60 * MINUTE
 
+/** How often, in milliseconds. */
+export interface JobOptions {
+  readonly nodeListMs: number
+  readonly auditDepositMs: number
+}
+
 /** All periodic work of a node. */
-export function periodicJobs(services: Services, options: { readonly nodeListMs: number }): readonly Job[] {
+export function periodicJobs(services: Services, options: JobOptions): readonly Job[] {
   const { accounts, e2ee, media, nodeList, toDevice, typingNotices } = services
   const ofNodeList: readonly Job[] =
     nodeList === undefined
@@ -29,6 +35,12 @@ export function periodicJobs(services: Services, options: { readonly nodeListMs:
     { name: 'typing.expire', every: SECOND, run: () => typingNotices.expire() },
     { name: 'e2ee.resync', every: 5 * SECOND, run: () => e2ee.resyncDue() },
     { name: 'audit.flush', every: MINUTE, run: () => services.audit.flush() },
+    {
+      name: 'audit.deposit',
+      every: options.auditDepositMs,
+      run: async () => void (await services.auditDeposits.made.deposit()),
+    },
+    { name: 'audit.feed', every: SECOND, run: () => services.auditFeed?.step() ?? Promise.resolve() },
     { name: 'accounts.lastSeen', every: MINUTE, run: () => accounts.lastSeen.flush() },
     {
       name: 'accounts.deactivations',

@@ -1,3 +1,6 @@
+import type { KeptDeposits } from './audit-deposits/keep-deposits.js'
+import type { MadeDeposits } from './audit-deposits/make-deposits.js'
+import type { AuditFeed } from './audit/audit-feed.js'
 import type { Audit } from './audit/audit.js'
 import type { AccountData } from './account-data/account-data.js'
 import type { Accounts } from './accounts/accounts.js'
@@ -66,6 +69,9 @@ import type { FederationReads } from './replication/serving/serve-reads.js'
 /** Everything that an endpoint may call. Built in `composition/services.ts`. */
 export interface Services {
   readonly audit: Audit
+  readonly auditDeposits: { readonly kept: KeptDeposits; readonly made: MadeDeposits }
+  /** Undefined where the log goes to no log server. */
+  readonly auditFeed: AuditFeed | undefined
   readonly nodeInfo: NodeInfo
   readonly media: Media
   readonly previews: Previews

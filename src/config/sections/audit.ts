@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { flag } from '../fields.js'
+import { choice, duration, flag, integer, list, text } from '../fields.js'
 
 export const audit = {
   audit: Type.Object(
@@ -7,6 +7,35 @@ export const audit = {
       enabled: flag(
         'Keep the log. Once begun it can be switched off and on again, and never be changed; it grows by some 500 bytes for each act.',
         false,
+      ),
+      deposit_with: list(
+        'Member nodes with which the signed head of the log is left, so that whoever could write the log anew is found out. They take it where this server is in their node list.',
+        Type.String({ format: 'server-name' }),
+        [],
+        { maxItems: 8 },
+      ),
+      deposit_every: duration('How often.', '5m'),
+      syslog: Type.Object(
+        {
+          transport: choice(
+            '`off`: nowhere; `udp`, `tcp` (frames with their length): to `host` and `port`; `unix`: to the stream socket `socket`.',
+            ['off', 'udp', 'tcp', 'unix'],
+            'off',
+          ),
+          host: text('The log server.', '127.0.0.1', { format: 'host' }),
+          port: integer('Its port.', 514, 1, 65_535),
+          socket: Type.Optional(
+            text('The socket of a log server on this machine.', undefined, {
+              format: 'path',
+              example: '/run/syslog-stream',
+            }),
+          ),
+        },
+        {
+          description:
+            'Each entry also goes to a log server, by RFC 5424, as JSON. What it cannot take waits; it may get an entry twice.',
+          default: {},
+        },
       ),
     },
     {

@@ -9,6 +9,7 @@ import { Short } from '../validate.js'
 const post = (action: string) =>
   ({ method: 'POST', paths: [`/operator/${action}`], auth: 'none', maxBody: 64 * 1024 }) as const
 
+const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 const Positive = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
 
 const register = route({
@@ -151,6 +152,43 @@ const healRoom = route({
   handler: async ({ body }, { commandLine: operator }) => ({ ...(await operator.healRoom(body.room)) }),
 })
 
+const auditLog = route({
+  ...post('audit/entries'),
+  id: 'operatorAuditLog',
+  body: Type.Object({ after: Count, limit: Positive }),
+  handler: async ({ body }, { commandLine: operator }) => ({ ...(await operator.auditLog(body)) }),
+})
+
+const auditShown = route({
+  ...post('audit/shown'),
+  id: 'operatorAuditShown',
+  body: Type.Object({ how: Short, from: Count }),
+  async handler({ body }, { commandLine: operator }) {
+    await operator.auditShown(body)
+    return {}
+  },
+})
+
+const auditDeposit = route({
+  ...post('audit/deposit'),
+  id: 'operatorAuditDeposit',
+  body: Type.Object({ server: Short }),
+  async handler({ body }, { commandLine: operator }) {
+    const head = await operator.auditDeposit(body.server)
+    return head === undefined ? {} : { head }
+  },
+})
+
+const forgetAuditDeposit = route({
+  ...post('audit/forget'),
+  id: 'operatorForgetAuditDeposit',
+  body: Type.Object({ server: Short }),
+  async handler({ body }, { commandLine: operator }) {
+    await operator.forgetAuditDeposit(body.server)
+    return {}
+  },
+})
+
 export const operatorRoutes: readonly Route[] = [
   register,
   resetPassword,
@@ -165,4 +203,8 @@ export const operatorRoutes: readonly Route[] = [
   deleteReport,
   compareState,
   healRoom,
+  auditLog,
+  auditShown,
+  auditDeposit,
+  forgetAuditDeposit,
 ]

@@ -34,6 +34,7 @@ import { sendKnock } from './send-knock.js'
 import { sendLeaveV1 } from './send-leave-v1.js'
 import { sendLeaveV2 } from './send-leave-v2.js'
 import { queryUsersInfo } from './ministry/query-users-info.js'
+import { depositAuditHead, getAuditHead } from './audit-heads.js'
 import { e2eeFederationRoutes } from './e2ee-routes.js'
 
 /** The API for servers, without transactions and media. SPEC: https://spec.matrix.org/v1.19/server-server-api/ */
@@ -71,5 +72,7 @@ export const federationRoutes: readonly Route[] = [
   bulkPerspectivesKeyQuery,
   getVersion,
   queryUsersInfo,
+  depositAuditHead,
+  getAuditHead,
   ...e2eeFederationRoutes,
 ]

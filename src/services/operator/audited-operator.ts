@@ -50,6 +50,12 @@ export function auditedOperator(operator: Operator, audit: AuditTrail): Operator
     deleteReport: (id) => act('deleteReport', { on: String(id) }, () => operator.deleteReport(id)),
     compareState: (room, server) =>
       over('compareState', { on: server, room }, () => operator.compareState(room, server)),
+    // Pages of the log and questions to other servers leave no trace of their own: `auditShown` does.
+    auditLog: (page) => operator.auditLog(page),
+    auditShown: (what) => operator.auditShown(what),
+    auditDeposit: (server) => operator.auditDeposit(server),
+    forgetAuditDeposit: (server) =>
+      act('forgetAuditDeposit', { on: server }, () => operator.forgetAuditDeposit(server)),
     healRoom: (room) => act('healRoom', { room }, () => operator.healRoom(room)),
   }
 }

@@ -1,4 +1,7 @@
 import { OPERATOR, type Actor } from '../../core/audit/acts.js'
+import type { ChainedEntry } from '../../core/audit/entry.js'
+import type { ChainHead } from '../../core/audit/follow-chain.js'
+import type { DepositedHead } from '../../core/audit/signed-head.js'
 import { invalidParam, notFound } from '../../core/errors.js'
 import type { JsonObject } from '../../core/json/value.js'
 import { userById, type UserRow } from '../../storage/tables/users.js'
@@ -6,6 +9,9 @@ import type { RegistrationTokenRow } from '../../storage/tables/registration-tok
 import type { Store } from '../../storage/tx.js'
 import type { Accounts } from '../accounts/accounts.js'
 import type { ReportRow } from '../../storage/tables/reports.js'
+import type { KeptDeposits } from '../audit-deposits/keep-deposits.js'
+import type { MadeDeposits } from '../audit-deposits/make-deposits.js'
+import type { Audit } from '../audit/audit.js'
 import type { OwnKeys, Rotation } from '../federation/own-keys.js'
 import type { Reports } from '../reports/reports.js'
 import { isServerName } from '../../core/ids/server-name.js'
@@ -63,7 +69,22 @@ export interface Operator {
   /** See `RoomHealth`. */
   compareState(roomId: string, server: string): Promise<RoomComparison>
   healRoom(roomId: string): Promise<RoomHealing>
+  /** Entries of the audit log after one, at most 500, and where the log ends. */
+  auditLog(page: { readonly after: number; readonly limit: number }): Promise<AuditPage>
+  /** To be called before the log is shown to people: that it was is an act too. */
+  auditShown(what: { readonly how: string; readonly from: number }): Promise<void>
+  /** Where the log ended when its head was last left with another server. Undefined: it never was. Throws M_UNKNOWN. */
+  auditDeposit(server: string): Promise<DepositedHead | undefined>
+  /** See `KeptDeposits.forget`. */
+  forgetAuditDeposit(server: string): Promise<void>
 }
+
+export interface AuditPage {
+  readonly entries: readonly ChainedEntry[]
+  readonly head: ChainHead
+}
+
+const MAX_AUDIT_PAGE = 500
 
 /** What a user has reported. Empty texts stand for what a report of its kind does not name. */
 export interface ReportInfo {
@@ -105,6 +126,8 @@ export function createOperator(deps: {
   readonly reports: Pick<Reports, 'list' | 'delete'>
   readonly serverName: string
   readonly rooms: RoomHealth
+  readonly audit: Audit
+  readonly auditDeposits: { readonly kept: KeptDeposits; readonly made: MadeDeposits }
   readonly rotateKey: OwnKeys['rotate']
   readonly notices: {
     send(notice: { readonly userId: string; readonly content: JsonObject }): Promise<unknown>
@@ -149,6 +172,20 @@ export function createOperator(deps: {
       return deps.rooms.compare(roomId, server)
     },
     healRoom: (roomId) => deps.rooms.heal(roomId),
+    async auditLog({ after, limit }) {
+      // First the head: what is written meanwhile may be among the entries, and what the head names must be.
+      const head = await deps.audit.head()
+      return { head, entries: await deps.audit.entries(after, Math.min(limit, MAX_AUDIT_PAGE)) }
+    },
+    auditShown: ({ how, from }) =>
+      deps.audit.note({
+        act: 'data.exported',
+        by: OPERATOR,
+        on: 'audit log',
+        details: { operation: how, from },
+      }),
+    auditDeposit: (server) => deps.auditDeposits.made.depositedWith(server),
+    forgetAuditDeposit: (server) => deps.auditDeposits.kept.forget(server),
     register: (account) => accounts.registration.createUser({ by: OPERATOR, ...account }),
     async resetPassword(user, password, logoutDevices = true, by = OPERATOR) {
       const userId = await person(user)

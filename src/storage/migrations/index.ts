@@ -29,6 +29,7 @@ import { threadSubscriptions } from './0028-thread-subscriptions.js'
 import { roomRepairs } from './0029-room-repairs.js'
 import { auditLog } from './0030-audit-log.js'
 import { scanVerdicts } from './0031-scan-verdicts.js'
+import { auditDeposits } from './0032-audit-deposits.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -65,4 +66,5 @@ export const migrations: readonly Migration[] = [
   roomRepairs,
   auditLog,
   scanVerdicts,
+  auditDeposits,
 ]

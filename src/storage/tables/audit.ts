@@ -43,3 +43,53 @@ export function* auditEntriesAfter(id: number, limit: number): Tx<readonly Audit
     limit,
   )
 }
+
+export interface AuditDepositRow {
+  readonly server: string
+  readonly id: number
+  readonly hash: string
+  /** Signed JSON. */
+  readonly document: string
+  readonly received_ts: number
+}
+
+export function* auditDepositOf(server: string): Tx<AuditDepositRow | undefined> {
+  return yield* one<AuditDepositRow>(
+    'SELECT server, id, hash, document, received_ts FROM audit_deposits WHERE server = ?',
+    server,
+  )
+}
+
+/** Pre: the row goes on from the one that is there, which was read in this body. */
+export function* putAuditDeposit(row: AuditDepositRow): Tx<void> {
+  yield* run(
+    `INSERT INTO audit_deposits (server, id, hash, document, received_ts) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT (server) DO UPDATE SET id = excluded.id, hash = excluded.hash, document = excluded.document,
+       received_ts = excluded.received_ts WHERE audit_deposits.id <= excluded.id`,
+    row.server,
+    row.id,
+    row.hash,
+    row.document,
+    row.received_ts,
+  )
+}
+
+/** Gives whether there was one. */
+export function* deleteAuditDeposit(server: string): Tx<boolean> {
+  return (yield* run('DELETE FROM audit_deposits WHERE server = ?', server)) === 1
+}
+
+/** The last entry that a reader has; 0 for a new one. */
+export function* auditCursor(reader: string): Tx<number> {
+  const row = yield* one<{ id: number }>('SELECT id FROM audit_cursors WHERE reader = ?', reader)
+  return row?.id ?? 0
+}
+
+export function* setAuditCursor(reader: string, id: number): Tx<void> {
+  yield* run(
+    `INSERT INTO audit_cursors (reader, id) VALUES (?, ?)
+     ON CONFLICT (reader) DO UPDATE SET id = excluded.id`,
+    reader,
+    id,
+  )
+}
