@@ -13,6 +13,8 @@ function testCase(operation, { kind, name, outcome, message, seconds }) {
   if (outcome === 'passed') return `${head}/>`
   if (outcome === 'skipped') return `${head}><skipped/></testcase>`
   if (outcome === 'deviates') return `${head}><skipped message="deviates as expected"/></testcase>`
+  if (outcome === 'limited')
+    return `${head}><error message="cut short by a limit of the rate of requests">${escape(message)}</error></testcase>`
   return `${head}><failure message="${escape(message.split('\n')[0] ?? '')}">${escape(message)}</failure></testcase>`
 }
 
@@ -21,7 +23,7 @@ export function junit({ operations }) {
     const of = (outcome) => operation.tests.filter((test) => test.outcome === outcome).length
     const name = `${operation.section}: ${operation.id} ${operation.method} ${operation.path}`
     return [
-      `  <testsuite name="${escape(name)}" tests="${operation.tests.length}" failures="${of('failed')}" skipped="${of('skipped') + of('deviates')}">`,
+      `  <testsuite name="${escape(name)}" tests="${operation.tests.length}" failures="${of('failed')}" errors="${of('limited')}" skipped="${of('skipped') + of('deviates')}">`,
       ...operation.tests.map((test) => testCase(operation, test)),
       '  </testsuite>',
     ].join('\n')

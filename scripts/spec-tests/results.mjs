@@ -13,6 +13,16 @@ const KINDS = {
 }
 const byId = (a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : a.path < b.path ? -1 : 1)
 
+/** `limited`: the server would have had it wait longer than it may. */
+const outcomeOf = (status, message) =>
+  status === 'passed'
+    ? 'passed'
+    : status !== 'failed'
+      ? 'skipped'
+      : message.includes('LimitedError')
+        ? 'limited'
+        : 'failed'
+
 /**
  * @param only the regular expression for names that jest was given: it reports the tests that it left out as skipped
  *
@@ -33,7 +43,7 @@ export function collect(report, only) {
       operations.get(key).tests.push({
         kind: title.slice(0, colon),
         name: title.slice(colon + 2),
-        outcome: status === 'passed' ? 'passed' : status === 'failed' ? 'failed' : 'skipped',
+        outcome: outcomeOf(status, failureMessages.join('\n')),
         message: failureMessages.join('\n'),
         seconds: (duration ?? 0) / 1_000,
       })

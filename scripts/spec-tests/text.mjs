@@ -1,12 +1,13 @@
 /** The report for people. */
-const MARKS = { passed: 'ok  ', failed: 'FAIL', skipped: 'skip', deviates: 'dev ' }
+const MARKS = { passed: 'ok  ', failed: 'FAIL', skipped: 'skip', deviates: 'dev ', limited: '429 ' }
 const count = (tests, outcome) => tests.filter((test) => test.outcome === outcome).length
 
 /**
  * @param missing the operations of the specification that have no test, if that is known
  * @param unused deviations that were expected of the server and did not occur
+ * @param waited seconds that the tests waited for the server's limits, in all and for the requests that cost most
  */
-export function text({ operations }, missing, unused = []) {
+export function text({ operations }, missing, unused = [], waited = undefined) {
   const lines = []
   const sections = Map.groupBy ? Map.groupBy(operations, ({ section }) => section) : grouped(operations)
   for (const [section, members] of [...sections].sort(([a], [b]) => (a < b ? -1 : 1))) {
@@ -16,12 +17,13 @@ export function text({ operations }, missing, unused = []) {
       const { id, method, path, lacks } = operation
       const failed = count(operation.tests, 'failed')
       const deviates = count(operation.tests, 'deviates') > 0
-      const state = lacks ? 'LACKS' : failed > 0 ? 'FAIL ' : deviates ? 'dev  ' : 'ok   '
+      const limited = count(operation.tests, 'limited') > 0
+      const state = lacks ? 'LACKS' : failed > 0 ? 'FAIL ' : limited ? '429  ' : deviates ? 'dev  ' : 'ok   '
       const of = `${count(operation.tests, 'passed')}/${operation.tests.length}`
       lines.push(`  ${state} ${of.padStart(5)}  ${id.padEnd(34)} ${method.padEnd(6)} ${path}`)
       if (lacks) continue
       for (const { kind, name, outcome, message, because } of operation.tests) {
-        if (outcome !== 'failed' && outcome !== 'deviates') continue
+        if (outcome === 'passed' || outcome === 'skipped') continue
         lines.push(`        ${MARKS[outcome]} ${kind}: ${name}`)
         if (outcome === 'deviates') {
           if (because !== undefined) lines.push(`             ${because}`)
@@ -50,20 +52,35 @@ export function text({ operations }, missing, unused = []) {
     lines.push('', `deviations that were expected and did not occur: ${unused.length}`)
     for (const { operation, test, faults } of unused) lines.push(`  ${faults ?? `${operation}: ${test}`}`)
   }
-  const limited = operations
-    .flatMap(({ tests }) => tests)
-    .filter(({ message }) => message.includes('LimitedError'))
-  if (limited.length > 0)
+  const cut = [...sections]
+    .map(([section, members]) => [section, members.flatMap(({ tests }) => tests)])
+    .filter(([, tests]) => count(tests, 'limited') > 0)
+  if (waited !== undefined)
     lines.push(
       '',
-      `tests that met a limit of the rate of requests, and say nothing: ${limited.length}. Turn the limits off`,
+      `waited because the server limits the rate of requests: ${Math.round(waited.seconds)} s in all`,
+      ...waited.most.map(([request, seconds]) => `  ${Math.round(seconds)} s for ${request}`),
+    )
+  if (cut.length > 0)
+    lines.push(
+      '',
+      `sections that these limits cut short: ${cut.length}. Raise the server's limits for the run, or --patience`,
+      ...cut.map(
+        ([section, tests]) => `  ${section}: ${count(tests, 'limited')} of ${tests.length} tests say nothing`,
+      ),
     )
   const all = operations.flatMap(({ tests }) => tests)
   const contract = all.filter(({ kind }) => kind === 'contract')
   const counts = (tests) => {
     const known = count(tests, 'deviates')
-    const failed = `${count(tests, 'failed')} failed${known === 0 ? '' : `, ${known} deviate as expected`}`
-    return `${count(tests, 'passed')} passed, ${failed}, ${count(tests, 'skipped')} skipped`
+    const limited = count(tests, 'limited')
+    return [
+      `${count(tests, 'passed')} passed`,
+      `${count(tests, 'failed')} failed`,
+      ...(known === 0 ? [] : [`${known} deviate as expected`]),
+      ...(limited === 0 ? [] : [`${limited} cut short by limits of the rate`]),
+      `${count(tests, 'skipped')} skipped`,
+    ].join(', ')
   }
   lines.push(
     '',

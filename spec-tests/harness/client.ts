@@ -1,4 +1,5 @@
 import { assertContract, ContractError } from '../contract/contract.js'
+import { PATIENCE_MS, waitFor } from './patience.js'
 
 /**
  * A bare client of the client-server API: what it sends and gets is what the test says, nothing more. An answer that the
@@ -23,6 +24,16 @@ export interface CallOptions {
   readonly uncheckedBecause?: string
 }
 
+async function parsedBody(answer: Response): Promise<unknown> {
+  const text = await answer.text()
+  try {
+    return text === '' ? {} : JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
+/** A request and its answer. A server of somebody else that says "later" is asked again later; see `patience.ts`. */
 export async function call(
   base: string,
   method: string,
@@ -35,7 +46,7 @@ export async function call(
   }
   const { body } = options
   const raw = typeof body === 'string' || body instanceof Uint8Array
-  const answer = await fetch(url, {
+  const request = {
     method,
     headers: {
       ...(body === undefined || raw ? {} : { 'content-type': 'application/json' }),
@@ -43,13 +54,13 @@ export async function call(
       ...options.headers,
     },
     ...(body === undefined ? {} : { body: raw ? (body as string) : JSON.stringify(body) }),
-  })
-  const text = await answer.text()
-  let parsed: unknown = {}
-  try {
-    if (text !== '') parsed = JSON.parse(text)
-  } catch {
-    parsed = text
+  }
+  let answer = await fetch(url, request)
+  let parsed = await parsedBody(answer)
+  while (answer.status === 429 && PATIENCE_MS > 0) {
+    await waitFor(`${method} ${url.pathname}`, answer.headers.get('retry-after'), parsed)
+    answer = await fetch(url, request)
+    parsed = await parsedBody(answer)
   }
   const seen = { method, path: url.pathname, status: answer.status, body: parsed }
   for (const watch of watchers) watch(seen)

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals'
 import { segmentsOf } from '../contract/definitions.js'
 import {
   call,
@@ -15,6 +15,7 @@ import {
   type User,
 } from './client.js'
 import { homeserver, type Homeserver, type WantedNode } from './homeserver.js'
+import { PATIENCE_MS } from './patience.js'
 
 /**
  * The tests of the specification's operations, as data: a section of the specification has operations, an operation has cases.
@@ -46,11 +47,6 @@ export interface Section {
   readonly link: string
   readonly node: WantedNode
   readonly operations: readonly OperationTests[]
-}
-
-/** The server limits the rate of requests, so that the test says nothing. */
-export class LimitedError extends Error {
-  override readonly name = 'LimitedError'
 }
 
 /** The server has no such operation. */
@@ -142,10 +138,8 @@ function guarded(kind: Kind, id: string, method: string, path: string, run: Run,
   const isMeant = isOf(method, path)
   return async (server) => {
     const seen: Exchange[] = []
-    let limited = ''
     const endWatch = watchCalls((exchange) => {
       if (isMeant(exchange)) seen.push(exchange)
-      if (exchange.status === 429) limited = `${exchange.method} ${exchange.path}`
     })
     const endKeep = GIVEN
       ? keepContractFaults((exchange, found) => {
@@ -161,7 +155,6 @@ function guarded(kind: Kind, id: string, method: string, path: string, run: Run,
     } catch (error) {
       if (kind !== 'not offered' && seen.length > 0 && seen.every(isMissing))
         throw new LacksError(`the server has no ${id}: ${method} ${path}`)
-      if (GIVEN && limited !== '') throw new LimitedError(`the server limits the rate of ${limited}`)
       throw error
     } finally {
       end()
@@ -276,7 +269,11 @@ export function section(
   else collected.push(made)
 }
 
+/** For one test, beside what it waits for the limits of the server. */
+const TEST_MS = 120_000
+
 function toJest({ title, node, operations }: Section): void {
+  if (GIVEN) jest.setTimeout(PATIENCE_MS + TEST_MS)
   describe(title, () => {
     let server: Homeserver | undefined
     beforeAll(async () => {

@@ -6,7 +6,7 @@ export const getSharedSecretNonce = route({
   method: 'GET',
   paths: ['/_synapse/admin/v1/register'],
   auth: 'none',
-  rateLimit: 'registration',
+  rateLimit: 'public',
   // oxlint-disable-next-line typescript/require-await
   handler: async (_call, { accounts }) => ({ nonce: accounts.sharedSecret.nonce() }),
 })

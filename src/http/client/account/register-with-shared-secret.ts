@@ -8,7 +8,7 @@ export const registerWithSharedSecret = route({
   method: 'POST',
   paths: ['/_synapse/admin/v1/register'],
   auth: 'none',
-  rateLimit: 'registration',
+  rateLimit: 'public',
   maxBody: 64 * 1024,
   body: Type.Object({
     nonce: Short,
