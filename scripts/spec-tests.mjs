@@ -1,6 +1,6 @@
 /**
  * npm run spec-tests -- [--homeserver URL] [--registration-secret SECRET] [--server-name NAME] [--only REGEXP]
- *                      [--deviations FILE] [--junit FILE] [--patience SECONDS] [--write]
+ *                      [--deviations FILE] [--junit FILE] [--patience SECONDS] [--without FEATURES] [--write]
  *
  * Runs the tests of the specification's operations (spec-tests/api) against a homeserver, or against a node of ours that is started
  * for them, and reports by section and operation. See spec-tests/README.md.
@@ -26,6 +26,7 @@ const { values: options } = parseArgs({
     deviations: { type: 'string' },
     junit: { type: 'string' },
     patience: { type: 'string' },
+    without: { type: 'string', default: '' },
     write: { type: 'boolean', default: false },
   },
 })
@@ -36,6 +37,13 @@ if (options.write && (options.homeserver !== undefined || options.only !== undef
 
 if (options.patience !== undefined && !/^\d{1,6}$/.test(options.patience)) {
   console.error('--patience is a number of seconds')
+  process.exit(2)
+}
+/** As in spec-tests/harness/section.ts. */
+const FEATURES = ['registration', 'presence']
+const without = options.without.split(',').filter(Boolean)
+if (without.some((name) => !FEATURES.includes(name))) {
+  console.error(`--without takes some of ${FEATURES.join(', ')}, with commas between them`)
   process.exit(2)
 }
 if (options.homeserver !== undefined) {
@@ -56,6 +64,7 @@ if (options['registration-secret'] !== undefined)
   env.SPEC_TESTS_REGISTRATION_SECRET = options['registration-secret']
 const serverName = options['server-name'] ?? (await ownName(options.homeserver))
 if (serverName !== undefined) env.SPEC_TESTS_SERVER_NAME = serverName
+if (options.homeserver !== undefined) env.SPEC_TESTS_WITHOUT = without.join(',')
 if (options.patience !== undefined) env.SPEC_TESTS_PATIENCE = options.patience
 
 const args = ['--maxWorkers=2', '--json', `--outputFile=${output}`, 'spec-tests/api/']
@@ -87,7 +96,7 @@ const limited = results.operations.some(({ tests }) => tests.some(({ outcome }) 
 // What was not tried did not occur.
 const unused = options.only === undefined && !limited ? explained : []
 const missing = options.only === undefined ? untested(results) : undefined
-console.log(text(results, missing, unused, waited))
+console.log(text(results, missing, { unused, waited, without }))
 if (options.junit !== undefined) writeFileSync(options.junit, junit(results))
 if (options.write) {
   const kept = {

@@ -5,9 +5,10 @@ const count = (tests, outcome) => tests.filter((test) => test.outcome === outcom
 /**
  * @param missing the operations of the specification that have no test, if that is known
  * @param unused deviations that were expected of the server and did not occur
+ * @param without what the server is said to be configured without
  * @param waited seconds that the tests waited for the server's limits, in all and for the requests that cost most
  */
-export function text({ operations }, missing, unused = [], waited = undefined) {
+export function text({ operations }, missing, { unused = [], waited, without = [] } = {}) {
   const lines = []
   const sections = Map.groupBy ? Map.groupBy(operations, ({ section }) => section) : grouped(operations)
   for (const [section, members] of [...sections].sort(([a], [b]) => (a < b ? -1 : 1))) {
@@ -55,6 +56,8 @@ export function text({ operations }, missing, unused = [], waited = undefined) {
   const cut = [...sections]
     .map(([section, members]) => [section, members.flatMap(({ tests }) => tests)])
     .filter(([, tests]) => count(tests, 'limited') > 0)
+  if (without.length > 0)
+    lines.push('', `skipped, as the server is said to be without: ${without.join(', ')}`)
   if (waited !== undefined)
     lines.push(
       '',

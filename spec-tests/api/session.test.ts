@@ -6,6 +6,8 @@ const identifier = (user: User): object => ({ type: 'm.id.user', user: user.user
 const whoami = (user: User, token = user.token): ReturnType<typeof call> =>
   call(user.base, 'GET', v3('/account/whoami'), { token })
 
+const OPEN = { needs: 'registration' } as const
+
 section('Legacy login and sessions', 'client-server-api/#legacy-login', (operation) => {
   operation(
     'getLoginFlows',
@@ -310,16 +312,24 @@ section(
       ({ success, error }) => {
         const ask = (base: string, username?: string): ReturnType<typeof call> =>
           call(base, 'GET', v3('/register/available'), { query: { username } })
-        success('says that a name is free', async (server) => {
-          const { status, body } = await ask(server.url, `free-${Date.now()}`)
-          expect([status, body]).toEqual([200, { available: true }])
-        })
-        error('says that a name is taken, or no name', async (server) => {
-          const alice = await server.user('alice')
-          await refusal(ask(server.url, alice.userId.slice(1).split(':')[0]), 400, 'M_USER_IN_USE')
-          await refusal(ask(server.url, 'a b'), 400, 'M_INVALID_USERNAME')
-          await refusal(ask(server.url), 400, 'M_MISSING_PARAM', 'M_INVALID_PARAM')
-        })
+        success(
+          'says that a name is free',
+          async (server) => {
+            const { status, body } = await ask(server.url, `free-${Date.now()}`)
+            expect([status, body]).toEqual([200, { available: true }])
+          },
+          OPEN,
+        )
+        error(
+          'says that a name is taken, or no name',
+          async (server) => {
+            const alice = await server.user('alice')
+            await refusal(ask(server.url, alice.userId.slice(1).split(':')[0]), 400, 'M_USER_IN_USE')
+            await refusal(ask(server.url, 'a b'), 400, 'M_INVALID_USERNAME')
+            await refusal(ask(server.url), 400, 'M_MISSING_PARAM', 'M_INVALID_PARAM')
+          },
+          OPEN,
+        )
       },
       { auth: 'none' },
     )
@@ -328,10 +338,14 @@ section(
       'GET /_matrix/client/v1/register/m.login.registration_token/validity',
       ({ success, error }) => {
         const path = '/_matrix/client/v1/register/m.login.registration_token/validity'
-        success('says that an unknown token is not valid', async (server) => {
-          const { status, body } = await call(server.url, 'GET', path, { query: { token: 'none' } })
-          expect([status, body]).toEqual([200, { valid: false }])
-        })
+        success(
+          'says that an unknown token is not valid',
+          async (server) => {
+            const { status, body } = await call(server.url, 'GET', path, { query: { token: 'none' } })
+            expect([status, body]).toEqual([200, { valid: false }])
+          },
+          OPEN,
+        )
         success(
           'says that a token is valid until it has been revoked',
           async (server) => {
@@ -343,7 +357,7 @@ section(
             await admin.ok('DELETE', `${tokens}/${token}`)
             expect((await ask()).body).toEqual({ valid: false })
           },
-          { needsAdministrator: true },
+          { needsAdministrator: true, ...OPEN },
         )
         error('wants a token', async (server) => {
           await refusal(call(server.url, 'GET', path), 400, 'M_MISSING_PARAM')

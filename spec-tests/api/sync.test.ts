@@ -254,7 +254,7 @@ section(
             (await sync.until('presence', ({ presence }) => presence?.events?.find(isOfBob)))
           expect(told).toMatchObject({ type: 'm.presence', content: { status_msg: 'Here' } })
         },
-        { ownOnly: true },
+        { needs: 'presence' },
       )
       error('refuses tokens and filters that are none', async (server) => {
         const alice = await server.user('alice')

@@ -23,6 +23,9 @@ import { PATIENCE_MS } from './patience.js'
  */
 export type Kind = 'success' | 'error' | 'authorisation' | 'not offered' | 'contract'
 
+/** `registration`: people may make accounts themselves, with a token or without. */
+export type Feature = 'registration' | 'presence'
+
 export interface Case {
   readonly kind: Kind
   /** What the server does, as a sentence without its subject. */
@@ -30,6 +33,8 @@ export interface Case {
   readonly needsAdministrator: boolean
   /** A server may be without it: a node of ours is configured for it. */
   readonly ownOnly: boolean
+  /** What a server of somebody else may be configured without, as `--without` says. */
+  readonly needs: Feature | undefined
   /** Throws where the server does something else, or where the case never came to its operation. */
   run(server: Homeserver): Promise<void>
 }
@@ -58,6 +63,7 @@ type Run = (server: Homeserver) => Promise<void>
 export interface CaseOptions {
   readonly needsAdministrator?: boolean
   readonly ownOnly?: boolean
+  readonly needs?: Feature
 }
 type Declare = (name: string, run: Run, options?: CaseOptions) => void
 export interface Cases {
@@ -125,6 +131,7 @@ const REACHED: Readonly<Record<Kind, (status: number) => boolean>> = {
 
 /** A server that somebody named, which may be any. */
 const GIVEN = process.env['SPEC_TESTS_HOMESERVER'] !== undefined
+const WITHOUT: ReadonlySet<string> = new Set((process.env['SPEC_TESTS_WITHOUT'] ?? '').split(','))
 
 const withoutIndices = (fault: string): string => fault.replaceAll(/\/\d+(?=\/|:)/g, '/[]')
 
@@ -184,6 +191,7 @@ const CONTRACT_CASE = {
   name: 'answers as the definitions say',
   needsAdministrator: false,
   ownOnly: false,
+  needs: undefined,
 } as const
 
 /** Fails with what the cases of an operation have kept, once. */
@@ -238,12 +246,13 @@ export function section(
     const faults = new Set<string>()
     const add =
       (kind: Kind): Declare =>
-      (name, run, { needsAdministrator = false, ownOnly = false } = {}) => {
+      (name, run, { needsAdministrator = false, ownOnly = false, needs } = {}) => {
         list.push({
           kind,
           name,
           needsAdministrator,
           ownOnly,
+          needs,
           run: guarded(kind, id, method, path, run, faults),
         })
       }
@@ -283,10 +292,11 @@ function toJest({ title, node, operations }: Section): void {
     const noAdministrators = GIVEN && process.env['SPEC_TESTS_REGISTRATION_SECRET'] === undefined
     for (const { id, method, path, cases } of operations) {
       describe(`${id} ${method} ${path}`, () => {
-        for (const { kind, name, needsAdministrator, ownOnly, run } of cases) {
+        for (const { kind, name, needsAdministrator, ownOnly, needs, run } of cases) {
           // Foreign servers of ours have certificates that only our own nodes can be told to trust.
           const needsTrust = GIVEN && typeof node === 'object' && node.authority !== undefined
-          const skip = needsTrust || (needsAdministrator && noAdministrators) || (ownOnly && GIVEN)
+          const lacksIt = (needsAdministrator && noAdministrators) || WITHOUT.has(needs ?? '-')
+          const skip = needsTrust || lacksIt || (ownOnly && GIVEN)
           ;(skip ? it.skip : it)(`${kind}: ${name}`, () => run(server!))
         }
       })

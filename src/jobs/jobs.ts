@@ -59,6 +59,7 @@ export function periodicJobs(services: Services, options: JobOptions): readonly 
     { name: 'media.announced', every: HOUR, run: () => media.expireAnnounced() },
     { name: 'media.remote', every: HOUR, run: () => media.evictRemote() },
     { name: 'scanning.prune', every: 24 * HOUR, run: () => services.scanning.prune() },
+    { name: 'spaces.prune', every: 10 * MINUTE, run: () => services.spaces.hierarchy.prune() },
     { name: 'previews.prune', every: HOUR, run: () => services.previews.prune() },
     { name: 'media.sweep', every: 24 * HOUR, atStart: true, run: () => media.sweep() },
     { name: 'appservices.bound', every: 10 * MINUTE, run: () => services.appservices.boundQueues() },

@@ -252,9 +252,8 @@ export function createMemberships(deps: MembershipDeps): Memberships {
       if (resident || (room !== undefined && servers.length === 0))
         servers.push(...(await context.rosters.of(room.nid)).servers.keys())
       const candidates = [...new Set(servers)].filter((server) => server !== context.serverName)
-      if (candidates.length === 0) {
+      if (candidates.length === 0)
         throw row === undefined ? notInvited() : forbidden('Nobody on this server may let you in')
-      }
       await remote.join(userId, roomId, candidates, content)
       return { room_id: roomId }
     },
@@ -316,9 +315,8 @@ export function createMemberships(deps: MembershipDeps): Memberships {
         await memberships.leave(requester, { roomId })
       } else {
         const draft = member(requester.userId, { roomId, userId, ts }, content)
-        const act = (): Promise<StoredEvent> => change(draft)
-        const made = isOwn ? await alikeForStrangers(context, room, row, act, notInRoom) : await act()
-        return { event_id: made.event.id }
+        const act = async (): Promise<string> => (await change(draft)).event.id
+        return { event_id: await (isOwn ? alikeForStrangers(context, room, row, act, notInRoom) : act()) }
       }
       const now = await loadRoom(context, roomId)
       const event = await readStateEvent(context, now, 'm.room.member', userId)

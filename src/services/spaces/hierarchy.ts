@@ -3,9 +3,9 @@ import type { Json, JsonObject } from '../../core/json/value.js'
 import { startDeadline } from '../../platform/deadline.js'
 import type { Requester } from '../requester.js'
 import { readStandings, userMaySee, type Standings } from './access.js'
-import type { PeerRoom } from './peer-answer.js'
 import { foundAtPeer, localRoom, serversFor, type FoundRoom, type LookupDeps } from './room-lookup.js'
-import { createWalkSessions } from './walk-sessions.js'
+import type { Waiting, Walk } from './walk-text.js'
+import { createWalks } from './walks.js'
 
 export interface HierarchyQuery {
   readonly roomId: string
@@ -25,6 +25,8 @@ export interface SpaceHierarchy {
    * SPEC: https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv1roomsroomidhierarchy
    */
   page(requester: Requester, query: HierarchyQuery): Promise<JsonObject>
+  /** Job: removes pages that nobody asked for. */
+  prune(): Promise<void>
 }
 
 const DEFAULT_LIMIT = 50
@@ -42,28 +44,9 @@ const PAGE_TIME = 15_000
 /** Rooms that are looked up at the same time. */
 const AHEAD = 6
 
-interface Waiting {
-  readonly roomId: string
-  readonly via: readonly string[]
-  readonly depth: number
-  /** What the server that knows the space says about the room; `hidden`: that we have no way into it. */
-  readonly told: PeerRoom | 'hidden' | undefined
-}
-
-interface Walk {
-  readonly userId: string
-  readonly roomId: string
-  readonly suggestedOnly: boolean
-  readonly maxDepth: number
-  /** A stack: the next room is the last. */
-  readonly waiting: readonly Waiting[]
-  readonly seen: ReadonlySet<string>
-  readonly lookedFor: number
-}
-
 export function createSpaceHierarchy(deps: LookupDeps): SpaceHierarchy {
   const { context, peers } = deps
-  const sessions = createWalkSessions<Walk>(context)
+  const walks = createWalks(context)
 
   async function lookUp(
     { roomId, via, told }: Waiting,
@@ -80,9 +63,8 @@ export function createSpaceHierarchy(deps: LookupDeps): SpaceHierarchy {
     return peer === undefined ? described : foundAtPeer(peer)
   }
 
-  function begin(requester: Requester, query: HierarchyQuery): Walk {
+  function begin(query: HierarchyQuery): Walk {
     return {
-      userId: requester.userId,
       roomId: query.roomId,
       suggestedOnly: query.suggestedOnly ?? false,
       maxDepth: Math.min(query.maxDepth ?? DEFAULT_DEPTH, MAX_DEPTH),
@@ -92,9 +74,9 @@ export function createSpaceHierarchy(deps: LookupDeps): SpaceHierarchy {
     }
   }
 
-  function resume(requester: Requester, query: HierarchyQuery, from: string): Walk {
-    const walk = sessions.get(from)
-    if (walk?.userId !== requester.userId || walk.roomId !== query.roomId) {
+  async function resume(requester: Requester, query: HierarchyQuery, from: string): Promise<Walk> {
+    const walk = await walks.get(requester.userId, from)
+    if (walk?.roomId !== query.roomId) {
       throw invalidParam('from is not a token of this list, or too old: begin anew without it')
     }
     const sameDepth = query.maxDepth === undefined || Math.min(query.maxDepth, MAX_DEPTH) === walk.maxDepth
@@ -170,8 +152,9 @@ export function createSpaceHierarchy(deps: LookupDeps): SpaceHierarchy {
   }
 
   return {
+    prune: () => walks.prune(),
     async page(requester, query) {
-      const walk = query.from === undefined ? begin(requester, query) : resume(requester, query, query.from)
+      const walk = query.from === undefined ? begin(query) : await resume(requester, query, query.from)
       const limit = Math.min(query.limit ?? DEFAULT_LIMIT, MAX_LIMIT)
       const standings = await readStandings(context, requester.userId)
       const deadline = startDeadline(PAGE_TIME, query.signal)
@@ -179,7 +162,7 @@ export function createSpaceHierarchy(deps: LookupDeps): SpaceHierarchy {
         const { rooms, rest } = await advance(walk, limit, standings, deadline.signal)
         if (query.from === undefined && rooms.length === 0) throw forbidden('You may not see this room')
         if (!rest.waiting.some((one) => !rest.seen.has(one.roomId))) return { rooms }
-        return { rooms, next_batch: sessions.put(rest, rest.waiting.length + rest.seen.size) }
+        return { rooms, next_batch: await walks.put(requester.userId, rest) }
       } finally {
         deadline.end()
       }

@@ -30,6 +30,7 @@ import { roomRepairs } from './0029-room-repairs.js'
 import { auditLog } from './0030-audit-log.js'
 import { scanVerdicts } from './0031-scan-verdicts.js'
 import { auditDeposits } from './0032-audit-deposits.js'
+import { spaceWalks } from './0033-space-walks.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -67,4 +68,5 @@ export const migrations: readonly Migration[] = [
   auditLog,
   scanVerdicts,
   auditDeposits,
+  spaceWalks,
 ]
