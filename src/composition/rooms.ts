@@ -20,6 +20,8 @@ import { createRoomLoader } from '../services/rooms/room-loader.js'
 import { createRoomWriter, type Committed, type MemberHooks } from '../services/rooms/room-writer.js'
 import { logResolutions } from '../services/rooms/resolution-log.js'
 import { createRosters } from '../services/rooms/roster.js'
+import { createStickyEvents, type StickyEvents } from '../services/rooms/sticky-events.js'
+import { newcomers } from '../services/rooms/sticky-rows.js'
 import { createStateStore } from '../services/rooms/state-store.js'
 import { memberChanges, type RoomReaders, type WorkingRoom } from '../services/rooms/working-room.js'
 import { createPushRules, type PushRules } from '../services/push/push-rules.js'
@@ -32,6 +34,7 @@ export interface RoomsParts {
   readonly outside: OutsideMemberships
   readonly pushRules: PushRules
   readonly unread: Unread
+  readonly sticky: StickyEvents
 }
 
 export interface RoomsPartsDeps {
@@ -97,13 +100,15 @@ export function buildRooms(deps: RoomsPartsDeps): RoomsParts {
       if (change.type === 'm.room.member') others.push(change.stateKey)
     }
     notifier.notify(others)
-    for (const { userId, before, after } of memberChanges(pending.flatMap((item) => item.stateChanges))) {
-      const joined = before !== 'join' && after === 'join'
-      if (joined && serverNameOf(userId) === serverName) deps.onLocalJoin?.(room.roomId, userId)
-    }
+    const arrived = memberChanges(pending.flatMap((item) => item.stateChanges))
+      .filter(({ before, after }) => before !== 'join' && after === 'join')
+      .map(({ userId }) => userId)
+    for (const userId of arrived)
+      if (serverNameOf(userId) === serverName) deps.onLocalJoin?.(room.roomId, userId)
+    if (arrived.length > 0 && room.base.rev > 0) void showWhatSticks(room, arrived)
     if (pending.some((item) => item.stateChanges.some((change) => change.type === 'm.room.guest_access')))
       deps.onGuestAccess?.(room.roomId)
-    const destinations = new Set(pending.flatMap((item) => item.destinations))
+    const destinations = new Set([...pending.flatMap((item) => item.destinations), ...newcomers(room)])
     if (destinations.size > 0) deps.wakeSender([...destinations])
     const live = pending.filter((item) => item.live)
     for (const { stored } of live) {
@@ -163,6 +168,16 @@ export function buildRooms(deps: RoomsPartsDeps): RoomsParts {
     ...(deps.policySigner === undefined ? {} : { policySigner: deps.policySigner }),
     defaultVersion: roomVersion(deps.defaultRoomVersion)!,
   }
+  const sticky = createStickyEvents(context)
+
+  async function showWhatSticks(room: WorkingRoom, userIds: readonly string[]): Promise<void> {
+    try {
+      if (await sticky.judgeAnew(room.roomId, userIds)) notifier.notify(room.roster.local)
+    } catch (error) {
+      logger.warn({ err: error, roomId: room.roomId }, 'sticky events could not be judged anew')
+    }
+  }
+
   const outside = createOutsideMemberships({
     store,
     nids,
@@ -178,5 +193,5 @@ export function buildRooms(deps: RoomsPartsDeps): RoomsParts {
           ...(deps.stage.outside === undefined ? {} : { stageEvent: deps.stage.outside }),
         }),
   })
-  return { context, outside, pushRules, unread }
+  return { context, outside, pushRules, unread, sticky }
 }

@@ -263,7 +263,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   })
   const { sendEphemeral } = sender
   const typingNotices = createTypingNotices({ context, typing, notifier, sendEphemeral })
-  const views = createClientViews({ events: context.events, clock })
+  const views = createClientViews({ events: context.events, clock, sticky: rooms.sticky })
   appservices.connect({ context, views, positions, typing, presence })
   const push = buildPushers({ ...base, ...rooms, config, transport, mailer, watch: pushWatch, views })
   const receipts = createReceipts({
@@ -330,6 +330,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     reports,
     accounts,
     appservices,
+    stickyEvents: rooms.sticky,
     ...buildAdministration({
       ...base,
       ...auditReaders,

@@ -63,6 +63,7 @@ export function periodicJobs(services: Services, options: JobOptions): readonly 
     { name: 'previews.prune', every: HOUR, run: () => services.previews.prune() },
     { name: 'media.sweep', every: 24 * HOUR, atStart: true, run: () => media.sweep() },
     { name: 'appservices.bound', every: 10 * MINUTE, run: () => services.appservices.boundQueues() },
+    { name: 'stickyEvents.prune', every: 10 * MINUTE, run: () => services.stickyEvents.prune() },
     { name: 'delayedEvents.prune', every: HOUR, run: () => services.delayedEvents.prune() },
     { name: 'inbound.cleanUp', every: HOUR, run: () => services.inbound.cleanUp() },
     { name: 'sending.forgetTransactions', every: HOUR, run: () => services.sending.forgetOldTransactions() },

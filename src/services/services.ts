@@ -54,6 +54,7 @@ import type { Search } from './search/search.js'
 import type { Previews } from './previews/previews.js'
 import type { SlidingSync } from './sync/sliding/sliding-sync.js'
 import type { Sync } from './sync/sync.js'
+import type { StickyEvents } from './rooms/sticky-events.js'
 import type { ThreadSubscriptions } from './thread-subscriptions/thread-subscriptions.js'
 import type { TypingNotices } from './typing/typing-notices.js'
 import type { Inbound } from './replication/receiving/inbound.js'
@@ -102,6 +103,7 @@ export interface Services {
   readonly sending: Sending
   readonly delayedEvents: DelayedEvents
   readonly dehydratedDevices: DehydratedDevices
+  readonly stickyEvents: Pick<StickyEvents, 'prune'>
   readonly threadSubscriptions: ThreadSubscriptions
   readonly roomCreation: RoomCreation
   readonly roomUpgrades: RoomUpgrades

@@ -5,6 +5,7 @@ import type { RoomVersionRules } from '../room-version/rules.js'
 import { contentHash } from './hash.js'
 import { readPdu } from './format.js'
 import { addSignature, eventSigningInput, type Signer } from './sign.js'
+import { stickyMember } from './sticky.js'
 import type { Pdu, RoomEvent } from './types.js'
 
 /** What a new event says. Everything else is computed. */
@@ -23,6 +24,8 @@ export interface EventFields {
   readonly authEvents: readonly string[]
   /** The event to redact, put where the room version keeps it. */
   readonly redacts?: string | undefined
+  /** Milliseconds for which it is to reach everybody; left out for ordinary events. */
+  readonly stickyMs?: number | undefined
   /** Room versions 1 and 2 only, and needed there: `$opaque:domain`. */
   readonly eventId?: string | undefined
   /** Room versions 1 and 2 only: the reference hashes of the events referred to, where they are known. */
@@ -72,6 +75,7 @@ function assemble(fields: EventFields, rules: RoomVersionRules): JsonObject {
     ...(fields.roomId === undefined ? {} : { room_id: fields.roomId }),
     ...(fields.stateKey === undefined ? {} : { state_key: fields.stateKey }),
     ...(redacts === undefined || inContent ? {} : { redacts }),
+    ...(fields.stickyMs === undefined ? {} : stickyMember(fields.stickyMs)),
     ...(onTheWire && fields.eventId !== undefined ? { event_id: fields.eventId } : {}),
   }
 }

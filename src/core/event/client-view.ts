@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '../json/value.js'
+import { stickyDuration, stickyMember } from './sticky.js'
 import type { RoomEvent } from './types.js'
 
 export interface ClientViewOptions {
@@ -24,6 +25,8 @@ export function clientEvent(event: RoomEvent, options: ClientViewOptions = {}): 
   }
   if (stateKey !== undefined) out['state_key'] = stateKey
   if (redacts !== undefined) out['redacts'] = redacts
+  const sticky = stickyDuration(event)
+  if (sticky !== undefined) Object.assign(out, stickyMember(sticky))
   if (options.omitRoomId !== true) out['room_id'] = event.roomId
   if (options.unsigned !== undefined) out['unsigned'] = options.unsigned
   return out

@@ -43,6 +43,8 @@ export interface ScheduleInput {
   readonly txnId?: string | undefined
   /** Milliseconds; application services only. */
   readonly ts?: number | undefined
+  /** Milliseconds for which the event is to reach everybody once it is sent (MSC4354). */
+  readonly stickyMs?: number | undefined
 }
 
 /** What may be done with an event that waits. */
@@ -153,6 +155,7 @@ export function createDelayedEvents(
           state_key: stateKey ?? null,
           content: content.text,
           ts: appserviceId === undefined ? null : (input.ts ?? null),
+          sticky_ms: input.stickyMs ?? null,
           delay_ms: delayMs,
           scheduled_ts: now,
           due_ts: now + delayMs,

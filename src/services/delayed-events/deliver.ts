@@ -44,11 +44,20 @@ export async function deliver(deps: DeliverDeps, row: DelayedEventRow): Promise<
   const content = readContent(row)
   const { room_id: roomId, type, state_key: stateKey, delay_id: delayId } = row
   const ts = row.ts ?? undefined
+  const stickyMs = row.sticky_ms ?? undefined
   if (stateKey !== null && type === 'm.room.member')
     return (await deps.memberships.put(requester, { roomId, userId: stateKey, content, ts })).event_id
   const sent =
     stateKey === null
-      ? await deps.sending.message(requester, { roomId, type, content, ts, txnId: delayId, isDelayed: true })
-      : await deps.sending.state(requester, { roomId, type, stateKey, content, ts, delayId })
+      ? await deps.sending.message(requester, {
+          roomId,
+          type,
+          content,
+          ts,
+          stickyMs,
+          txnId: delayId,
+          isDelayed: true,
+        })
+      : await deps.sending.state(requester, { roomId, type, stateKey, content, ts, stickyMs, delayId })
   return sent.event_id
 }

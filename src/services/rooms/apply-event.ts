@@ -78,7 +78,7 @@ export async function applyEvent(
   options: ApplyOptions,
   deps: LocalEventDeps,
 ): Promise<StoredEvent> {
-  const { readers, verifySignature } = deps
+  const { readers } = deps
   const ahead = await aheadOf(room, event, deps)
   const known = room.byId.get(event.id) ?? ahead.known
   const authEvents = await authEventsOf(room, event, deps)
@@ -90,20 +90,8 @@ export async function applyEvent(
     room.heads = []
   }
   const nid = known?.nid ?? (await deps.nids.take('event'))
-  const keys = authStateKeys(event, room.rules)
-  const judgeBy = async (root: NodeName | undefined): Promise<Verdict> => {
-    // A create event has no state before it: the auth rules have judged it by itself.
-    const verdict =
-      root === undefined
-        ? ALLOW
-        : checkAuth(event, stateOf(await stateEvents(room, keys, readers, root)), verifySignature)
-    return verdict.ok && deps.access !== undefined
-      ? judgeAccess(room, event, root, readers, deps.access)
-      : verdict
-  }
-
   let verdict = judgeByAuthEvents(event, authEvents, deps)
-  if (verdict.ok) verdict = await judgeBy(stateBefore)
+  if (verdict.ok) verdict = await judgeByState(room, event, stateBefore, deps)
   const rejected = verdict.ok ? undefined : verdict.rule
   const key = event.stateKey === undefined ? undefined : { type: event.type, stateKey: event.stateKey }
   const replaces =
@@ -117,7 +105,7 @@ export async function applyEvent(
 
   let softFailed = false
   if (options.live && rejected === undefined && room.root !== undefined && room.root !== stateBefore) {
-    softFailed = !(await judgeBy(room.root)).ok
+    softFailed = !(await judgeByState(room, event, room.root, deps)).ok
   }
   if (options.live && options.isSettled !== true && rejected === undefined && !softFailed)
     softFailed = !(await isRecommended(room, event, deps))
@@ -167,6 +155,36 @@ export async function applyEvent(
     readers,
   )
   return stored
+}
+
+async function judgeByState(
+  room: WorkingRoom,
+  event: RoomEvent,
+  root: NodeName | undefined,
+  deps: LocalEventDeps,
+): Promise<Verdict> {
+  const { readers, verifySignature } = deps
+  // A create event has no state before it: the auth rules have judged it by itself.
+  const verdict =
+    root === undefined
+      ? ALLOW
+      : checkAuth(
+          event,
+          stateOf(await stateEvents(room, authStateKeys(event, room.rules), readers, root)),
+          verifySignature,
+        )
+  return verdict.ok && deps.access !== undefined
+    ? judgeAccess(room, event, root, readers, deps.access)
+    : verdict
+}
+
+/** Whether an event that was soft-failed would not be, as the room is now. */
+export async function isAllowedNow(
+  room: WorkingRoom,
+  event: RoomEvent,
+  deps: LocalEventDeps,
+): Promise<boolean> {
+  return (await judgeByState(room, event, room.root, deps)).ok && isRecommended(room, event, deps)
 }
 
 /** The event becomes a head; gives what that changes in the current state. */

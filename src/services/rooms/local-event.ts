@@ -47,6 +47,8 @@ export interface Draft {
   readonly content: JsonObject
   readonly redacts?: string | undefined
   readonly clientTxn?: ClientTxn | undefined
+  /** Milliseconds for which the event is to reach everybody (MSC4354). */
+  readonly stickyMs?: number | undefined
   /** Application services may date their events. Milliseconds. */
   readonly originServerTs?: number | undefined
 }
@@ -125,6 +127,7 @@ export async function prepareLocalEvent(
       prevEvents: heads.map((head) => head.id),
       authEvents: auth.map((stored) => stored.event.id),
       redacts: draft.redacts,
+      stickyMs: draft.stickyMs,
       eventId:
         rules.eventIds === 'on-the-wire'
           ? `$${deps.random.string(18)}:${deps.readers.serverName}`

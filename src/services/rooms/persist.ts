@@ -23,10 +23,11 @@ import { isEventId } from '../../core/ids/event-id.js'
 import { searchText } from '../../core/search/search-text.js'
 import { serverNameOf } from '../../core/ids/server-name-of.js'
 import { relationRow } from './relation-row.js'
+import { sticksFromHistory, writeSticky } from './sticky-rows.js'
 import { toRow, type StoredEvent } from './stored-event.js'
 import { writeUnread } from './unread-effects.js'
 import { forgetRedacted } from './unread-redactions.js'
-import { membershipIn, type WorkingRoom } from './working-room.js'
+import { membershipIn, type Pending, type WorkingRoom } from './working-room.js'
 
 /** Thrown inside the transaction when another writer was faster: the verdicts must be found anew. */
 export class StaleRoom extends Error {
@@ -98,16 +99,19 @@ export function* persistRoom(room: WorkingRoom, now: number, serverName: string)
   )
 
   // Positions last: their row stays locked until the commit. A change of state that no live event brings takes one too.
-  const wanting = pending.filter((item) => item.live || item.stateChanges.length > 0)
+  const takes = (item: Pending): boolean =>
+    item.live || item.stateChanges.length > 0 || sticksFromHistory(item, now)
+  const wanting = pending.filter(takes)
   const last = wanting.length === 0 ? yield* readPosition() : yield* allocatePosition(wanting.length)
   let next = last - wanting.length + 1
+  const taken: (number | undefined)[] = []
   const positions: (number | undefined)[] = []
   const deltas: StateDeltaRow[] = []
   const members = new Map<string, MembershipRow>()
   let lastPos = base.lastPos
   for (const item of pending) {
-    const takes = item.live || item.stateChanges.length > 0
-    const pos = takes ? next++ : undefined
+    const pos = takes(item) ? next++ : undefined
+    taken.push(pos)
     positions.push(item.live ? pos : undefined)
     if (pos !== undefined) lastPos = pos
     if (item.live) item.stored = { ...item.stored, pos, ord: pos }
@@ -137,6 +141,7 @@ export function* persistRoom(room: WorkingRoom, now: number, serverName: string)
     }
   }
   yield* insertEvents(pending.map((item) => toRow(item.stored, item.json)))
+  yield* writeSticky(room, taken, now, serverName)
   yield* insertRelations(
     pending.flatMap((item) => (item.isRevised === true ? [] : (relationRow(item.stored) ?? []))),
   )

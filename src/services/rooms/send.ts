@@ -40,6 +40,8 @@ export interface SendInput {
   readonly txnId: string
   /** Milliseconds; application services only. */
   readonly ts?: number | undefined
+  /** Milliseconds for which the event is to reach everybody (MSC4354). */
+  readonly stickyMs?: number | undefined
   /** The transaction id is that of a delay (MSC4140). */
   readonly isDelayed?: true
 }
@@ -210,6 +212,7 @@ export function createSending(context: RoomsContext, aliases: Pick<Aliases, 'res
           sender: requester.userId,
           content: input.content,
           redacts,
+          stickyMs: input.stickyMs,
           clientTxn: input.isDelayed === true ? { ...clientTxn, isDelayed: true } : clientTxn,
           originServerTs: requester.appserviceId === undefined ? undefined : input.ts,
         }),
@@ -237,6 +240,7 @@ export function createSending(context: RoomsContext, aliases: Pick<Aliases, 'res
         sender: requester.userId,
         stateKey: input.stateKey,
         content: input.content,
+        stickyMs: input.stickyMs,
         originServerTs: requester.appserviceId === undefined ? undefined : input.ts,
       }
       if (delayId === undefined) return add(roomId, draft)

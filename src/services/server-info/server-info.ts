@@ -66,6 +66,8 @@ const UNSTABLE_FEATURES: Readonly<Record<string, boolean>> = {
   'org.matrix.msc3874': true,
   // What was set for a device about its notifications ends with it.
   'org.matrix.msc3890': true,
+  // Sticky events.
+  'org.matrix.msc4354': true,
   // Rooms in common, by both names.
   'uk.half-shot.msc2666.query_mutual_rooms': true,
   'uk.half-shot.msc2666.query_mutual_rooms.stable': true,

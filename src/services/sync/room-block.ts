@@ -38,6 +38,8 @@ export interface Block {
   readonly json: Record<string, Json>
   /** Whether there is a timeline or state to show. */
   readonly hasNews: boolean
+  /** Nids of the events of the timeline. */
+  readonly shown: ReadonlySet<number>
 }
 
 export interface BlockDeps {
@@ -174,7 +176,11 @@ export async function roomBlock(input: BlockInput, deps: BlockDeps): Promise<Blo
     [input.stateAfter === 'no' ? 'state' : input.stateAfter]: { events: await shown(state, {}) },
     ...(input.withSummary ? { summary: summary?.json ?? {} } : {}),
   }
-  return { json, hasNews: timeline.events.length > 0 || timeline.limited || state.length > 0 }
+  return {
+    json,
+    hasNews: timeline.events.length > 0 || timeline.limited || state.length > 0,
+    shown: new Set(timeline.events.map((item) => item.nid)),
+  }
 }
 
 const nonEmpty = (value: Json | undefined): boolean => typeof value === 'string' && value !== ''

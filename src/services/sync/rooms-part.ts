@@ -4,6 +4,7 @@ import { StorageError } from '../../storage/errors.js'
 import { noticeRoomOf } from '../../storage/tables/notice-rooms.js'
 import { accountDataOfRooms, isNewsSince, type AccountDataRow } from '../../storage/tables/account-data.js'
 import { receiptsBetween, roomsWithReceipts, type ReceiptRow } from '../../storage/tables/receipts.js'
+import type { StickyNews } from '../../storage/tables/sticky-events.js'
 import { unreadOf, type UnreadCount } from '../../storage/tables/unread.js'
 import { ignoredUsersOf } from '../account-data/ignored-users.js'
 import { invitePermissionOf } from '../account-data/invite-permission.js'
@@ -22,6 +23,7 @@ import { outsideEnd } from './outside-end.js'
 import { roomOfRow, strippedState, wayOut } from './own-room-state.js'
 import { timelinePageSize } from './read-timeline.js'
 import { roomBlock } from './room-block.js'
+import { stickyViews, type StickyBatch } from './sticky-part.js'
 import { createRoomNewsReader, type RoomNews } from './room-news.js'
 import { ownRooms, ownRoomsWithNews, type OwnRoom } from '../../storage/tables/own-rooms.js'
 
@@ -31,7 +33,14 @@ export interface RoomsPart {
     frame: Frame,
     /** All account data of the range, of rooms and global. */
     data: readonly AccountDataRow[],
+    sticky: StickyBatch,
   ): Promise<{ readonly json: JsonObject; readonly hasNews: boolean }>
+}
+
+/** Of one room, what the streams of all rooms have for this user. */
+interface RoomData {
+  readonly data: readonly AccountDataRow[]
+  readonly sticky: readonly StickyNews[]
 }
 
 type Section = 'join' | 'leave' | 'invite' | 'knock'
@@ -56,6 +65,7 @@ export function createRoomsPart(deps: {
   async function compute(
     frame: Frame,
     data: readonly AccountDataRow[],
+    sticky: StickyBatch,
   ): Promise<{ json: JsonObject; hasNews: boolean }> {
     const { viewer, from, upTo, filter } = frame
     const typingNews = new Set(frame.since === undefined ? [] : typing.roomsChangedSince(frame.typingFrom))
@@ -71,7 +81,9 @@ export function createRoomsPart(deps: {
         // Most rooms of most answers have no news: the database leaves them out.
         own: everyRoom
           ? yield* ownRooms(viewer.userId, from)
-          : yield* ownRoomsWithNews(viewer.userId, from, [...new Set([...withReceipts, ...typingNews])]),
+          : yield* ownRoomsWithNews(viewer.userId, from, [
+              ...new Set([...withReceipts, ...typingNews, ...sticky.byRoom.keys()]),
+            ]),
         withReceipts,
         ignored: yield* ignoredUsersOf(viewer.userId),
       }
@@ -92,10 +104,14 @@ export function createRoomsPart(deps: {
         row.last_pos > from ||
         receiptNews.has(row.room_nid) ||
         typingNews.has(row.room_nid) ||
+        sticky.byRoom.has(row.room_nid) ||
         dataByRoom.has(row.room_id)
       if (!mayHaveNews) continue
       try {
-        const [section, block] = await roomOf(row, frame, ignored, dataByRoom.get(row.room_id) ?? [])
+        const [section, block] = await roomOf(row, frame, ignored, {
+          data: dataByRoom.get(row.room_id) ?? [],
+          sticky: sticky.byRoom.get(row.room_nid) ?? [],
+        })
         if (block === undefined) continue
         if (section === 'invite' && (await isUnwanted(row))) continue
         sections[section].set(row.room_id, block)
@@ -126,13 +142,13 @@ export function createRoomsPart(deps: {
     row: OwnRoom,
     frame: Frame,
     ignored: ReadonlySet<string>,
-    data: readonly AccountDataRow[],
+    own: RoomData,
   ): Promise<readonly [Section, Json | undefined]> {
     // What changed after the answer's last position belongs to the next answer.
     const membership = await membershipAt(context, row, frame.upTo)
     switch (membership) {
       case 'join':
-        return ['join', await joinedRoom(row, frame, ignored, data)]
+        return ['join', await joinedRoom(row, frame, ignored, own)]
       case 'invite':
       case 'knock': {
         const isOld = row.pos <= frame.from && !frame.input.fullState
@@ -142,7 +158,7 @@ export function createRoomsPart(deps: {
         return [membership, { [name]: { events: await strippedState(context, row) } }]
       }
       default:
-        return ['leave', row.pos > frame.upTo ? undefined : await leftRoom(row, frame, ignored, data)]
+        return ['leave', row.pos > frame.upTo ? undefined : await leftRoom(row, frame, ignored, own.data)]
     }
   }
 
@@ -150,7 +166,7 @@ export function createRoomsPart(deps: {
     row: OwnRoom,
     frame: Frame,
     ignored: ReadonlySet<string>,
-    data: readonly AccountDataRow[],
+    { data, sticky }: RoomData,
   ): Promise<Json | undefined> {
     const room = await roomOfRow(context, row)
     if (room === undefined) return undefined
@@ -184,11 +200,19 @@ export function createRoomsPart(deps: {
         unread: yield* unreadOf(row.user_id, [row.room_nid]),
       }
     })
+    const stuck = await stickyViews(sticky, block.shown, {
+      context,
+      views,
+      viewer,
+      ignored,
+      options: { omitRoomId: true, format: filter.format },
+    })
     const ephemeral = ephemeralOf(row, frame, since, receipts)
     const hasNews =
       block.hasNews ||
       accountData.length > 0 ||
       ephemeral.length > 0 ||
+      stuck.length > 0 ||
       since === 0 ||
       input.fullState ||
       receipts.some((receipt) => receipt.user_id === row.user_id) ||
@@ -199,6 +223,7 @@ export function createRoomsPart(deps: {
       ...block.json,
       account_data: { events: accountData },
       ephemeral: { events: ephemeral },
+      ...(stuck.length === 0 ? {} : { msc4354_sticky: { events: stuck } }),
       ...countsJson(unread, filter.timeline.unreadThreadNotifications),
     }
   }

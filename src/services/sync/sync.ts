@@ -19,6 +19,7 @@ import { compileSyncFilter, type SyncFilter } from './filter.js'
 import type { Frame, SyncInput } from './frame.js'
 import { createParkedSubscriptions } from './parked-subscriptions.js'
 import { createRoomsPart } from './rooms-part.js'
+import { MAX_STICKY, stickyBatch } from './sticky-part.js'
 import type { WaitingPolls } from './waiting-polls.js'
 
 export interface Sync {
@@ -88,16 +89,30 @@ export function createSync(deps: SyncDeps): Sync {
       filter: compiled(input.filter),
       input,
     }
-    const data = await context.store.read('sync.accountData', () =>
-      accountDataBetween(userId, frame.from, upTo),
-    )
-    const rooms = await roomsPart.compute(frame, data)
+    const stickyRange = {
+      from: frame.from === 0 ? 0 : (since?.sticky ?? frame.from),
+      to: upTo,
+      now: context.clock.now(),
+      limit: MAX_STICKY,
+    }
+    const { data, sticky } = await context.store.read('sync.accountData', function* () {
+      return {
+        data: yield* accountDataBetween(userId, frame.from, upTo),
+        sticky: yield* stickyBatch(userId, stickyRange),
+      }
+    })
+    const rooms = await roomsPart.compute(frame, data, sticky)
     const global = data.filter(
       (row) => row.room_id === '' && frame.filter.accountData.admits({ type: row.type, content: {} }),
     )
     const presence = await presencePart(frame)
     const e2ee = await e2eePart(frame)
-    const nextBatch = syncToken({ pos: upTo, ephemeral: ephemeralNow, toDevice: e2ee.toDeviceUpTo })
+    const nextBatch = syncToken({
+      pos: upTo,
+      ephemeral: ephemeralNow,
+      toDevice: e2ee.toDeviceUpTo,
+      sticky: sticky.upTo,
+    })
     const json: Record<string, Json> = {
       next_batch: nextBatch,
       rooms: rooms.json,
@@ -110,7 +125,7 @@ export function createSync(deps: SyncDeps): Sync {
       hasNews:
         rooms.hasNews || global.length > 0 || e2ee.hasNews || presence.length > 0 || since === undefined,
       nextBatch,
-      complete: e2ee.toDeviceUpTo >= upTo,
+      complete: e2ee.toDeviceUpTo >= upTo && sticky.upTo >= upTo,
       hasMessages: e2ee.hasMessages,
     }
   }

@@ -1,8 +1,10 @@
 import { clientEvent, federationFormatEvent } from '../../core/event/client-view.js'
+import { stickyDuration } from '../../core/event/sticky.js'
 import type { Json, JsonObject } from '../../core/json/value.js'
 import type { Clock } from '../../platform/clock.js'
 import { createPace } from '../../platform/pace.js'
 import type { EventStore } from '../rooms/event-store.js'
+import type { StickyEvents } from '../rooms/sticky-events.js'
 import type { StoredEvent } from '../rooms/stored-event.js'
 import type { Reader } from './visibility.js'
 
@@ -30,13 +32,22 @@ export interface ClientViews {
   view(events: readonly StoredEvent[], viewer: Viewer, options?: ViewOptions): Promise<JsonObject[]>
 }
 
-export function createClientViews(deps: { readonly events: EventStore; readonly clock: Clock }): ClientViews {
+export function createClientViews(deps: {
+  readonly events: EventStore
+  readonly clock: Clock
+  readonly sticky: Pick<StickyEvents, 'untilOf'>
+}): ClientViews {
   return {
     async view(events, viewer, options = {}) {
       const named = events
         .flatMap((item) => [item.replaces, item.redactedBy])
         .filter((nid) => nid !== undefined)
       const others = named.length === 0 ? new Map<number, StoredEvent>() : await deps.events.byNids(named)
+      const sticky = events.filter((item) => stickyDuration(item.event) !== undefined)
+      const stickyUntil =
+        sticky.length === 0
+          ? new Map<number, number>()
+          : await deps.sticky.untilOf(sticky.map((item) => item.nid))
       const now = deps.clock.now()
       const views: JsonObject[] = []
       const pace = createPace()
@@ -60,6 +71,9 @@ export function createClientViews(deps: { readonly events: EventStore; readonly 
         if (redaction !== undefined) {
           unsigned['redacted_because'] = clientEvent(redaction.event)
         }
+        const until = stickyUntil.get(item.nid) ?? 0
+        // NOTSPEC: MSC4354; the clock of a client may be wrong.
+        if (until > now) unsigned['msc4354_sticky_duration_ttl_ms'] = until - now
         const relations = options.relations?.get(item.nid)
         if (relations !== undefined) unsigned['m.relations'] = relations
         if (options.reader !== undefined) unsigned['membership'] = await options.reader.membershipAt(item)

@@ -3,13 +3,15 @@ import { invalidParam } from '../../core/errors.js'
 /**
  * Tokens are opaque to clients and versioned for us. `s1_<position>_<ephemeral>_<to-device>`: everything up to a
  * stream position, up to a position of the ephemeral stream (typing), and to-device messages up to a position of their own,
- * as they come in portions. `t1_<depth>_<ord>`: a place between events of a room in
+ * as they come in portions; a fourth number follows while sticky events, which do so too, are behind. `t1_<depth>_<ord>`: a place between events of a room in
  * topological order, right before the event of that depth and order.
  */
 export interface SyncToken {
   readonly pos: number
   readonly ephemeral: number
   readonly toDevice: number
+  /** Absent where it is `pos`. */
+  readonly sticky?: number | undefined
 }
 
 export interface TopologicalToken {
@@ -24,20 +26,27 @@ export interface SlidingToken {
   readonly ephemeral: number
 }
 
-const SYNC = /^s1_(\d{1,15})_(\d{1,15})_(\d{1,15})$/
+const SYNC = /^s1_(\d{1,15})_(\d{1,15})_(\d{1,15})(?:_(\d{1,15}))?$/
 const SLIDING = /^p1_(\d{1,15})_(\d{1,15})_(\d{1,15})$/
 const TO_DEVICE = /^d1_(\d{1,15})$/
+const STICKY = /^k1_(\d{1,15})$/
 const THREADS = /^h1_(\d{1,15})$/
 const TOPOLOGICAL = /^t1_(\d{1,16})_(-?\d{1,16})$/
 
-export const syncToken = (token: SyncToken): string => `s1_${token.pos}_${token.ephemeral}_${token.toDevice}`
+export const syncToken = ({ pos, ephemeral, toDevice, sticky }: SyncToken): string =>
+  `s1_${pos}_${ephemeral}_${toDevice}${sticky === undefined || sticky >= pos ? '' : `_${sticky}`}`
 export const topologicalToken = (token: TopologicalToken): string => `t1_${token.depth}_${token.ord}`
 
 /** Throws M_INVALID_PARAM. */
 export function parseSyncToken(text: string): SyncToken {
   const match = SYNC.exec(text)
   if (match === null) throw invalidParam('Not a token of this server')
-  return { pos: Number(match[1]), ephemeral: Number(match[2]), toDevice: Number(match[3]) }
+  return {
+    pos: Number(match[1]),
+    ephemeral: Number(match[2]),
+    toDevice: Number(match[3]),
+    ...(match[4] === undefined ? {} : { sticky: Number(match[4]) }),
+  }
 }
 
 export const slidingToken = (token: SlidingToken): string => `p1_${token.seq}_${token.pos}_${token.ephemeral}`
@@ -55,6 +64,16 @@ export const toDeviceToken = (pos: number): string => `d1_${pos}`
 /** Throws M_INVALID_PARAM. */
 export function parseToDeviceToken(text: string): number {
   const match = TO_DEVICE.exec(text)
+  if (match === null) throw invalidParam('Not a token of this server')
+  return Number(match[1])
+}
+
+/** Sticky events up to and with a position, as sliding sync counts them. */
+export const stickyToken = (pos: number): string => `k1_${pos}`
+
+/** Throws M_INVALID_PARAM. */
+export function parseStickyToken(text: string): number {
+  const match = STICKY.exec(text)
   if (match === null) throw invalidParam('Not a token of this server')
   return Number(match[1])
 }

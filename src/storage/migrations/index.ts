@@ -31,6 +31,7 @@ import { auditLog } from './0030-audit-log.js'
 import { scanVerdicts } from './0031-scan-verdicts.js'
 import { auditDeposits } from './0032-audit-deposits.js'
 import { spaceWalks } from './0033-space-walks.js'
+import { stickyEvents } from './0034-sticky-events.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -69,4 +70,5 @@ export const migrations: readonly Migration[] = [
   scanVerdicts,
   auditDeposits,
   spaceWalks,
+  stickyEvents,
 ]

@@ -12,6 +12,7 @@ export interface DelayedEventRow {
   /** JSON. */
   readonly content: string
   readonly ts: number | null
+  readonly sticky_ms: number | null
   readonly delay_ms: number
   readonly scheduled_ts: number
   /** Null once it was sent or cancelled. */
@@ -24,7 +25,7 @@ export interface DelayedEventRow {
 }
 
 const COLUMNS =
-  'nid, delay_id, user_id, device_id, appservice_id, room_id, type, state_key, content, ts, delay_ms, scheduled_ts, due_ts, attempts, finalised_ts, event_id, error'
+  'nid, delay_id, user_id, device_id, appservice_id, room_id, type, state_key, content, ts, sticky_ms, delay_ms, scheduled_ts, due_ts, attempts, finalised_ts, event_id, error'
 
 /** Pre: neither the id nor the transaction is there. */
 export function* insertDelayedEvent(
@@ -33,8 +34,8 @@ export function* insertDelayedEvent(
   },
 ): Tx<void> {
   yield* run(
-    `INSERT INTO delayed_events (delay_id, user_id, device_id, appservice_id, txn_key, room_id, type, state_key, content, ts, delay_ms,
-       scheduled_ts, due_ts, attempts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
+    `INSERT INTO delayed_events (delay_id, user_id, device_id, appservice_id, txn_key, room_id, type, state_key, content, ts, sticky_ms,
+       delay_ms, scheduled_ts, due_ts, attempts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
     row.delay_id,
     row.user_id,
     row.device_id,
@@ -45,6 +46,7 @@ export function* insertDelayedEvent(
     row.state_key,
     row.content,
     row.ts,
+    row.sticky_ms,
     row.delay_ms,
     row.scheduled_ts,
     row.due_ts,

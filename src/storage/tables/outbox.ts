@@ -85,7 +85,7 @@ export function* isCrowded(destination: string, bound: number): Tx<boolean> {
   return Number(row?.n ?? 0) > bound
 }
 
-/** Deletes the oldest PDUs of a room that wait for a destination, at most `count`, never those of `keep`; gives how many. */
+/** Deletes the oldest PDUs of a room that wait for a destination, at most `count`, never those of `keep` nor what sticks; gives how many. */
 export function* dropOldestPdus(
   destination: string,
   roomNid: number,
@@ -94,7 +94,8 @@ export function* dropOldestPdus(
 ): Tx<number> {
   const rows = yield* all<{ event_nid: number }>(
     `SELECT o.event_nid FROM outbox_pdus o JOIN events e ON e.nid = o.event_nid
-     WHERE o.destination = ? AND e.room_nid = ? AND o.event_nid NOT IN (??) ORDER BY o.event_nid LIMIT ?`,
+     WHERE o.destination = ? AND e.room_nid = ? AND o.event_nid NOT IN (??)
+       AND o.event_nid NOT IN (SELECT event_nid FROM sticky_events) ORDER BY o.event_nid LIMIT ?`,
     destination,
     roomNid,
     keep,

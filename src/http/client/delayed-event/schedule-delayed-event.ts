@@ -2,6 +2,7 @@ import { Type } from 'typebox'
 import type { JsonObject } from '../../../core/json/value.js'
 import { route } from '../../route.js'
 import { DELAY } from '../room/delay.js'
+import { STICKY_MS } from '../room/sticky.js'
 
 /** NOTSPEC: MSC4140, by the path that its present text gives it. */
 export const scheduleDelayedEvent = route({
@@ -13,6 +14,7 @@ export const scheduleDelayedEvent = route({
   // As the time of an event, at most 2^53 - 1.
   query: Type.Object({
     ts: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+    'org.matrix.msc4354.sticky_duration_ms': Type.Optional(STICKY_MS),
   }),
   body: Type.Object({
     delay_ms: DELAY,
@@ -30,5 +32,6 @@ export const scheduleDelayedEvent = route({
       content: body.content as JsonObject,
       delayMs: body.delay_ms,
       ts: query.ts,
+      stickyMs: query['org.matrix.msc4354.sticky_duration_ms'],
     }),
 })

@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import { route, v3 } from '../../route.js'
 import { DELAY } from './delay.js'
+import { STICKY_MS } from './sticky.js'
 
 /** SPEC: https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidsendeventtypetxnid */
 export const sendMessage = route({
@@ -13,6 +14,7 @@ export const sendMessage = route({
   query: Type.Object({
     ts: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
     'org.matrix.msc4140.delay': Type.Optional(DELAY),
+    'org.matrix.msc4354.sticky_duration_ms': Type.Optional(STICKY_MS),
   }),
   body: 'object',
   // An event has at most 64 KiB; escapes may make its JSON longer.
@@ -25,6 +27,7 @@ export const sendMessage = route({
       txnId: params['txnId']!,
       content: body,
       ts: query.ts,
+      stickyMs: query['org.matrix.msc4354.sticky_duration_ms'],
     }
     const delayMs = query['org.matrix.msc4140.delay']
     if (delayMs === undefined) return sending.message(requester, input)

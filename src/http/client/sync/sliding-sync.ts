@@ -61,6 +61,9 @@ const Extensions = Type.Object({
   receipts: given(Scope),
   typing: given(Scope),
   'io.element.msc4308.thread_subscriptions': given(Type.Object({ ...Enabled, limit: given(Count) })),
+  'org.matrix.msc4354.sticky_events': given(
+    Type.Object({ ...Enabled, limit: given(Count), since: given(Short) }),
+  ),
 })
 
 const Presence = Type.Union([Type.Literal('online'), Type.Literal('offline'), Type.Literal('unavailable')])

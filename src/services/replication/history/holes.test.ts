@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import type { JsonObject } from '../../../core/json/value.js'
 import { systemClock } from '../../../platform/clock.js'
+import { createStickyEvents } from '../../rooms/sticky-events.js'
 import { createClientViews } from '../../timeline/client-view.js'
 import { createEventByTime, type EventByTime } from '../../timeline/event-by-time.js'
 import { createHistory, type History } from '../../timeline/history.js'
@@ -49,7 +50,7 @@ beforeEach(async () => {
   const { context } = b
   history = createHistory({
     context,
-    views: createClientViews({ events: context.events, clock: context.clock }),
+    views: createClientViews({ ...context, sticky: createStickyEvents(context) }),
     aggregations: { of: () => Promise.resolve(new Map()) },
     backfill: (...input) => b.replication.backfill.backfill(...input),
   })

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { enqueueEdus, enqueuePdus } from '../../../storage/tables/outbox.js'
+import { insertStickyEvents } from '../../../storage/tables/sticky-events.js'
 import { openTestStore } from '../../../storage/testing.js'
 import { all, many, run, type Store } from '../../../storage/tx.js'
 import { systemClock } from '../../../platform/clock.js'
@@ -55,6 +56,19 @@ describe('catching up', () => {
     const skipped = await store.write('test', () => skipToLatest('b.example', { perRoom: 10 }))
     expect(skipped).toEqual({ rooms: 1, pdus: 37 })
     expect(await waiting()).toEqual([12, 39, 40, ...range(41, 50)])
+  })
+
+  it('leaves what sticks', async () => {
+    await room(1, range(1, 40), [40])
+    await store.write('test', () =>
+      insertStickyEvents([
+        { event_nid: 7, room_nid: 1, sender: '@a:a.example', own: 1, until_ts: 1, pos: 1 },
+      ]),
+    )
+    expect(await store.write('test', () => skipToLatest('b.example', { perRoom: 10 }))).toMatchObject({
+      pdus: 38,
+    })
+    expect(await waiting()).toEqual([7, 40])
   })
 
   it('keeps the last that concerns a server which is no longer in the room', async () => {

@@ -17,7 +17,7 @@ const MAX_PDUS = 5_000
 
 /**
  * For a server that has been away for long: of a room of which more waits than the bound, its newest waiting event and the
- * room's heads stay, and what is before them goes. The receiver asks for what it lacks before those, and for the state there,
+ * room's heads stay, as does what sticks, and what else is before them goes. The receiver asks for what it lacks before those, and for the state there,
  * as it does for every gap; what it shows of the time between it fetches when somebody scrolls there. EDUs are not touched:
  * nobody could ask for those.
  * SPEC: https://spec.matrix.org/v1.19/server-server-api/#backfilling-and-retrieving-missing-events

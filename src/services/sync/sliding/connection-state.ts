@@ -42,6 +42,8 @@ export interface ConnectionMeta {
   readonly deviceLists: number | null
   /** The threads that the user follows; absent where nobody has asked. */
   readonly threads?: number | null
+  /** Sticky events, in the same way. */
+  readonly sticky?: number | null
 }
 
 export interface ConnectionState {

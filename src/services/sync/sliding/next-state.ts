@@ -20,7 +20,9 @@ export interface NextState {
   /** There was news in a room, and the client was not told. */
   fallBehind(nid: number): void
   setRoom(nid: number, part: Partial<Pick<RoomState, 'receipts' | 'accountData' | 'typingMissed'>>): void
-  setMeta(part: Partial<Pick<ConnectionMeta, 'lists' | 'accountData' | 'deviceLists' | 'threads'>>): void
+  setMeta(
+    part: Partial<Pick<ConnectionMeta, 'lists' | 'accountData' | 'deviceLists' | 'threads' | 'sticky'>>,
+  ): void
   /** All of it that differs from what was. */
   change(): StateChange
 }
@@ -94,6 +96,7 @@ const isSameMeta = (meta: ConnectionMeta, { meta: old }: ConnectionState): boole
   meta.accountData === old.accountData &&
   meta.deviceLists === old.deviceLists &&
   meta.threads === old.threads &&
+  meta.sticky === old.sticky &&
   isSameLists(meta.lists, old.lists)
 
 const isSameLists = (lists: readonly ListState[], old: readonly ListState[]): boolean =>

@@ -69,6 +69,11 @@ export interface WireExtensions {
     readonly enabled?: boolean | null
     readonly limit?: number | null
   } | null
+  readonly 'org.matrix.msc4354.sticky_events'?: {
+    readonly enabled?: boolean | null
+    readonly limit?: number | null
+    readonly since?: string | null
+  } | null
 }
 
 export interface RoomConfig {
@@ -115,6 +120,7 @@ export interface SlidingRequest {
   readonly receipts: ExtensionScope | undefined
   readonly typing: ExtensionScope | undefined
   readonly threads: { readonly limit: number } | undefined
+  readonly sticky: { readonly limit: number; readonly since: string | undefined } | undefined
   /** The same text for requests that ask for the same, whatever their `pos` and `timeout`. */
   readonly id: string
 }
@@ -123,6 +129,7 @@ export interface SlidingRequest {
 const MAX_TIMELINE = 100
 const MAX_TO_DEVICE = 100
 const MAX_THREADS = 100
+const MAX_STICKY = 100
 
 function roomConfig(wire: WireRoomConfig, userId: string): RoomConfig {
   const state = wire.required_state ?? []
@@ -203,7 +210,11 @@ export function slidingRequest(
   userId: string,
 ): SlidingRequest {
   const extensions = body.extensions ?? {}
-  const { to_device: toDevice, 'io.element.msc4308.thread_subscriptions': threads } = extensions
+  const {
+    to_device: toDevice,
+    'io.element.msc4308.thread_subscriptions': threads,
+    'org.matrix.msc4354.sticky_events': sticky,
+  } = extensions
   const pos = query.pos ?? body.pos ?? undefined
   const { pos: _pos, timeout: _timeout, ...asked } = body
   if (holdsIllegalText(asked)) throw invalidParam('The request holds a NUL character, or half a character')
@@ -234,6 +245,13 @@ export function slidingRequest(
     threads:
       threads?.enabled === true
         ? { limit: Math.min(Math.max(threads.limit ?? MAX_THREADS, 1), MAX_THREADS) }
+        : undefined,
+    sticky:
+      sticky?.enabled === true
+        ? {
+            limit: Math.min(Math.max(sticky.limit ?? MAX_STICKY, 1), MAX_STICKY),
+            since: sticky.since ?? undefined,
+          }
         : undefined,
     id: JSON.stringify(asked),
   }

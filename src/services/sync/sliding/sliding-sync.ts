@@ -25,6 +25,7 @@ import { accountDataPart, receiptsPart, typingPart, type ExtensionInput } from '
 import { createRoomFilter } from './room-facts.js'
 import { createRoomResults } from './room-result.js'
 import { roomsPart } from './rooms-part.js'
+import { stickyPart } from './sticky-extension.js'
 import { threadsPart } from './threads-extension.js'
 import { createUserRooms } from './user-rooms.js'
 
@@ -104,6 +105,7 @@ export function createSlidingSync(deps: SlidingSyncDeps): SlidingSync {
     const rooms = await roomParts(frame, next)
     const device = await devicePart(frame, next, deps.deviceParts)
     const threads = await threadsPart(frame, next, store)
+    const sticky = await stickyPart(frame, next, rooms.json, deps)
     const { lists } = rooms
     return {
       async finish() {
@@ -114,7 +116,7 @@ export function createSlidingSync(deps: SlidingSyncDeps): SlidingSync {
             pos,
             lists: Object.fromEntries(lists.map(([name, count]) => [name, { count }])),
             rooms: rooms.json,
-            extensions: { ...rooms.extensions, ...device.json, ...threads.json },
+            extensions: { ...rooms.extensions, ...device.json, ...threads.json, ...sticky.json },
           },
           pos,
         }
@@ -124,8 +126,9 @@ export function createSlidingSync(deps: SlidingSyncDeps): SlidingSync {
         rooms.hasNews ||
         device.hasNews ||
         threads.hasNews ||
+        sticky.hasNews ||
         listsChanged(lists, state.meta.lists),
-      complete: !rooms.more && device.complete,
+      complete: !rooms.more && device.complete && sticky.complete,
     }
   }
 
