@@ -22,10 +22,8 @@ import { createRuleEditor } from '../services/push/rule-editor.js'
 import { createPushWatch } from '../services/pushers/watch.js'
 import { createReceipts } from '../services/receipts/receipts.js'
 import type { Sender } from '../services/replication/sending/sender.js'
-import { isolatedMemberships } from '../services/replication/handshakes/isolated.js'
 import { createPduIntake } from '../services/replication/peers/pdu-intake.js'
 import { createArrivals } from '../services/replication/handshakes/arrivals.js'
-import { createRemoteMemberships } from '../services/replication/handshakes/membership-handshakes.js'
 import { createReports } from '../services/reports/reports.js'
 import { createAddressInvites } from '../services/rooms/address-invites.js'
 import { createAliases } from '../services/rooms/aliases.js'
@@ -62,6 +60,7 @@ import { buildAdministration } from './administration.js'
 import { buildAppservices, type AppserviceParts } from './appservices.js'
 import { buildDevices } from './devices.js'
 import { buildDirectory } from './directory.js'
+import { buildHandshakes } from './handshakes.js'
 import { buildIdentity } from './identity.js'
 import { buildInfo } from './info.js'
 import { buildMail } from './mail.js'
@@ -202,20 +201,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
 
   const intake = createPduIntake({ keys: transport.keys, logger })
   const arrivals = createArrivals()
-  const remote = config.federation.enabled
-    ? createRemoteMemberships({
-        context,
-        client: transport.client,
-        keys: transport.keys,
-        intake,
-        outside: rooms.outside,
-        arrivals,
-        options: {
-          requestTimeoutMs: config.federation.timeouts.request,
-          joinTimeoutMs: config.federation.timeouts.join,
-        },
-      })
-    : isolatedMemberships
+  const remote = buildHandshakes({ config, context, transport, intake, outside: rooms.outside, arrivals })
   const checkInvitable = async (userId: string, inviter = ''): Promise<void> => {
     if (!serverNotices.isSender(inviter)) await refuseBlockedInvite(store, userId, inviter)
   }
