@@ -183,8 +183,9 @@ export function* missingEvents(
 }
 
 /**
- * The depth at which a server came into a room last: that of a join of one of its users whose predecessors are not here. Undefined where
- * none are missing: the server was there from the beginning, or has the whole history by now.
+ * The depth at which a server came into a room last: that of a join of one of its users whose predecessors are not here. Where they have been
+ * fetched since, that of the first event that clients were shown as it came. Undefined for a room without one.
+ * TODO: of a server that left and came back, and has fetched what lies before its return, only the first coming is known.
  */
 export function* arrivalDepth(roomNid: number, serverName: string): Tx<number | undefined> {
   const suffix = `:${serverName}`
@@ -196,7 +197,12 @@ export function* arrivalDepth(roomNid: number, serverName: string): Tx<number | 
     suffix.length,
     suffix,
   )
-  return row?.depth ?? undefined
+  if (row?.depth != null) return row.depth
+  const first = yield* one<{ depth: number }>(
+    'SELECT depth FROM events WHERE room_nid = ? AND pos IS NOT NULL ORDER BY pos LIMIT 1',
+    roomNid,
+  )
+  return first?.depth
 }
 
 /**

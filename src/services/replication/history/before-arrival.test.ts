@@ -37,6 +37,26 @@ describe('what was said before a server came', () => {
     expect(await b.heads(roomId)).toEqual(await a.heads(roomId))
     expect(await b.stateOf(roomId)).toEqual(await a.stateOf(roomId))
   })
+
+  it('nor is it when the server has fetched the last of it since', async () => {
+    const roomId = await a.createRoom(ALICE)
+    await c.join(CAROL, roomId, 'a.example')
+    for (let i = 0; i < 5; i++) await a.send(ALICE, roomId, `old ${i}`)
+    await until(async () => (await bodiesOf(c, roomId)).length === 5)
+    network.down.add('c.example')
+    const last = await a.send(ALICE, roomId, 'the last')
+    await b.join(BOB, roomId, 'a.example')
+    const { signal } = new AbortController()
+    expect(await b.replication.backfill.place(roomId, last, ['a.example'], signal)).toBe(true)
+    await c.send(CAROL, roomId, 'beside the last')
+    network.down.delete('c.example')
+    await until(async () => (await bodiesOf(a, roomId)).includes('beside the last'))
+    await a.send(ALICE, roomId, 'together')
+    await until(async () => (await bodiesOf(b, roomId)).includes('together'))
+    expect(await bodiesOf(b, roomId)).not.toContain('old 4')
+    expect(await b.heads(roomId)).toEqual(await a.heads(roomId))
+    expect(await b.stateOf(roomId)).toEqual(await a.stateOf(roomId))
+  })
 })
 
 describe('an event that stands on one from before a server came', () => {
