@@ -18,7 +18,7 @@ export interface Passage {
 
 const SLOW = { ...FAIR, usualMs: 400, slow: 0.5, slowMs: 6_000 }
 
-async function membersOf(node: SimNode, roomId: string): Promise<string[]> {
+export async function membersOf(node: SimNode, roomId: string): Promise<string[]> {
   const found: string[] = []
   for (const userId of node.users) {
     const rooms = await node.disk.read('sim.joined', () => joinedRoomIds(userId))
@@ -28,7 +28,10 @@ async function membersOf(node: SimNode, roomId: string): Promise<string[]> {
 }
 
 /** Nodes with somebody in the room who speak for themselves. */
-async function residents({ world }: Passage, roomId: string): Promise<{ node: SimNode; userId: string }[]> {
+export async function residents(
+  { world }: Passage,
+  roomId: string,
+): Promise<{ node: SimNode; userId: string }[]> {
   const found: { node: SimNode; userId: string }[] = []
   for (const node of world.nodes) {
     const [userId] = await membersOf(node, roomId)
@@ -72,11 +75,21 @@ export async function lateJoin(passage: Passage): Promise<void> {
         () => undefined,
       )
     })
+    // What is said in the very moment in which the newcomer is let in may reach it before the answer does; nothing later refers to it then.
+    const last = chance.chance(0.5)
+    if (last)
+      transport.onServed = ({ path }) => {
+        if (!path.includes('/send_join/')) return
+        transport.onServed = () => undefined
+        const host = there.find(({ node }) => node.name === via)!
+        void speak(passage, host.node, host.userId, roomId, 'in the doorway')
+      }
     for (let i = chance.int(2, 8); i > 0; i--) {
       const { node, userId } = chance.pick(there)
-      time.after(chance.int(0, 12_000), () => void speak(passage, node, userId, roomId, `meanwhile ${i}`))
+      time.after(chance.int(0, last ? 1_000 : 12_000), () => void speak(passage, node, userId, roomId, `meanwhile ${i}`)) // prettier-ignore
     }
     await pass()
+    transport.onServed = () => undefined
     transport.weather = FAIR
   }
 }

@@ -9,6 +9,7 @@ import { checkIdle, checkMail, checkRoom } from './agreement.js'
 import { countEvents } from './counts.js'
 import { crashWhileFetching, lateJoin } from './finale.js'
 import { seeded } from './seeded.js'
+import { joinThroughLiar } from './lying.js'
 import { openingOf, type Opening } from './opening.js'
 import { createPassing } from './passing.js'
 import { as, createSimNode, type SimNode } from './sim-node.js'
@@ -104,6 +105,7 @@ async function simulate(
     const passage = { world, transport, time, pass, chance: chance.fork('finale') }
     if (chance.chance(0.4)) await lateJoin(passage)
     if (chance.chance(0.15)) await crashWhileFetching(passage)
+    if (chance.chance(0.7)) await joinThroughLiar(passage)
     await heal()
     await checkAll()
   } finally {

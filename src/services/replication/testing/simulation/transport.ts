@@ -53,6 +53,10 @@ export interface Transport {
   readonly cut: Set<string>
   /** Endpoints that a server never answers, by its name. */
   readonly silent: Map<string, ReadonlySet<string>>
+  /** What a server makes of its answers, by its name. */
+  readonly liars: Map<string, (endpoint: string, answer: string) => string>
+  /** Told of each request that was carried out, before its answer goes on its way. */
+  onServed: (request: FederationRequest) => void
   /** How often something happened, for floors. */
   readonly counts: Map<string, number>
   /** `isAlive`: nothing is sent for a process that has ended, and no answer reaches it. */
@@ -76,6 +80,8 @@ export function createTransport(time: VirtualTime, chance: Seeded): Transport {
     servers: new Map(),
     cut: new Set(),
     silent: new Map(),
+    liars: new Map(),
+    onServed: () => undefined,
     counts: new Map(),
     clientOf,
   }
@@ -95,7 +101,10 @@ export function createTransport(time: VirtualTime, chance: Seeded): Transport {
       const carried = parsed?.ok === true ? { ...request, body: parsed.value as JsonObject } : request
       count(request.path.split('/')[4]!)
       try {
-        return await target(from, carried)
+        const answer = await target(from, carried)
+        transport.onServed(carried)
+        const endpoint = request.path.split('/')[4]!
+        return transport.liars.get(request.destination)?.(endpoint, answer) ?? answer
       } catch (error) {
         if (!(error instanceof MatrixError)) throw error
         const status = error.status ?? STATUS[error.errcode] ?? 400

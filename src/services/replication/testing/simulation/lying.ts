@@ -1,0 +1,73 @@
+import { isObject, ownValue, type Json } from '../../../../core/json/value.js'
+import type { Seeded } from './seeded.js'
+import { membersOf, residents, type Passage } from './finale.js'
+import { as, type SimNode } from './sim-node.js'
+
+/** How much of a state is kept back. */
+const OMITTED = 0.4
+
+const isBeginning = (event: Json): boolean => ownValue(event as never, 'type') === 'm.room.create'
+
+/** Answers as they are, less some events of the state that they tell of. */
+function omitting(chance: Seeded, onOmission: () => void) {
+  const thin = (list: Json | undefined, keep: (item: Json) => boolean): Json =>
+    !Array.isArray(list)
+      ? []
+      : list.filter((item: Json) => {
+          if (keep(item) || !chance.chance(OMITTED)) return true
+          onOmission()
+          return false
+        })
+  return (endpoint: string, answer: string): string => {
+    if (endpoint !== 'send_join' && endpoint !== 'state_ids') return answer
+    const whole = JSON.parse(answer) as Json
+    if (!isObject(whole)) return answer
+    return endpoint === 'send_join'
+      ? JSON.stringify({ ...whole, state: thin(whole['state'], isBeginning) })
+      : JSON.stringify({ ...whole, pdu_ids: thin(whole['pdu_ids'], () => false) })
+  }
+}
+
+/**
+ * A server that was not in a room, or has left it, comes through one that keeps a part of the state back. Nobody speaks until it has
+ * compared what it was given with what others have.
+ */
+export async function joinThroughLiar(passage: Passage): Promise<void> {
+  const { world, transport, pass, chance } = passage
+  const liar = world.nodes.find(({ name }) => name === world.rash)
+  if (liar?.process === undefined) return
+  const counted = (what: string) => (): void => void world.counts.set(what, (world.counts.get(what) ?? 0) + 1)
+  for (const roomId of world.rooms) {
+    if ((await membersOf(liar, roomId)).length === 0) continue
+    const newcomer = await outsider(passage, roomId)
+    if (newcomer === undefined) continue
+    const silent = transport.silent.get(liar.name)
+    transport.silent.delete(liar.name)
+    transport.liars.set(liar.name, omitting(chance, counted('omissions of liars')))
+    const join = newcomer.process!.memberships.join(as(chance.pick(newcomer.users)), {
+      room: roomId,
+      via: [liar.name],
+    })
+    await pass(join.then(counted('joins through liars'), () => undefined))
+    transport.liars.delete(liar.name)
+    if (silent !== undefined) transport.silent.set(liar.name, silent)
+    await pass()
+  }
+}
+
+/** An honest server outside of the room while another honest one is in it; where there is none, one of several goes. */
+async function outsider(passage: Passage, roomId: string): Promise<SimNode | undefined> {
+  const { world, pass, chance } = passage
+  const there = await residents(passage, roomId)
+  const outside = world.nodes.find(
+    (node) =>
+      node.process !== undefined && node.name !== world.rash && !there.some((one) => one.node === node),
+  )
+  if (outside !== undefined) return there.length > 0 ? outside : undefined
+  if (there.length < 2) return undefined
+  const { node } = chance.pick(there)
+  for (const userId of await membersOf(node, roomId))
+    await pass(node.process!.memberships.leave(as(userId), { roomId }))
+  await pass()
+  return (await membersOf(node, roomId)).length === 0 ? node : undefined
+}
