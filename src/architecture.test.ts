@@ -38,6 +38,7 @@ const SERVICES = [
   'node-list',
   'audit-deposits',
   'identity',
+  'member-identity',
   'to-device',
   'e2ee',
   'dehydrated-devices',

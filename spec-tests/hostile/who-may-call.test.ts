@@ -33,7 +33,10 @@ const OPEN: ReadonlySet<string> = new Set([
   'getScannerPublicKey',
   'getServerKey', 'perspectivesKeyQuery', 'bulkPerspectivesKeyQuery', 'getVersion', 'exchangeOpenIdToken', 'onBindThirdPartyIdentifier', 'onBindThirdPartyIdentifierByPost',
   // Which node an address belongs to, asked before a log-in; never whether there is an account.
-  'getEmailInfo',
+  'getEmailInfo', 'getPasswordPolicy',
+  // Of the identity server: by the token that a user shows it, if it is about users at all.
+  'pingIdentityService', 'getIdentityVersions', 'getIdentityTerms', 'registerIdentityAccount', 'getIdentityAccount', 'logOutOfIdentity', 'getHashDetails',
+  'lookupUsers', 'storeInvite', 'isInviteKeyValid',
   // By a link that somebody was sent.
   'getUnsubscribe', 'postUnsubscribe',
   // By the id of a delay, which is handed to a server for calls (MSC4140).

@@ -3,6 +3,7 @@ import type { AddressHome } from '../core/address-gate.js'
 import { emailRouting } from '../core/node-list/route-email.js'
 import type { AccountNamesOptions } from '../services/accounts/account-names.js'
 import { createAddressGate } from '../services/address-gate/address-gate.js'
+import type { KeptInvites } from '../services/member-identity/kept-invites.js'
 import type { NodeListService } from '../services/node-list/node-list.js'
 import type { AddressRules } from '../services/threepids/threepids.js'
 
@@ -32,8 +33,10 @@ export function addressHomes(
 export function addressRules(deps: {
   readonly config: Config
   readonly nodeList: ListOfNodes | undefined
+  /** Absent: no invitations are kept here. */
+  readonly invites: Pick<KeptInvites, 'isInvited' | 'bind'> | undefined
 }): AddressRules {
-  const { config, nodeList } = deps
+  const { config, nodeList, invites } = deps
   const { server_name: serverName } = config
   const { enforced, invited_only: invitedOnly, plus_addresses: plusAddresses } = config.address_gate
   const takesInvitation = {
@@ -42,6 +45,9 @@ export function addressRules(deps: {
     external: () => nodeList?.roleOf(serverName) === 'external',
   }[invitedOnly]
   return {
+    ...(invites === undefined
+      ? {}
+      : { onAttached: (userId: string, address: string) => invites.bind(userId, address) }),
     locked: config.managed_accounts.locked.includes('addresses'),
     ...(enforced
       ? {
@@ -50,10 +56,8 @@ export function addressRules(deps: {
             allowTags: plusAddresses === 'accept',
             homeOf: addressHomes(config, nodeList),
             takesInvitation,
-            // TODO: invitations by e-mail are not kept yet, so that nobody has one.
-            // oxlint-disable-next-line require-yield
-            hasInvitation: function* () {
-              return false
+            *hasInvitation(address) {
+              return invites !== undefined && (yield* invites.isInvited(address))
             },
           }),
         }

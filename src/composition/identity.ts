@@ -1,33 +1,44 @@
-import type { Config } from '../config/schema.js'
 import type { Signer } from '../platform/ed25519.js'
-import type { Logger } from '../platform/logger.js'
-import type { Transport } from '../services/federation/transport.js'
 import { authorizationHeader } from '../services/federation/x-matrix.js'
 import { createBindings, type Bindings } from '../services/identity/bindings.js'
-import { createIdentityServers, type IdentityServers } from '../services/identity/identity-servers.js'
-import type { Store } from '../storage/tx.js'
+import {
+  createIdentityServers,
+  type Address,
+  type IdentityServers,
+} from '../services/identity/identity-servers.js'
+import type { MemberIdentity } from '../services/member-identity/member-identity.js'
+import { buildMemberIdentity, ownNames, withMembers } from './member-identity.js'
 
 export interface IdentityParts {
+  /** The server of an address, by the node list; undefined where another identity server is asked. */
+  homeOf(idServer: string, address: Address): string | undefined
+  /** The servers of the circle as one identity server. */
+  readonly memberIdentity: MemberIdentity | undefined
   readonly identity: IdentityServers
   readonly bindings: Bindings
 }
 
-/** What has to do with identity servers. A node that is one itself would stand in for `identity`. */
-export function buildIdentity(deps: {
-  readonly config: Config
-  readonly store: Store
-  readonly logger: Logger
-  readonly transport: Transport
-  readonly signer: Signer
-}): IdentityParts {
+/** What has to do with identity servers. */
+export function buildIdentity(
+  deps: Parameters<typeof buildMemberIdentity>[0] & { readonly signer: Signer },
+): IdentityParts {
   const { config, signer } = deps
   const origin = config.server_name
-  const identity = createIdentityServers({
+  const memberIdentity = buildMemberIdentity(deps)
+  const servers = createIdentityServers({
     http: deps.transport.http,
     logger: deps.logger,
     signRequest: (destination, uri, content) =>
       authorizationHeader({ method: 'POST', uri, origin, destination, content }, signer),
     trusted: config.identity_servers.trusted,
   })
-  return { identity, bindings: createBindings({ ...deps, identity }) }
+  const identity = withMembers(servers, memberIdentity, config)
+  const isOwn = ownNames(config)
+  return {
+    homeOf: (idServer, { address }) =>
+      isOwn(idServer) ? memberIdentity?.homeOf(address).serverName : undefined,
+    identity,
+    memberIdentity,
+    bindings: createBindings({ ...deps, identity }),
+  }
 }

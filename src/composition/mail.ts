@@ -6,15 +6,19 @@ import type { Random } from '../platform/random.js'
 import { smtpTransport, type SmtpOptions } from '../platform/smtp.js'
 import type { AuditTrail } from '../services/audit/trail.js'
 import type { NodeListService } from '../services/node-list/node-list.js'
+import type { KeptInvites, KeptInvitesDeps } from '../services/member-identity/kept-invites.js'
 import { createMailer, type Mailer } from '../services/mail/mailer.js'
 import { createThreepids, type Threepids, type ThreepidsOptions } from '../services/threepids/threepids.js'
 import type { Store } from '../storage/tx.js'
 import { addressRules } from './address-rules.js'
+import { buildKeptInvites } from './member-identity.js'
 
 /** Outgoing mail, where it is configured, and the addresses that are proved by it. */
 export interface MailParts {
   readonly mailer: Mailer | undefined
   readonly threepids: Threepids
+  /** Invitations of addresses of this server; absent: an identity server keeps them. */
+  readonly invites: KeptInvites | undefined
 }
 
 export function buildMail(base: {
@@ -26,23 +30,29 @@ export function buildMail(base: {
   readonly logger: Logger
   readonly serverName: string
   readonly nodeList: NodeListService | undefined
+  /** Has the inviting user's server invite whoever has the address now. */
+  redeem: KeptInvitesDeps['redeem']
 }): MailParts {
   const { config } = base
   const { host, from } = config.mail
-  const rules = addressRules({
-    config,
-    nodeList: base.nodeList,
-  })
-  if (host === undefined || from === undefined)
-    return { mailer: undefined, threepids: createThreepids({ ...base, rules }) }
-  const mailer = createMailer({
-    ...base,
-    transport: smtpTransport(smtpOptions(config, host)),
-    options: { from },
-  })
+  const mailer =
+    host === undefined || from === undefined
+      ? undefined
+      : createMailer({
+          ...base,
+          transport: smtpTransport(smtpOptions(config, host)),
+          options: { from },
+        })
+  const invites = mailer === undefined ? undefined : buildKeptInvites({ ...base, mailer })
+  const rules = addressRules({ config, nodeList: base.nodeList, invites })
   return {
     mailer,
-    threepids: createThreepids({ ...base, rules, mail: { mailer, options: threepidsOptions(config) } }),
+    invites,
+    threepids: createThreepids({
+      ...base,
+      rules,
+      ...(mailer === undefined ? {} : { mail: { mailer, options: threepidsOptions(config) } }),
+    }),
   }
 }
 

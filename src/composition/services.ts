@@ -128,7 +128,12 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     signer,
     nodeList,
   })
-  const { mailer, threepids } = buildMail({ ...base, config, nodeList })
+  const { mailer, threepids, invites } = buildMail({
+    ...base,
+    config,
+    nodeList,
+    redeem: (invite) => services.thirdPartyInvites.redeem(invite),
+  })
   const tokenCache = createTokenCache(clock, { onForget: (userId) => notifier.notify([userId]) })
   const toDevice = createToDevice({ ...base, wakeSender, stage: appservices.watch.stageToDevice })
   // Devices come before the keys that go with them, and keys need the confirmation that accounts give.
@@ -262,18 +267,8 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   })
   const relations = createRelations({ context, views })
   const replication = buildReplication({
-    config,
-    context,
-    transport,
-    intake,
-    outside: rooms.outside,
-    arrivals,
-    sender,
-    e2ee,
-    toDevice,
-    receipts,
-    typingNotices,
-    presence,
+    ...{ config, context, transport, intake, outside: rooms.outside, arrivals, sender, e2ee, toDevice },
+    ...{ receipts, typingNotices, presence },
   })
   const { pushRules } = rooms
   const ruleEditor = createRuleEditor({ store, accountData, pushRules, notifier })
@@ -288,8 +283,15 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     visibleEvent: (requester, roomId, eventId) => services.history.event(requester, roomId, eventId),
   })
   const sending = createSending(context, aliases)
-  const { identity, bindings } = buildIdentity({ ...base, config, transport, signer })
-  const addressInvites = createAddressInvites({ context, identity, memberships, sending })
+  const { identity, bindings, memberIdentity, homeOf } = buildIdentity({
+    ...base,
+    config,
+    transport,
+    signer,
+    nodeList,
+    invites,
+  })
+  const addressInvites = createAddressInvites({ context, identity, memberships, sending, homeOf })
   const { check: checkAlias } = appservices.aliasRules
   const roomCreation = createRoomCreation({
     context,
@@ -341,6 +343,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     memberships,
     addressInvites,
     bindings,
+    memberIdentity,
     guests,
     aliases,
     pushRules: rooms.pushRules,
@@ -358,20 +361,16 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     eventByTime: createEventByTime({ context, fetch: replication.fetchByTime.fetch }),
     ...buildSyncing({
       ...reading,
-      config,
-      history,
-      notifier,
-      typing,
-      presence,
-      e2ee,
-      toDevice,
+      ...{ config, history, notifier, typing, presence, e2ee, toDevice, lost, nodeMetrics },
       pushRules: rooms.pushRules,
-      lost,
       gate: syncGate,
-      nodeMetrics,
     }),
     inbound: replication.inbound,
-    ...buildServing({ ...rooms, ...appservices, transport, intake, memberships, checkInvitable }),
+    ...buildServing({
+      ...rooms,
+      ...appservices,
+      ...{ transport, intake, memberships, checkInvitable, nodeList, invites },
+    }),
   }
   return {
     services,

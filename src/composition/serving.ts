@@ -1,4 +1,3 @@
-import { fetchJson } from '../services/federation/fetch-json.js'
 import type { Transport } from '../services/federation/transport.js'
 import type { PduIntake } from '../services/replication/peers/pdu-intake.js'
 import { createEventByTimeServing } from '../services/replication/serving/serve-by-time.js'
@@ -9,7 +8,10 @@ import { createThirdPartyInvites } from '../services/replication/serving/third-p
 import type { RoomsContext } from '../services/rooms/context.js'
 import type { Memberships } from '../services/rooms/membership.js'
 import type { OutsideMemberships } from '../services/rooms/outside-memberships.js'
+import type { KeptInvites } from '../services/member-identity/kept-invites.js'
+import type { NodeListService } from '../services/node-list/node-list.js'
 import type { Services } from '../services/services.js'
+import { memberKeyFetch } from './member-identity.js'
 
 /** What other servers may ask. */
 export type Serving = Pick<
@@ -25,6 +27,8 @@ export type Serving = Pick<
 
 export function buildServing(deps: {
   readonly context: RoomsContext
+  readonly nodeList: NodeListService | undefined
+  readonly invites: KeptInvites | undefined
   readonly transport: Transport
   readonly intake: PduIntake
   readonly outside: OutsideMemberships
@@ -40,7 +44,7 @@ export function buildServing(deps: {
       context,
       memberships: deps.memberships,
       client: transport.client,
-      fetchJson: (url) => fetchJson(transport.http, url),
+      fetchJson: memberKeyFetch({ ...deps, serverName: context.serverName }),
     }),
     inviteServing: createInviteServing({
       context,

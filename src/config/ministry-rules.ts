@@ -48,4 +48,15 @@ export const MINISTRY_RULES: readonly Rule[] = [
       check('display_name', DISPLAY_NAME_FIELDS)
     },
   },
+  {
+    reads: ['address_invites', 'mail.host'],
+    look({ address_invites: invites, mail }, report) {
+      if (invites.enabled && mail.host === undefined)
+        report(
+          ['address_invites', 'enabled'],
+          'needs mail',
+          'Set `mail.host` and `mail.from`: an invitation is a mail.',
+        )
+    },
+  },
 ]

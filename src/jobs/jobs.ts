@@ -26,8 +26,22 @@ export function periodicJobs(services: Services, options: JobOptions): readonly 
           },
           { name: 'nodeList.watchAge', every: MINUTE, run: () => nodeList.watchAge() },
         ]
+  const invites = services.memberIdentity?.invites
+  const ofInvites: readonly Job[] =
+    invites === undefined
+      ? []
+      : [
+          {
+            name: 'addressInvites.redeem',
+            every: 2 * SECOND,
+            atStart: true,
+            run: () => invites.redeemDue(),
+          },
+          { name: 'addressInvites.prune', every: HOUR, run: () => invites.prune() },
+        ]
   return [
     ...ofNodeList,
+    ...ofInvites,
     { name: 'relations.fill', every: SECOND, atStart: true, run: () => services.relations.fill.step() },
     { name: 'search.follow', every: SECOND, atStart: true, run: () => services.search.indexer.follow() },
     { name: 'search.fill', every: SECOND, atStart: true, run: () => services.search.indexer.fill() },

@@ -12,6 +12,7 @@ import type { OpenId } from './openid/openid.js'
 import type { Reports } from './reports/reports.js'
 import type { MutualRooms } from './directory/mutual-rooms.js'
 import type { Threepids } from './threepids/threepids.js'
+import type { MemberIdentity } from './member-identity/member-identity.js'
 import type { Bindings } from './identity/bindings.js'
 import type { DehydratedDevices } from './dehydrated-devices/dehydrated-devices.js'
 import type { DelayedEvents } from './delayed-events/delayed-events.js'
@@ -88,6 +89,8 @@ export interface Services {
   readonly threepids: Threepids
   readonly openId: OpenId
   readonly bindings: Bindings
+  /** Undefined where invitations are an identity server's business. */
+  readonly memberIdentity: MemberIdentity | undefined
   readonly reports: Reports
   readonly mutualRooms: MutualRooms
   readonly operator: Operator

@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { choice, flag, list, text } from '../fields.js'
+import { choice, duration, flag, list, text } from '../fields.js'
 
 const LOCKS = ['displayname', 'avatar_url', 'addresses'] as const
 
@@ -21,7 +21,7 @@ export const ministry = {
         [],
       ),
       invited_only: choice(
-        'Whether an account takes an invitation by e-mail: `external`: where the node list calls this server external.',
+        'Whether an account takes an invitation by e-mail (`address_invites`): `external`: where the node list calls this server external.',
         ['external', 'always', 'never'],
         'external',
       ),
@@ -63,5 +63,22 @@ export const ministry = {
       ),
     },
     { description: 'Names of accounts that the server gives.', default: {} },
+  ),
+  address_invites: Type.Object(
+    {
+      enabled: flag(
+        'This server and the members of its node list keep the invitations of their e-mail addresses themselves, in place of an identity server. Needs `mail`.',
+        false,
+      ),
+      lifetime: duration('How long an invitation waits for its address.', '30d'),
+      register_url: Type.Optional(
+        text(
+          'Where somebody who was invited makes an account; it stands in the mail. Without it the mail names the server.',
+          undefined,
+          { format: 'http-url', example: 'https://chat.administration.example' },
+        ),
+      ),
+    },
+    { description: 'Invitations by e-mail without an identity server of somebody else.', default: {} },
   ),
 } as const

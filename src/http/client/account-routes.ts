@@ -71,6 +71,16 @@ import { refresh } from './session/refresh.js'
 import { requestOpenIdToken } from './session/request-open-id-token.js'
 import { thirdPartyLookups } from './thirdparty/lookups.js'
 import { getPasswordPolicy } from './account/get-password-policy.js'
+import {
+  getIdentityAccount,
+  getIdentityTerms,
+  getIdentityVersions,
+  logOutOfIdentity,
+  pingIdentity,
+  registerIdentityAccount,
+} from './identity/account.js'
+import { getHashDetails, lookupUsers } from './identity/lookup.js'
+import { storeInvite } from './identity/store-invite.js'
 import { getEmailInfo } from './ministry/get-email-info.js'
 import { getFederationWhitelist } from './ministry/get-federation-whitelist.js'
 import { getUsersInfo } from './ministry/get-users-info.js'
@@ -155,4 +165,13 @@ export const accountRoutes: readonly Route[] = [
   getEmailInfo,
   getFederationWhitelist,
   getUsersInfo,
+  getIdentityAccount,
+  getIdentityTerms,
+  getIdentityVersions,
+  logOutOfIdentity,
+  pingIdentity,
+  registerIdentityAccount,
+  getHashDetails,
+  lookupUsers,
+  storeInvite,
 ]

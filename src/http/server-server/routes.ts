@@ -33,6 +33,10 @@ import { sendJoinV2 } from './send-join-v2.js'
 import { sendKnock } from './send-knock.js'
 import { sendLeaveV1 } from './send-leave-v1.js'
 import { sendLeaveV2 } from './send-leave-v2.js'
+import { getInternalInfo } from './identity/get-internal-info.js'
+import { isInviteKeyValid } from './identity/is-key-valid.js'
+import { lookupForMember } from './identity/lookup-for-member.js'
+import { storeInviteForMember } from './identity/store-invite-for-member.js'
 import { queryUsersInfo } from './ministry/query-users-info.js'
 import { depositAuditHead, getAuditHead } from './audit-heads.js'
 import { e2eeFederationRoutes } from './e2ee-routes.js'
@@ -74,5 +78,9 @@ export const federationRoutes: readonly Route[] = [
   queryUsersInfo,
   depositAuditHead,
   getAuditHead,
+  getInternalInfo,
+  isInviteKeyValid,
+  lookupForMember,
+  storeInviteForMember,
   ...e2eeFederationRoutes,
 ]

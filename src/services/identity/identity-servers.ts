@@ -212,7 +212,8 @@ const bearer = (token: string): string => `Bearer ${/^[\x21-\x7e]*$/.test(token)
 const shortText = (value: Json | undefined, max: number): string | undefined =>
   typeof value === 'string' && value !== '' && value.length <= max ? value : undefined
 
-function storedInvite(body: JsonObject): StoredInvite | undefined {
+/** What an answer to `store-invite` says; undefined where it is none. */
+export function storedInvite(body: JsonObject): StoredInvite | undefined {
   const token = ownValue(body, 'token')
   const displayName = shortText(ownValue(body, 'display_name'), MAX_TEXT)
   const list = ownValue(body, 'public_keys')

@@ -53,6 +53,8 @@ export interface NodeListService {
   memberOfAddress(address: string): Member | undefined | 'invalid'
   /** What a server is, or was when it left; undefined for one that does not stand in the list. */
   roleOf(serverName: string): MemberRole | undefined
+  /** What the circle is called; undefined while there is no list. */
+  circle(): string | undefined
   status(): NodeListStatus
 }
 
@@ -281,6 +283,7 @@ export function createNodeList(deps: NodeListDeps): NodeListService {
         .map(({ serverName: name }) => name),
     memberOfAddress: (address) =>
       canonicalEmail(address) === undefined ? 'invalid' : taken?.emails.memberOf(address, clock.now()),
+    circle: () => taken?.list.circle,
     roleOf: (name) => taken?.members.get(name)?.role,
     status: () => ({
       sequence: taken?.list.sequence,

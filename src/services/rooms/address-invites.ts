@@ -1,9 +1,12 @@
+import { ACCESS_RULES, roomAccess } from '../../core/access-rules/room-access.js'
 import { forbidden, invalidParam } from '../../core/errors.js'
+import { refuse } from '../../core/event/types.js'
 import type { Json, JsonObject } from '../../core/json/value.js'
 import { canonicalAddress } from '../identity/address.js'
 import type { Address, IdentityAccess, IdentityServers } from '../identity/identity-servers.js'
 import type { Requester } from '../requester.js'
-import { readState, type RoomsContext } from './context.js'
+import { accessRefused } from './access.js'
+import { readState, readStateEvent, type RoomsContext } from './context.js'
 import { notInRoom } from './not-in-room.js'
 import { judgeLocalEvent, prepareLocalEvent } from './local-event.js'
 import type { Memberships } from './membership.js'
@@ -51,6 +54,8 @@ export function createAddressInvites(deps: {
   readonly identity: Pick<IdentityServers, 'checkTrusted' | 'lookup' | 'storeInvite'>
   readonly memberships: Pick<Memberships, 'invite'>
   readonly sending: Pick<Sending, 'state'>
+  /** The server to which an address belongs, where that is known of an identity server. Throws M_THREEPID_DENIED for nobody's. */
+  homeOf?(idServer: string, address: Address): string | undefined
 }): AddressInvites {
   const { context, identity } = deps
 
@@ -75,6 +80,18 @@ export function createAddressInvites(deps: {
       const prepared = await prepareLocalEvent(working, draft, context.local)
       await judgeLocalEvent(working, prepared, context.local)
     })
+  }
+
+  /** Whoever has the address could not come in anyway. */
+  async function checkHome(roomId: string, invite: AddressInvite, address: Address): Promise<void> {
+    const home = deps.homeOf?.(invite.idServer, address)
+    const { access } = context.local
+    if (home === undefined || access === undefined || !access.isExternalServer(home)) return
+    const room = await context.loader.load(roomId)
+    if (room === undefined) throw notInRoom()
+    const rules = await readStateEvent(context, room, ACCESS_RULES.type, ACCESS_RULES.stateKey)
+    if (roomAccess(rules?.event.content).rule === 'restricted')
+      throw accessRefused(refuse('access.external', 'This room is not open to external accounts'))
   }
 
   async function facts(roomId: string, sender: string): Promise<JsonObject> {
@@ -103,6 +120,7 @@ export function createAddressInvites(deps: {
       const { roomId, reason, content } = input
       if (requester.isGuest) throw forbidden('Guests invite nobody by address')
       await checkMayInvite(requester, roomId)
+      await checkHome(roomId, input, address)
       const inviteUser = (userId: string): Promise<void> =>
         deps.memberships.invite(requester, {
           roomId,

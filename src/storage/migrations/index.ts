@@ -32,6 +32,7 @@ import { scanVerdicts } from './0031-scan-verdicts.js'
 import { auditDeposits } from './0032-audit-deposits.js'
 import { spaceWalks } from './0033-space-walks.js'
 import { stickyEvents } from './0034-sticky-events.js'
+import { addressInvites } from './0035-address-invites.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -71,4 +72,5 @@ export const migrations: readonly Migration[] = [
   auditDeposits,
   spaceWalks,
   stickyEvents,
+  addressInvites,
 ]

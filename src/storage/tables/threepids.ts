@@ -54,3 +54,30 @@ export function* deleteThreepid(userId: string, medium: string, address: string)
 export function* deleteThreepidsOf(userId: string): Tx<void> {
   yield* run('DELETE FROM threepids WHERE user_id = ?', userId)
 }
+
+/** The next e-mail addresses in the order in which accounts were given them. */
+export function* emailsAddedAfter(
+  after: { readonly ts: number; readonly address: string },
+  limit: number,
+): Tx<readonly Pick<ThreepidRow, 'address' | 'added_ts'>[]> {
+  return yield* all<Pick<ThreepidRow, 'address' | 'added_ts'>>(
+    `SELECT address, added_ts FROM threepids
+     WHERE medium = 'email' AND added_ts >= ? AND (added_ts > ? OR address > ?)
+     ORDER BY added_ts, address LIMIT ?`,
+    after.ts,
+    after.ts,
+    after.address,
+    limit,
+  )
+}
+
+/** Pre: at most a few hundred addresses. */
+export function* ownersOfEmails(
+  addresses: readonly string[],
+): Tx<readonly Pick<ThreepidRow, 'address' | 'user_id'>[]> {
+  if (addresses.length === 0) return []
+  return yield* all(
+    "SELECT address, user_id FROM threepids WHERE medium = 'email' AND address IN (??)",
+    addresses,
+  )
+}

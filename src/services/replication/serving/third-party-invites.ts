@@ -3,7 +3,7 @@ import { isRoomId } from '../../../core/ids/room-id.js'
 import { serverNameOf } from '../../../core/ids/server-name-of.js'
 import { isUserId } from '../../../core/ids/user-id.js'
 import { isObject, ownValue, type Json, type JsonObject } from '../../../core/json/value.js'
-import { encodePath, FederationError, type FederationClient } from '../../federation/client.js'
+import { encodePath, FederationError, isRetryable, type FederationClient } from '../../federation/client.js'
 import { requesterOf } from '../../requester.js'
 import { readStateEvent, type RoomsContext } from '../../rooms/context.js'
 import type { Memberships } from '../../rooms/membership.js'
@@ -38,7 +38,17 @@ export interface ThirdPartyInvites {
       readonly signed: JsonObject
     }[]
   }): Promise<void>
+  /** The same for an address that this server itself vouches for. Never rejects for a refusal; `later` where the inviter's server is not there. */
+  redeem(invite: {
+    readonly userId: string
+    readonly roomId: string
+    readonly sender: string
+    readonly signed: JsonObject
+  }): Promise<Redeemed>
 }
+
+/** `settled`: the invite is there, or never will be. */
+type Redeemed = 'settled' | 'later'
 
 const OFFER = 'm.room.third_party_invite'
 const MAX_INVITES = 20
@@ -143,6 +153,22 @@ export function createThirdPartyInvites(deps: {
       } catch (error) {
         if (!(error instanceof FederationError)) throw error
         throw forbidden('The server of whoever invited this address does not confirm the invite')
+      }
+    },
+
+    async redeem({ userId, roomId, sender, signed }) {
+      const isOurs = serverNameOf(sender) === context.serverName
+      try {
+        await (isOurs ? invite : askFor)(roomId, sender, userId, signed)
+        return 'settled'
+      } catch (error) {
+        const isLater =
+          error instanceof FederationError ? isRetryable(error) : !(error instanceof MatrixError)
+        context.logger.info(
+          { err: error, roomId, userId },
+          'an invited address is not invited to the room yet',
+        )
+        return isLater ? 'later' : 'settled'
       }
     },
 

@@ -1,0 +1,150 @@
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { JsonObject } from '../../src/core/json/value.js'
+import { NODE_LIST_TYPE } from '../../src/core/node-list/parse-node-list.js'
+import { authorityJson, DAY, listSigner, signedJson } from '../../src/core/node-list/testing.js'
+import type { MemberRole } from '../../src/core/node-list/types.js'
+import { createSigner, parseKeyFile } from '../../src/platform/ed25519.js'
+import {
+  startMailServer,
+  type ReceivedMail,
+  type TestMailServer,
+} from '../../src/services/mail/testing-smtp.js'
+import { call, eventually, session, v3, type User } from './client.js'
+import { startNode, testAuthority, type Node } from './node.js'
+
+/** Nodes that go by one signed list, whose accounts are made with e-mail addresses. */
+export interface Circle {
+  readonly nodes: readonly Node[]
+  readonly mail: TestMailServer
+  /** Signs the next list and waits until all go by it. By default each node as it was made. */
+  publish(change?: (members: readonly JsonObject[]) => readonly JsonObject[]): Promise<void>
+  /** The mails to an address, once there are so many. */
+  mailsTo(address: string, count: number): Promise<readonly ReceivedMail[]>
+  /** Asks for the mail of a registration. */
+  askToRegister(node: Node, address: string): Promise<{ readonly status: number; readonly body: JsonObject }>
+  /** A new account whose owner has opened the link in the mail. */
+  register(node: Node, address: string): Promise<User>
+  dispose(): Promise<void>
+}
+
+export interface CircleNode {
+  readonly role: MemberRole
+  readonly label: string
+  readonly email: JsonObject
+  readonly config?: Readonly<Record<string, object>>
+}
+
+const SECRET = 'client-secret'
+export const PASSWORD = 'correct horse battery'
+
+export async function startCircle(specs: readonly CircleNode[]): Promise<Circle> {
+  const folder = await mkdtemp(join(tmpdir(), 'chancery-circle-'))
+  const signers = [listSigner('anssi')]
+  const authority = testAuthority()
+  const mail = await startMailServer({ tls: 'off' })
+  const nodes: Node[] = []
+  for (const { config } of specs)
+    nodes.push(
+      await startNode({
+        authority,
+        config: {
+          node_list: {
+            file: join(folder, 'list.json'),
+            refresh: '200ms',
+            trusted_signers: signers.map(({ name, keyId, publicKey }) => ({
+              name,
+              key_id: keyId,
+              public_key: publicKey,
+            })),
+          },
+          registration: { email: 'required' },
+          mail: { host: '127.0.0.1', port: mail.port, tls: 'off', from: 'matrix@administration.example' },
+          address_gate: { enforced: true },
+          address_invites: { enabled: true },
+          access_rules: { enforced: true },
+          ...config,
+        },
+      }),
+    )
+  let sequence = 0
+  let attempt = 0
+
+  async function member(node: Node, { role, label, email }: CircleNode): Promise<JsonObject> {
+    const [key] = parseKeyFile(await readFile(join(node.folder, 'signing.key'), 'utf8'))
+    const { keyId, publicKey } = createSigner(key!)
+    return {
+      server_name: node.serverName,
+      label,
+      role,
+      keys: [{ key_id: keyId, public_key: publicKey }],
+      email,
+      addresses: [{ host: 'localhost', port: Number(node.serverName.split(':')[1]) }],
+    }
+  }
+
+  async function goesBy(node: Node): Promise<true | undefined> {
+    const text = await (await fetch(`${node.url}/metrics`)).text()
+    return text.includes(`chancery_node_list_sequence ${sequence}\n`) ? true : undefined
+  }
+
+  const circle: Circle = {
+    nodes,
+    mail,
+    async publish(change = (members) => members) {
+      const now = Date.now()
+      const list = signedJson(
+        {
+          type: NODE_LIST_TYPE,
+          circle: 'administration.example',
+          sequence: ++sequence,
+          issued_at: now - 1_000,
+          expires_at: now + 30 * DAY,
+          authorities: [authorityJson(1, 1, signers)],
+          members: change(await Promise.all(nodes.map((node, index) => member(node, specs[index]!)))),
+        },
+        signers,
+      )
+      await writeFile(join(folder, 'new.json'), JSON.stringify(list))
+      await rename(join(folder, 'new.json'), join(folder, 'list.json'))
+      for (const node of nodes) await eventually(`list ${sequence}`, () => goesBy(node))
+    },
+    async mailsTo(address, count) {
+      for (;;) {
+        const found = mail.mails.filter(({ to }) => to.includes(address))
+        if (found.length >= count) return found
+        await mail.mail(mail.mails.length)
+      }
+    },
+    askToRegister: (node, address) =>
+      call(node.url, 'POST', v3('/register/email/requestToken'), {
+        body: { client_secret: SECRET, email: address, send_attempt: ++attempt },
+      }),
+    async register(node, address) {
+      const { status, body } = await circle.askToRegister(node, address)
+      if (status !== 200) throw new Error(`${address}: ${status} ${JSON.stringify(body)}`)
+      // An invitation may come between.
+      const proof = await eventually(`the link for ${address}`, () =>
+        Promise.resolve(mail.mails.find(({ link }) => link?.includes(`sid=${body['sid'] as string}&`))),
+      )
+      const link = new URL(proof.link!)
+      const form = new URLSearchParams(link.searchParams)
+      const pressed = await fetch(`${link.origin}${link.pathname}`, { method: 'POST', body: form })
+      if (pressed.status !== 200) throw new Error(`the link of ${address} does not open: ${pressed.status}`)
+      const threepid_creds = { sid: body['sid'], client_secret: SECRET }
+      const answer = await call(node.url, 'POST', v3('/register'), {
+        body: { password: PASSWORD, auth: { type: 'm.login.email.identity', threepid_creds } },
+      })
+      if (answer.status !== 200)
+        throw new Error(`${address}: ${answer.status} ${JSON.stringify(answer.body)}`)
+      return session(node.url, PASSWORD, answer)
+    },
+    async dispose() {
+      await Promise.all(nodes.map((node) => node.dispose()))
+      await mail.close()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+  return circle
+}

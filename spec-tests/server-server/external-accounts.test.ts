@@ -1,0 +1,212 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { createHash } from 'node:crypto'
+import { startCircle, type Circle } from '../harness/address-circle.js'
+import {
+  call,
+  createRoom,
+  enc,
+  eventually,
+  inRoom,
+  sendText,
+  v3,
+  type Answer,
+  type User,
+} from '../harness/client.js'
+import type { Node } from '../harness/node.js'
+
+let circle: Circle
+let finances: Node
+let interieur: Node
+let externe: Node
+let anne: User
+let benoit: User
+
+const names = { managed_accounts: { user_id: '{local}-{domain}', display_name: '{name} [{organisation}]' } }
+
+beforeAll(async () => {
+  circle = await startCircle([
+    { role: 'agents', label: 'Finances', email: { domains: ['finances.example'] }, config: names },
+    { role: 'agents', label: 'Interieur', email: { domains: ['interieur.example'] }, config: names },
+    { role: 'external', label: 'Guests', email: { fallback: true }, config: names },
+  ])
+  ;[finances, interieur, externe] = circle.nodes as [Node, Node, Node]
+  await circle.publish()
+  anne = await circle.register(finances, 'anne.dupont@finances.example')
+  benoit = await circle.register(interieur, 'benoit@interieur.example')
+})
+afterAll(() => circle?.dispose())
+
+const open = { initial_state: [{ type: 'im.vector.room.access_rules', content: { rule: 'unrestricted' } }] }
+const invite = (user: User, node: Node, roomId: string, address: string): Promise<Answer> =>
+  user.call('POST', inRoom(roomId, 'invite'), {
+    body: { id_server: node.serverName, id_access_token: 'x', medium: 'email', address },
+  })
+const invitedTo = (user: User, roomId: string): Promise<unknown> =>
+  eventually(`${user.userId} is invited`, async () => {
+    const { rooms } = await user.ok('GET', v3('/sync'), undefined, { timeout: 0 })
+    return rooms?.invite?.[roomId]
+  })
+const refused = ({ status, body }: Answer): unknown[] => [status, body.errcode, body.reason]
+
+describe('an account', () => {
+  it('is named after its address', async () => {
+    expect(anne.userId).toBe(`@anne.dupont-finances.example:${finances.serverName}`)
+    const { displayname } = await benoit.ok('GET', v3(`/profile/${enc(anne.userId)}`))
+    expect(displayname).toBe('Anne Dupont [Finances]')
+  })
+
+  it('is not made at the server of another administration, which is named', async () => {
+    const { status, body } = await circle.askToRegister(finances, 'carla@interieur.example')
+    expect([status, body]).toEqual([
+      403,
+      expect.objectContaining({
+        errcode: 'M_THREEPID_DENIED',
+        reason: 'address.elsewhere',
+        home: interieur.serverName,
+      }),
+    ])
+  })
+})
+
+describe('the invite of an address', () => {
+  it('reaches somebody who has an account at another server of the circle', async () => {
+    const roomId = await createRoom(anne)
+    expect((await invite(anne, finances, roomId, 'Benoit@interieur.example')).status).toBe(200)
+    await invitedTo(benoit, roomId)
+    await benoit.ok('POST', inRoom(roomId, 'join'))
+    // Nobody was written to but for the registration.
+    expect(await circle.mailsTo('benoit@interieur.example', 1)).toHaveLength(1)
+  })
+
+  it('waits for somebody of the circle who has no account yet', async () => {
+    const roomId = await createRoom(anne)
+    const address = 'david@interieur.example'
+    expect((await invite(anne, finances, roomId, address)).status).toBe(200)
+    const [mail] = await circle.mailsTo(address, 1)
+    expect(mail!.text).toContain('Finances')
+    expect(mail!.text).not.toContain(anne.userId)
+    const david = await circle.register(interieur, address)
+    await invitedTo(david, roomId)
+    await david.ok('POST', inRoom(roomId, 'join'))
+  })
+
+  it('waits at the very server that it was sent from, too', async () => {
+    const roomId = await createRoom(anne)
+    expect((await invite(anne, finances, roomId, 'emil@finances.example')).status).toBe(200)
+    const emil = await circle.register(finances, 'emil@finances.example')
+    await invitedTo(emil, roomId)
+    await emil.ok('POST', inRoom(roomId, 'join'))
+  })
+
+  it('of somebody from outside lets them make an account, and into that room alone', async () => {
+    const address = 'zoe@home.example'
+    const before = await circle.askToRegister(externe, address)
+    // The asker is told nothing; the mailbox is.
+    expect(before.status).toBe(200)
+    expect((await circle.mailsTo(address, 1))[0]!.link).toBeUndefined()
+
+    const [openRoom, closedRoom] = [await createRoom(anne, open), await createRoom(anne)]
+    expect(refused(await invite(anne, finances, closedRoom, address))).toEqual([
+      403,
+      'M_FORBIDDEN',
+      'access.external',
+    ])
+    expect((await invite(anne, finances, openRoom, address)).status).toBe(200)
+    expect((await circle.mailsTo(address, 2))[1]!.text).toContain('Finances')
+    // Once more: neither another event nor another mail.
+    expect((await invite(anne, finances, openRoom, address)).status).toBe(200)
+
+    const zoe = await circle.register(externe, address)
+    expect(await circle.mailsTo(address, 3)).toHaveLength(3)
+    await invitedTo(zoe, openRoom)
+    await zoe.ok('POST', inRoom(openRoom, 'join'))
+    const said = await sendText(anne, openRoom, 'welcome')
+    await eventually('zoe reads it', async () =>
+      (await zoe.call('GET', inRoom(openRoom, `event/${enc(said)}`))).status === 200 ? true : undefined,
+    )
+    // Power, rooms of her own, other rooms: nothing.
+    expect(refused(await zoe.call('POST', v3('/createRoom'), { body: {} }))).toEqual([
+      403,
+      'M_FORBIDDEN',
+      'access.create.external',
+    ])
+    expect((await invite(zoe, externe, openRoom, 'anne.dupont@finances.example')).status).toBe(403)
+  })
+
+  it('does not name anybody whom the circle does not know, in the room', async () => {
+    const roomId = await createRoom(anne, open)
+    await invite(anne, finances, roomId, 'yann.secret@home.example')
+    const state = (await anne.ok('GET', inRoom(roomId, 'state'))) as { type: string; content: object }[]
+    const offer = state.find(({ type }) => type === 'm.room.third_party_invite')
+    expect(JSON.stringify(offer)).not.toContain('secret')
+    expect(offer!.content).toMatchObject({ display_name: 'y…@h…', public_keys: [expect.anything()] })
+  })
+})
+
+describe('the identity server of the circle', () => {
+  const identity = (
+    node: Node,
+    method: string,
+    path: string,
+    token?: string,
+    body?: object,
+  ): Promise<Answer> =>
+    call(node.url, method, `/_matrix/identity/v2${path}`, { token, ...(body && { body }) })
+  async function tokenOf(user: User, node: Node): Promise<string> {
+    const openid = await user.ok('POST', v3(`/user/${enc(user.userId)}/openid/request_token`))
+    const { status, body } = await identity(node, 'POST', '/account/register', undefined, openid)
+    expect(status).toBe(200)
+    return body.token as string
+  }
+  const hash = (address: string, pepper: string): string =>
+    createHash('sha256').update(`${address} email ${pepper}`).digest('base64url')
+
+  it('finds users of all members by hashes of their addresses, for its own users', async () => {
+    const token = await tokenOf(anne, finances)
+    expect((await identity(finances, 'GET', '/account', token)).body).toEqual({ user_id: anne.userId })
+    const { lookup_pepper: pepper, algorithms } = (await identity(finances, 'GET', '/hash_details', token))
+      .body
+    expect(algorithms).toEqual(['sha256'])
+    const [own, other, nobody] = [
+      'anne.dupont@finances.example',
+      'benoit@interieur.example',
+      'x@home.example',
+    ].map((address) => hash(address, pepper as string))
+    const asked = { algorithm: 'sha256', pepper, addresses: [own, other, nobody] }
+    const { status, body } = await identity(finances, 'POST', '/lookup', token, asked)
+    expect([status, body]).toEqual([200, { mappings: { [own!]: anne.userId, [other!]: benoit.userId } }])
+    const stale = await identity(finances, 'POST', '/lookup', token, { ...asked, pepper: 'old' })
+    expect([stale.status, stale.body]).toEqual([
+      400,
+      expect.objectContaining({ errcode: 'M_INVALID_PEPPER', lookup_pepper: pepper }),
+    ])
+  })
+
+  it('is for those who are logged in', async () => {
+    for (const token of [undefined, 'nonsense', anne.token]) {
+      expect((await identity(finances, 'GET', '/hash_details', token)).status).toBe(401)
+      const asked = { algorithm: 'sha256', pepper: 'x', addresses: [] }
+      expect((await identity(finances, 'POST', '/lookup', token, asked)).status).toBe(401)
+    }
+    const openid = await anne.ok('POST', v3(`/user/${enc(anne.userId)}/openid/request_token`))
+    expect((await identity(interieur, 'POST', '/account/register', undefined, openid)).status).toBe(401)
+  })
+
+  it('finds nobody for external accounts', async () => {
+    const roomId = await createRoom(anne, open)
+    await invite(anne, finances, roomId, 'ursula@home.example')
+    const ursula = await circle.register(externe, 'ursula@home.example')
+    const token = await tokenOf(ursula, externe)
+    const { lookup_pepper: pepper } = (await identity(externe, 'GET', '/hash_details', token)).body
+    const asked = {
+      algorithm: 'sha256',
+      pepper,
+      addresses: [hash('benoit@interieur.example', pepper as string)],
+    }
+    expect(refused(await identity(externe, 'POST', '/lookup', token, asked))).toEqual([
+      403,
+      'M_FORBIDDEN',
+      'address.external',
+    ])
+  })
+})
