@@ -1,6 +1,7 @@
 import type { Config } from '../config/schema.js'
 import type { AccessPolicy } from '../core/access-rules/access-policy.js'
 import type { NodeListService } from '../services/node-list/node-list.js'
+import type { LastAdministratorRule } from '../core/access-rules/last-administrator.js'
 
 /**
  * Whom rooms are for, as the configuration and the node list say; undefined where rooms are for all. With a list, whoever does not stand in it is
@@ -25,3 +26,12 @@ export function accessPolicy(
     bypasses: (userId) => bypass.has(userId),
   }
 }
+
+/** What rooms are held to besides the specification. */
+export const roomRules = (
+  config: Config,
+  nodeList: Pick<NodeListService, 'roleOf'> | undefined,
+): { readonly access: AccessPolicy | undefined; readonly lastAdministrator: LastAdministratorRule } => ({
+  access: accessPolicy(config, nodeList),
+  lastAdministrator: config.access_rules.last_administrator,
+})

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import type { JsonObject } from '../core/json/value.js'
 import type { CreateRoomInput } from '../services/rooms/create-room-input.js'
 import type { Requester } from '../services/requester.js'
 import { readStateEvent } from '../services/rooms/context.js'
@@ -36,6 +37,50 @@ describe('a node that holds rooms to their access rules', () => {
     const closed = await create({})
     await publicRooms.setVisibility(ana, closed, 'public')
     await publicRooms.setVisibility(ana, open, 'private')
+  })
+
+  it('opens a private room to whoever has its address, without guests, and without listing it', async () => {
+    const bo = await node.user('bo')
+    const eva = await node.user('eva')
+    const { history, memberships, publicRooms, sending, aliases } = node.services
+    const set = (roomId: string, type: string, content: JsonObject) =>
+      sending.state(ana, { roomId, type, stateKey: '', content })
+    const closed = await create({})
+    const alias = `#project-x7Rt2mQz9k:${TEST_SERVER}`
+    await aliases.set(ana, alias, closed)
+    await expect(memberships.join(bo, { room: alias, via: [] })).rejects.toMatchObject({
+      errcode: 'M_FORBIDDEN',
+    })
+    await set(closed, 'm.room.join_rules', { join_rule: 'public' })
+    await memberships.join(bo, { room: alias, via: [] })
+    const encryption = { type: 'm.room.encryption', stateKey: '' }
+    expect(await history.stateEvent(bo, closed, encryption, 'content')).toHaveProperty('algorithm')
+    expect(await publicRooms.list({})).not.toMatchObject({
+      chunk: expect.arrayContaining([expect.objectContaining({ room_id: closed })]) as unknown,
+    })
+    await expect(set(closed, 'm.room.guest_access', { guest_access: 'can_join' })).rejects.toMatchObject(
+      refusedBy('access.guests'),
+    )
+    await expect(memberships.join({ ...eva, isGuest: true }, { room: alias, via: [] })).rejects.toMatchObject(
+      { errcode: 'M_GUEST_ACCESS_FORBIDDEN' },
+    )
+    // Who is not from here has no way in by an address.
+    await set(closed, 'm.room.join_rules', { join_rule: 'invite' })
+    await expect(memberships.join(eva, { room: alias, via: [] })).rejects.toMatchObject({
+      errcode: 'M_FORBIDDEN',
+    })
+  })
+
+  it('opens no room while guests may come in', async () => {
+    const guests = { type: 'm.room.guest_access', content: { guest_access: 'can_join' } }
+    const roomId = await create({ initial_state: [guests] })
+    const set = (type: string, content: JsonObject) =>
+      node.services.sending.state(ana, { roomId, type, stateKey: '', content })
+    await expect(set('m.room.join_rules', { join_rule: 'public' })).rejects.toMatchObject(
+      refusedBy('access.guests'),
+    )
+    await set('m.room.guest_access', { guest_access: 'forbidden' })
+    await set('m.room.join_rules', { join_rule: 'public' })
   })
 
   it('carries the rule over into an upgraded room', async () => {

@@ -11,6 +11,7 @@ import type { Notifier } from '../platform/notifier.js'
 import type { Random } from '../platform/random.js'
 import type { RoomsContext } from '../services/rooms/context.js'
 import type { StateResolving } from '../services/rooms/resolve-aside.js'
+import type { LastAdministratorRule } from '../core/access-rules/last-administrator.js'
 import { createEventStore } from '../services/rooms/event-store.js'
 import type { LocalEventDeps } from '../services/rooms/local-event.js'
 import { createNids } from '../services/rooms/nids.js'
@@ -50,6 +51,8 @@ export interface RoomsPartsDeps {
   readonly access?: AccessPolicy | undefined
   /** An access rule refused what a local user wants. */
   readonly onPolicyRefusal?: LocalEventDeps['onPolicyRefusal']
+  /** What becomes of a room whose last administrator goes. Default: they go. */
+  readonly lastAdministrator?: LastAdministratorRule
   /** Where large conflicts of states are resolved; without one, on the event loop. */
   readonly resolver?: StateResolving
   /** What else a change of membership writes, in its own transaction. */
@@ -166,6 +169,7 @@ export function buildRooms(deps: RoomsPartsDeps): RoomsParts {
       unreadRedaction: (room, target) => unread.redaction(room, target),
     },
     ...(deps.policySigner === undefined ? {} : { policySigner: deps.policySigner }),
+    lastAdministrator: deps.lastAdministrator ?? 'allow',
     defaultVersion: roomVersion(deps.defaultRoomVersion)!,
   }
   const sticky = createStickyEvents(context)

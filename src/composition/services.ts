@@ -34,8 +34,6 @@ import { createPolicySigner } from '../services/rooms/policy-servers.js'
 import { createSending } from '../services/rooms/send.js'
 import type { StateResolving } from '../services/rooms/resolve-aside.js'
 import { createServerNotices } from '../services/server-notices/server-notices.js'
-import { createRelations } from '../services/relations/relations.js'
-import { createSearch } from '../services/search/search.js'
 import { requesterOf } from '../services/requester.js'
 import type { Services } from '../services/services.js'
 import { createEphemeralPositions } from '../services/ephemeral-positions.js'
@@ -44,8 +42,6 @@ import { createSettingsCarrier } from '../services/upgrades/carry-settings.js'
 import { createRoomUpgrades } from '../services/upgrades/upgrade-room.js'
 import { createSpaces } from '../services/spaces/spaces.js'
 import { createClientViews } from '../services/timeline/client-view.js'
-import { createEventByTime } from '../services/timeline/event-by-time.js'
-import { createHistory } from '../services/timeline/history.js'
 import { loadLostPositions } from '../services/timeline/lost-positions.js'
 import { parseSyncToken } from '../services/timeline/tokens.js'
 import { createToDevice } from '../services/to-device/to-device.js'
@@ -55,7 +51,7 @@ import { isCrossSigningKey } from '../storage/tables/cross-signing.js'
 import type { Store } from '../storage/tx.js'
 import { auditedRotation, buildAudit, buildAuditReaders, policyRefusals } from './audit.js'
 import { accountsOptions, eventSignerOf, noticesOptions } from './options.js'
-import { accessPolicy } from './access-policy.js'
+import { roomRules } from './access-policy.js'
 import { buildAdministration } from './administration.js'
 import { buildAppservices, type AppserviceParts } from './appservices.js'
 import { buildDevices } from './devices.js'
@@ -68,6 +64,7 @@ import { buildMedia } from './media.js'
 import { buildProfile } from './profile.js'
 import { buildProposals } from './proposals.js'
 import { buildPushers, stagingHooks, type PushParts } from './pushers.js'
+import { buildReading } from './reading.js'
 import { buildReplication, type Replication } from './replication.js'
 import { buildRooms, type RoomsParts } from './rooms.js'
 import { buildServing } from './serving.js'
@@ -163,7 +160,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
       verifySignature: verifySignatureBy,
     }),
     defaultRoomVersion: config.rooms.default_room_version,
-    access: accessPolicy(config, nodeList),
+    ...roomRules(config, nodeList),
     onPolicyRefusal: policyRefusals(audit),
     ...(deps.resolver && { resolver: deps.resolver }),
     wakeSender,
@@ -265,7 +262,6 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     wakeSender,
     onRead: push.pushers.onRead,
   })
-  const relations = createRelations({ context, views })
   const replication = buildReplication({
     ...{ config, context, transport, intake, outside: rooms.outside, arrivals, sender, e2ee, toDevice },
     ...{ receipts, typingNotices, presence },
@@ -273,8 +269,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   const { pushRules } = rooms
   const ruleEditor = createRuleEditor({ store, accountData, pushRules, notifier })
   const settings = createSettingsCarrier({ context, accountData, pushRules, ruleEditor, notifier, logger })
-  const reading = { context, views, aggregations: relations.aggregations }
-  const history = createHistory({ ...reading, backfill: replication.backfill.backfill })
+  const reading = buildReading({ context, views, replication })
   const syncGate = createSemaphore({ permits: config.limits.concurrent_syncs })
   const reports = createReports({
     store,
@@ -355,13 +350,10 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     presence,
     ...buildDirectory({ config, context, transport, nodeList, redList, acts: appservices.acts }),
     spaces: createSpaces({ context, client: transport.client, aliases }),
-    history,
-    relations,
-    search: createSearch({ ...reading, history }),
-    eventByTime: createEventByTime({ context, fetch: replication.fetchByTime.fetch }),
+    ...reading,
     ...buildSyncing({
-      ...reading,
-      ...{ config, history, notifier, typing, presence, e2ee, toDevice, lost, nodeMetrics },
+      ...{ context, views, aggregations: reading.relations.aggregations, history: reading.history },
+      ...{ config, notifier, typing, presence, e2ee, toDevice, lost, nodeMetrics },
       pushRules: rooms.pushRules,
       gate: syncGate,
     }),

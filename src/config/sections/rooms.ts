@@ -40,6 +40,14 @@ export const rooms = {
         Type.String({ format: 'user-id' }),
         [],
       ),
+      last_administrator: Type.Union(
+        [Type.Literal('allow'), Type.Literal('refuse'), Type.Literal('hand-over')],
+        {
+          description:
+            'What becomes of a room whose last administrator leaves it, access rules or not. `allow`: nothing. `refuse`: they stay until somebody else has the power. `hand-over`: those get it who have the most, else those who have been there longest. An account that is deactivated always hands over, unless it is `allow`.',
+          default: 'allow',
+        },
+      ),
     },
     { description: 'Whom rooms are for, in a closed circle of servers.', default: {} },
   ),

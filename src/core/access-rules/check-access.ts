@@ -37,6 +37,13 @@ export function checkAccess(event: RoomEvent, state: AccessState, policy: Access
       return access.rule === 'unrestricted' ? checkLevels(event.content, event.rules, policy) : ALLOW
     case 'm.room.join_rules':
       return checkJoinRule(event, access, state)
+    case 'm.room.guest_access':
+      return letsGuestsIn(event.content) && isPublic(state.get('m.room.join_rules', '')?.content)
+        ? refuse(
+            'access.guests',
+            'A room that opens itself to everybody who knows its address lets no guests in',
+          )
+        : ALLOW
     case 'm.room.name':
     case 'm.room.topic':
     case 'm.room.avatar':
@@ -166,9 +173,18 @@ function checkJoinRule(event: RoomEvent, access: RoomAccess, state: AccessState)
   const rule = ownValue(event.content, 'join_rule')
   if (access.rule === 'direct' && rule === 'public')
     return refuse('access.direct.public', 'A direct conversation cannot be opened to everybody')
-  const before = state.get('m.room.join_rules', '')
-  const isPublic = before !== undefined && ownValue(before.content, 'join_rule') === 'public'
-  return access.visibility === 'public' && isPublic && rule !== 'public'
+  if (rule === 'public' && letsGuestsIn(state.get('m.room.guest_access', '')?.content))
+    return refuse(
+      'access.guests',
+      'Shut guests out before the room is opened to everybody who knows its address',
+    )
+  const wasPublic = isPublic(state.get('m.room.join_rules', '')?.content)
+  return access.visibility === 'public' && wasPublic && rule !== 'public'
     ? refuse('access.public', 'A public room stays open to everybody')
     : ALLOW
 }
+
+const isPublic = (joinRules: JsonObject | undefined): boolean =>
+  joinRules !== undefined && ownValue(joinRules, 'join_rule') === 'public'
+const letsGuestsIn = (guestAccess: JsonObject | undefined): boolean =>
+  guestAccess !== undefined && ownValue(guestAccess, 'guest_access') === 'can_join'

@@ -28,7 +28,12 @@ export function handedOver(
       event,
       {
         get: (type, key) =>
-          type === event.type && key === event.stateKey ? named(type, key) : state.get(stateKey(type, key)),
+          // Of an open door and guests who may pass it, the guests go: without the door nobody would be in the room.
+          event.type === 'm.room.join_rules' && type === 'm.room.guest_access'
+            ? undefined
+            : type === event.type && key === event.stateKey
+              ? named(type, key)
+              : state.get(stateKey(type, key)),
         members: members.slice(0, Math.max(0, members.indexOf(event))),
         addressInvites: [],
       },

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import type { AccessPolicy } from '../../core/access-rules/access-policy.js'
 import type { JsonObject } from '../../core/json/value.js'
 import { until } from '../../platform/testing-until.js'
+import { accessVerdictOf } from '../../storage/tables/access-verdicts.js'
 import type { CreateRoomInput } from '../rooms/create-room-input.js'
 import { as, createWorld, type HandshakeNode, type World } from './testing/handshakes.js'
 import { addNode, createNetwork, type Network, type TestNode } from './testing/network.js'
@@ -226,7 +227,10 @@ describe('rooms of a circle, beside a member that has forgotten the rules', () =
       await until(async () => (await node.context.events.byId(message)) !== undefined)
       const stored = await node.context.events.byId(message)
       expect([stored?.rejected, stored?.softFailed]).toEqual([undefined, false])
-      expect((await node.context.events.byId(refused))?.rejected).toBe(rule)
+      const judged = await node.context.events.byId(refused)
+      expect(judged?.rejected).toBe(rule)
+      const verdict = await node.store.read('test', () => accessVerdictOf(judged!.nid))
+      expect(verdict).toEqual({ rule, sequence: null })
       expect([...(await node.stateOf(roomId)).values()]).not.toContain(refused)
     }
     expect(await finances.stateOf(roomId)).toEqual(await interieur.stateOf(roomId))

@@ -30,6 +30,9 @@ export function withAccess(input: CreateRoomInput, rules: RoomVersionRules): Cre
   const levels = levelsFor(input, rules, of('m.room.power_levels'))
   const added: { type: string; content: JsonObject }[] = []
   if (!isOpen && !unencrypted && of(ENCRYPTION.type) === undefined) added.push(ENCRYPTION)
+  // Guests come in nowhere, so that the room can be opened to everybody who knows its address later.
+  if (of('m.room.guest_access') === undefined && presetOf(input) !== 'public_chat')
+    added.push({ type: 'm.room.guest_access', content: { guest_access: 'forbidden' } })
   if (of('m.room.history_visibility') === undefined) {
     const content = { history_visibility: isOpen ? 'shared' : 'invited' }
     added.push({ type: 'm.room.history_visibility', content })

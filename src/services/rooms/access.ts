@@ -35,7 +35,7 @@ export async function judgeAccess(
   if (event.stateKey === undefined && event.redacts === undefined) return ALLOW
   const keys: StateKey[] = [ACCESS_RULES, LEVELS]
   if (event.type === 'm.room.member') keys.push({ type: event.type, stateKey: event.stateKey ?? '' })
-  if (event.type === 'm.room.join_rules') keys.push({ type: event.type, stateKey: '' })
+  if (LINK.includes(event.type)) keys.push(...LINK.map((type) => ({ type, stateKey: '' })))
   const found = root === undefined ? new Map<string, never>() : await stateEvents(room, keys, readers, root)
   const get = (type: string, stateKey: string): RoomEvent | undefined =>
     found.get(mapKey({ type, stateKey }))?.event
@@ -46,6 +46,8 @@ export async function judgeAccess(
   return checkAccess(event, { get, ...people }, policy)
 }
 
+/** What is looked at together where a room is opened to everybody who knows its address. */
+const LINK: readonly string[] = ['m.room.join_rules', 'm.room.guest_access']
 const LEVELS: StateKey = { type: 'm.room.power_levels', stateKey: '' }
 type People = Pick<AccessState, 'members' | 'addressInvites'>
 const NOBODY: People = { members: [], addressInvites: [] }

@@ -6,6 +6,7 @@ import type { Logger } from '../../platform/logger.js'
 import type { Random } from '../../platform/random.js'
 import type { Store } from '../../storage/tx.js'
 import type { EventStore } from './event-store.js'
+import type { LastAdministratorRule } from '../../core/access-rules/last-administrator.js'
 import type { LocalEventDeps } from './local-event.js'
 import { notInRoom } from './not-in-room.js'
 import type { PolicySigner } from './policy-servers.js'
@@ -31,6 +32,8 @@ export interface RoomsContext {
   readonly writer: RoomWriter
   readonly local: LocalEventDeps
   readonly defaultVersion: RoomVersionRules
+  /** What becomes of a room whose last administrator goes. */
+  readonly lastAdministrator: LastAdministratorRule
   /** Absent where no other server is spoken to. */
   readonly policySigner?: PolicySigner
 }

@@ -10,6 +10,7 @@ import type { Aliases } from './aliases.js'
 import { alikeForStrangers, notInvited } from './alike-for-strangers.js'
 import { applyEvent } from './apply-event.js'
 import { loadRoom, readStateEvent, type RoomsContext } from './context.js'
+import { careForRoom } from './last-administrator.js'
 import { notInRoom } from './not-in-room.js'
 import { joinAuthority } from './join-authoriser.js'
 import { isDeserted, isResident } from './residence.js'
@@ -59,9 +60,14 @@ export interface Memberships {
   invite(requester: Requester, input: MemberInput): Promise<void>
   /** Whether all these users may be invited, as far as can be told before there is a room. Throws M_NOT_FOUND, M_INVITE_BLOCKED. */
   checkInvitees(requester: Requester, userIds: readonly string[]): Promise<void>
+  /** `isForGood`: the account goes, and is not kept as the last administrator. Throws M_FORBIDDEN where one is. */
   leave(
     requester: Requester,
-    input: { readonly roomId: string; readonly reason?: string | undefined },
+    input: {
+      readonly roomId: string
+      readonly reason?: string | undefined
+      readonly isForGood?: boolean
+    },
   ): Promise<void>
   kick(requester: Requester, input: MemberInput): Promise<void>
   ban(requester: Requester, input: MemberInput): Promise<void>
@@ -119,6 +125,7 @@ export function createMemberships(deps: MembershipDeps): Memberships {
   async function change(
     draft: Draft & { roomId: string },
     check: (current: string | undefined) => void = () => undefined,
+    isForGood = false,
   ): Promise<StoredEvent> {
     try {
       return await context.writer.write(draft.roomId, async (room) => {
@@ -129,6 +136,8 @@ export function createMemberships(deps: MembershipDeps): Memberships {
         const isOther = draft.stateKey !== draft.sender
         if (isOther && membershipIn(members.get(mapKey(own))) !== 'join') throw notInRoom()
         check(membershipIn(members.get(mapKey(target))))
+        if (!isOther && draft.content['membership'] === 'leave')
+          await careForRoom(room, { ...draft, ...target }, context.lastAdministrator, isForGood, context)
         return addLocalEvent(room, draft, context.local)
       })
     } catch (error) {
@@ -340,6 +349,8 @@ export function createMemberships(deps: MembershipDeps): Memberships {
       }
       await change(
         member(userId, { roomId: input.roomId, userId }, withReason({ membership: 'leave' }, input.reason)),
+        undefined,
+        input.isForGood,
       )
     },
 

@@ -51,7 +51,7 @@ export function createProfileRooms(context: RoomsContext): ProfileRooms {
       }
       for (const roomId of rooms) {
         try {
-          await memberships.leave(requester, { roomId })
+          await memberships.leave(requester, { roomId, isForGood: true })
         } catch (error) {
           context.logger.warn({ err: error, roomId, userId }, 'a deactivated user could not leave a room')
         }

@@ -16,6 +16,7 @@ import type { Tx } from '../../storage/tx.js'
 import type { Requester } from '../requester.js'
 import type { RoomsContext } from './context.js'
 import { readStateEvent } from './context.js'
+import { refuseWithoutAdministrator } from './last-administrator.js'
 import { notInRoom } from './not-in-room.js'
 import type { Aliases } from './aliases.js'
 import { checkRelation } from './check-relation.js'
@@ -89,6 +90,7 @@ export function createSending(context: RoomsContext, aliases: Pick<Aliases, 'res
         if (draft.redacts !== undefined) await checkRedaction(room, draft.sender, draft.redacts)
         if (draft.stateKey === undefined)
           await checkRelation(room, draft, context.store, context.local.readers)
+        await refuseWithoutAdministrator(room, draft, context.lastAdministrator, context)
         return addLocalEvent(room, draft, context.local)
       })
       return { event_id: stored.event.id }

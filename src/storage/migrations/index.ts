@@ -33,6 +33,7 @@ import { auditDeposits } from './0032-audit-deposits.js'
 import { spaceWalks } from './0033-space-walks.js'
 import { stickyEvents } from './0034-sticky-events.js'
 import { addressInvites } from './0035-address-invites.js'
+import { accessVerdicts } from './0036-access-verdicts.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -73,4 +74,5 @@ export const migrations: readonly Migration[] = [
   spaceWalks,
   stickyEvents,
   addressInvites,
+  accessVerdicts,
 ]

@@ -1,4 +1,5 @@
 import { all, many, one, run, type Tx } from '../tx.js'
+import { noteAccessVerdicts } from './access-verdicts.js'
 
 export interface EventRow {
   readonly nid: number
@@ -63,6 +64,9 @@ export function* insertEvents(rows: readonly EventRow[]): Tx<void> {
       row.txn,
       row.json,
     ]),
+  )
+  yield* noteAccessVerdicts(
+    rows.filter((row) => row.rejected?.startsWith('access.') === true).map((row) => row.nid),
   )
 }
 
