@@ -195,8 +195,23 @@ section(
     operation(
       'queryInfo',
       'GET /_matrix/federation/v1/query/{queryType}',
-      ({ notOffered }) => {
-        notOffered(
+      ({ success, error }) => {
+        success(
+          'answers the types of query that the specification knows',
+          withPeer(authority, async (server, peer) => {
+            const alice = await server.user('alice')
+            const name = `type-${Date.now().toString(36)}`
+            const roomId = await sharedRoom(alice, [], { room_alias_name: name })
+            await alice.ok('PUT', v3(`/profile/${enc(alice.userId)}/displayname`), { displayname: 'Alice A' })
+            const ask = (type: string, query: string): Promise<Answer> =>
+              peer.call('GET', fed(`/query/${type}`), { query })
+            const room = await ask('directory', `room_alias=${enc(`#${name}:${server.serverName}`)}`)
+            expect(room.body).toEqual({ room_id: roomId, servers: [server.serverName] })
+            const profile = await ask('profile', `user_id=${enc(alice.userId)}`)
+            expect(profile.body).toEqual({ displayname: 'Alice A' })
+          }),
+        )
+        error(
           'answers no queries of other types',
           withPeer(authority, async (_, peer) => {
             await refusal(peer.call('GET', fed('/query/org.example.type')), 404, 'M_UNRECOGNIZED')

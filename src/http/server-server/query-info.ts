@@ -1,7 +1,7 @@
 import { MatrixError } from '../../core/errors.js'
 import { route } from '../route.js'
 
-/** Kinds of query that have no endpoint of their own: there are none. SPEC: https://spec.matrix.org/v1.19/server-server-api/#get_matrixfederationv1queryquerytype */
+/** Types of query beside `directory` and `profile`, which have endpoints of their own: there are none. SPEC: https://spec.matrix.org/v1.19/server-server-api/#get_matrixfederationv1queryquerytype */
 export const queryInfo = route({
   id: 'queryInfo',
   method: 'GET',
