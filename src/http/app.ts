@@ -215,8 +215,9 @@ function pipeline(route: Route, deps: HttpDeps, waiting: WaitingAnswers): Middle
         uri: ctx.url,
         // Made for those who ask for it: most answer at once.
         get signal() {
-          return (ctx.state['ending'] as AbortController).signal
+          return (ctx.state['ending'] as Ending).signal
         },
+        giveWay: () => (ctx.state['ending'] as Ending).abort(),
         async stillAllowed() {
           await requesterFor(route, deps, ctx.req, params, ip, requester)
         },
@@ -230,12 +231,19 @@ function pipeline(route: Route, deps: HttpDeps, waiting: WaitingAnswers): Middle
   }
 }
 
+/** The end of a request, before its answer is complete. */
+interface Ending {
+  /** Made for those who ask for it: most answer at once. */
+  readonly signal: AbortSignal
+  abort(): void
+}
+
 /**
- * Gives a request the controller of its signal: it is aborted when the client hangs up before the answer is complete, or the server stops. One listener on
+ * Gives a request its ending: when the client hangs up before the answer is complete, or the server stops. One listener on
  * `stopping` serves all requests: thousands of long polls would make each further one slow to come and go.
  */
-function requestEndings(stopping: AbortSignal): (res: ServerResponse) => AbortController {
-  const open = new Set<AbortController>()
+function requestEndings(stopping: AbortSignal): (res: ServerResponse) => Ending {
+  const open = new Set<Ending>()
   stopping.addEventListener(
     'abort',
     () => {
@@ -244,13 +252,26 @@ function requestEndings(stopping: AbortSignal): (res: ServerResponse) => AbortCo
     { once: true },
   )
   return (res) => {
-    const request = new AbortController()
+    let controller: AbortController | undefined
+    let over = stopping.aborted
+    const request: Ending = {
+      get signal() {
+        if (controller === undefined) {
+          controller = new AbortController()
+          if (over) controller.abort()
+        }
+        return controller.signal
+      },
+      abort() {
+        over = true
+        controller?.abort()
+      },
+    }
     open.add(request)
     res.once('close', () => {
       open.delete(request)
       if (!res.writableFinished) request.abort()
     })
-    if (stopping.aborted) request.abort()
     return request
   }
 }

@@ -64,6 +64,8 @@ export interface Call<A extends Auth, Q, B> {
     readonly uri: string
     /** Aborted when the client hangs up or the server stops. */
     readonly signal: AbortSignal
+    /** Aborts the signal: a request that waits answers at once. */
+    readonly giveWay: () => void
     /** Throws M_UNKNOWN_TOKEN, M_USER_LOCKED and the like when the token has become void since; for requests that wait. */
     readonly stillAllowed: () => Promise<void>
     /** The request body, for routes with `body: 'stream'`. */

@@ -1,4 +1,5 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
+import { createHistogram } from './histogram.js'
 
 /** Seconds; from a cached read to a long poll. */
 export const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
@@ -35,14 +36,9 @@ export function createMetrics(options: { readonly process?: boolean } = {}): Met
       return (values, by = 1) => counter.inc(values, by)
     },
     histogram(name, help, buckets, labels = []) {
-      const histogram = new Histogram({
-        name: full(name),
-        help,
-        buckets: [...buckets],
-        labelNames: [...labels],
-        registers,
-      })
-      return (values, value) => histogram.observe(values, value)
+      const { observe, metric } = createHistogram(full(name), help, buckets, labels)
+      registry.registerMetric(metric)
+      return observe
     },
     gauge(name, help, read) {
       new Gauge({

@@ -55,6 +55,8 @@ export const lockedError = (): MatrixError =>
 
 export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
   const { store, clock, tokenCache, lastSeen, appservices } = deps
+  /** The token of each requester that was given: a long poll asks again and again whether its own is still good. */
+  const hashes = new WeakMap<Requester, string>()
 
   /** The first use of a refreshed token proves that the client has it: what it replaces ends. */
   async function noteFirstUse(hash: string, row: TokenOwnerRow): Promise<void> {
@@ -101,6 +103,7 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
       locked: row.locked === 1,
     }
     tokenCache.put(hash, known, epoch)
+    hashes.set(known.requester, hash)
     return known
   }
 
@@ -147,7 +150,7 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
     if (token === '' || token.length > MAX_TOKEN_LENGTH) throw unknownToken()
     const appservice = appservices?.byToken(token)
     if (appservice !== undefined) return await asAppservice(appservice, context)
-    const hash = tokenHash(token)
+    const hash = (context.before === undefined ? undefined : hashes.get(context.before)) ?? tokenHash(token)
     const known = tokenCache.get(hash) ?? (await lookUp(hash, context.before))
     if (known.locked && !context.allowLocked) throw lockedError()
     if (known.expiresTs !== null && known.expiresTs <= clock.now()) throw expiredToken()

@@ -12,6 +12,8 @@ export interface SyncInput {
   readonly timeoutMs: number
   readonly stateAfter: BlockInput['stateAfter']
   readonly signal: AbortSignal
+  /** Has the signal aborted, where too many of the user's polls wait. */
+  readonly giveWay?: () => void
   /** Throws when the session has ended meanwhile; asked before each answer and each wait. */
   readonly stillAllowed?: () => Promise<void>
 }

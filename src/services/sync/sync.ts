@@ -197,7 +197,7 @@ export function createSync(deps: SyncDeps): Sync {
       const kept = input.since === undefined ? undefined : parked.take(viewer, input.since)
       const subscription = kept?.subscription ?? deps.notifier.subscribe([requester.userId])
       const deadline = clock.monotonic() + Math.min(Math.max(0, input.timeoutMs), deps.maxTimeoutMs)
-      const place = deps.waitingPolls.enter(requester.userId, input.signal)
+      const place = deps.waitingPolls.enter(requester.userId, input.giveWay)
       let answered: Answer | undefined
       try {
         // After an answer without messages none is left that it could acknowledge: those before it the request for it did.
@@ -210,14 +210,14 @@ export function createSync(deps: SyncDeps): Sync {
           await deps.toDevice.acknowledge(viewer.userId, viewer.deviceId, since.toDevice)
         let left = deadline - clock.monotonic()
         // All that the token covers was computed under this subscription: only what has woken it since is news.
-        if (kept !== undefined && !input.fullState && left > 0) await subscription.wait(left, place.signal)
+        if (kept !== undefined && !input.fullState && left > 0) await subscription.wait(left, input.signal)
         for (;;) {
           const answer = await deps.gate.run(() => measured(requester, input))
           answered = answer
           await input.stillAllowed?.()
           left = deadline - clock.monotonic()
-          if (answer.hasNews || input.fullState || left <= 0 || place.signal.aborted) return answer.json
-          const woken = await subscription.wait(left, place.signal)
+          if (answer.hasNews || input.fullState || left <= 0 || input.signal.aborted) return answer.json
+          const woken = await subscription.wait(left, input.signal)
           if (woken) continue
           await input.stillAllowed?.()
           return answer.json

@@ -119,6 +119,7 @@ export const slidingSync = route({
     try {
       return await services.slidingSync.sync(requester, asked, {
         signal: request.signal,
+        giveWay: request.giveWay,
         stillAllowed: request.stillAllowed,
       })
     } finally {

@@ -37,6 +37,7 @@ export const sync = route({
             ? 'state_after'
             : 'no',
         signal: request.signal,
+        giveWay: request.giveWay,
         stillAllowed: request.stillAllowed,
       })
     } finally {

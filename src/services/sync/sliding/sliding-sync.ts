@@ -42,6 +42,8 @@ export interface SlidingSync {
 
 export interface Poll {
   readonly signal: AbortSignal
+  /** Has the signal aborted, where too many of the user's polls wait. */
+  readonly giveWay?: () => void
   /** Throws when the session has ended meanwhile; asked before each answer and each wait. */
   readonly stillAllowed?: () => Promise<void>
 }
@@ -190,7 +192,7 @@ export function createSlidingSync(deps: SlidingSyncDeps): SlidingSync {
       const key: ConnectionKey = { userId, deviceId: deviceId ?? '', connId: request.connId }
       await acknowledgeToDevice(requester, request, store, deps.toDevice)
       const deadline = clock.monotonic() + Math.min(request.timeoutMs, deps.maxTimeoutMs)
-      const place = deps.waitingPolls.enter(userId, poll.signal)
+      const place = deps.waitingPolls.enter(userId, poll.giveWay)
       const viewer = { userId, deviceId: JSON.stringify([key.deviceId, key.connId]) }
       const parkedAs = (pos: string): string => `${pos} ${request.id}`
       const kept = request.pos === undefined ? undefined : parked.take(viewer, parkedAs(request.pos))
@@ -204,13 +206,13 @@ export function createSlidingSync(deps: SlidingSyncDeps): SlidingSync {
       try {
         let left = deadline - clock.monotonic()
         // All that the position covers was computed under this subscription: only what has woken it since is news.
-        if (kept !== undefined && left > 0) await subscription.wait(left, place.signal)
+        if (kept !== undefined && left > 0) await subscription.wait(left, poll.signal)
         for (;;) {
           const answer = await deps.gate.run(() => measured(requester, request, key, token))
           await poll.stillAllowed?.()
           left = deadline - clock.monotonic()
-          if (answer.hasNews || left <= 0 || place.signal.aborted) return await finish(answer)
-          const woken = await subscription.wait(left, place.signal)
+          if (answer.hasNews || left <= 0 || poll.signal.aborted) return await finish(answer)
+          const woken = await subscription.wait(left, poll.signal)
           if (woken) continue
           await poll.stillAllowed?.()
           return await finish(answer)
