@@ -140,13 +140,14 @@ export const managedFields = ({ managed_accounts: managed }: Config): readonly s
   managed.locked.filter((field) => field !== 'addresses')
 
 export function serverInfoOptions(config: Config): ServerInfoOptions {
-  const { rooms, turn, rtc, mail, managed_accounts: managed } = config
+  const { rooms, turn, rtc, mail, push, managed_accounts: managed } = config
   const { maxDelayMs, maxScheduled } = delayedEventsOptions(config)
   return {
     delayedEvents: { max_delay_ms: maxDelayMs, max_scheduled: maxScheduled },
     defaultRoomVersion: rooms.default_room_version,
     changeThreepids: mail.host !== undefined && !managed.locked.includes('addresses'),
     managedProfileFields: managedFields(config),
+    followedThreads: push.followed_threads,
     rtcTransports: rtc.transports,
     ...(turn.secret === undefined || turn.uris.length === 0
       ? {}

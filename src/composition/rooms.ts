@@ -47,6 +47,8 @@ export interface RoomsPartsDeps {
   readonly serverName: string
   readonly signer: EventSigner
   readonly defaultRoomVersion: string
+  /** Whether push rules look at which threads people follow (MSC4306). Default false. */
+  readonly followedThreads?: boolean
   /** The access rules of a closed circle. */
   readonly access?: AccessPolicy | undefined
   /** An access rule refused what a local user wants. */
@@ -90,7 +92,7 @@ export function buildRooms(deps: RoomsPartsDeps): RoomsParts {
   const rosters = createRosters(store)
   const loader = createRoomLoader({ store, events, nids })
   const readers: RoomReaders = { events, states, serverName }
-  const pushRules = createPushRules({ store })
+  const pushRules = createPushRules({ store, threads: deps.followedThreads ?? false })
   const unread = createUnread({ store, pushRules, events, readers })
 
   function onCommitted({ room, pending }: Committed): void {

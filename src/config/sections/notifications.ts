@@ -16,6 +16,10 @@ export const notifications = {
         { description: 'When a push gateway is asked again.', default: {} },
       ),
       give_up: duration('Notifications that a gateway does not take for so long are dropped.', '24h'),
+      followed_threads: flag(
+        'People are told of messages in threads that they follow, whatever they have set for the room, and of no others in threads but those that name them. It is a proposal (MSC4306); clients follow the threads in which somebody speaks or is named.',
+        false,
+      ),
       mail_delay: duration(
         'How long something stays unread before a mail tells of it, to those who want mail.',
         '10m',

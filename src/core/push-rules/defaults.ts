@@ -1,5 +1,5 @@
 import type { Action, Condition, PushRule, RuleKind, RuleSet, StoredRules } from './rules.js'
-import { RULE_KINDS } from './rules.js'
+import { POSTCONTENT, RULE_KINDS } from './rules.js'
 
 const NOTIFY: Action = 'notify'
 const sound = (value: string): Action => ({ set_tweak: 'sound', value })
@@ -69,6 +69,21 @@ const UNDERRIDE: readonly PushRule[] = [
   pollRule('poll_end', [poll('end')], [NOTIFY]),
 ]
 
+/**
+ * NOTSPEC: the rules of threads (MSC4306): one that is not followed tells of nothing but mentions, one that is tells of everything, whatever
+ * the user has set for the room.
+ */
+const threadRule = (id: string, subscribed: boolean, actions: readonly Action[]): PushRule =>
+  rule(
+    `.io.element.msc4306.rule.${id}`,
+    [{ kind: 'io.element.msc4306.thread_subscription', subscribed }],
+    actions,
+  )
+export const THREAD_RULES: readonly PushRule[] = [
+  threadRule('unsubscribed_thread', false, []),
+  threadRule('subscribed_thread', true, [NOTIFY, sound('default')]),
+]
+
 /** SPEC: https://spec.matrix.org/v1.19/client-server-api/#predefined-rules */
 export function defaultRules(
   userId: string,
@@ -78,8 +93,11 @@ export function defaultRules(
   return { before: [], after: kind === 'underride' ? UNDERRIDE : [] }
 }
 
-/** The whole set of a user: default rules with what the user changed of them, and the user's own between them. */
-export function rulesOf(userId: string, stored: StoredRules): RuleSet {
+/**
+ * The whole set of a user: default rules with what the user changed of them, and the user's own between them; with `threads` those
+ * that look at which threads the user follows, too.
+ */
+export function rulesOf(userId: string, stored: StoredRules, threads = false): RuleSet {
   const changed = (list: readonly PushRule[]): PushRule[] =>
     list.map((item) => ({
       ...item,
@@ -89,5 +107,6 @@ export function rulesOf(userId: string, stored: StoredRules): RuleSet {
     const { before, after } = defaultRules(userId, kind)
     return [kind, [...changed(before), ...stored.own[kind], ...changed(after)]] as const
   })
-  return Object.fromEntries(entries) as unknown as RuleSet
+  const rules = Object.fromEntries(entries) as unknown as RuleSet
+  return threads ? { ...rules, [POSTCONTENT]: changed(THREAD_RULES) } : rules
 }

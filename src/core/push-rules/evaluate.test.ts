@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import { RawNumber, type Json, type JsonObject } from '../json/value.js'
 import { defaultRules, rulesOf } from './defaults.js'
-import { evaluate, matchesWords, outcomeOf, type PushSubject } from './evaluate.js'
+import { ANYBODY, evaluate, matchesWords, outcomeOf, type PushSubject } from './evaluate.js'
 import { NO_STORED_RULES, type Condition, type PushRule, type RuleKind, type StoredRules } from './rules.js'
 import { growth } from '../testing-growth.js'
 
@@ -29,7 +29,7 @@ const withOwn = (kind: RuleKind, ...rules: PushRule[]): StoredRules => ({
   own: { ...NO_STORED_RULES.own, [kind]: rules },
 })
 const judge = (event: PushSubject, stored: StoredRules = NO_STORED_RULES, name?: string) =>
-  evaluate(rulesOf(ME, stored), event, name)
+  evaluate(rulesOf(ME, stored), event, { displayName: name })
 /** Whether one condition holds: an override rule with it alone highlights. */
 const holds = (condition: unknown, event: PushSubject, name?: string): boolean =>
   judge(event, withOwn('override', rule({ conditions: [condition as Condition] })), name).highlight
@@ -264,7 +264,7 @@ describe('hostile rules', () => {
     )
     const all = rulesOf(ME, withOwn('content', ...many))
     const some = rulesOf(ME, withOwn('content', ...many.slice(0, 2_500)))
-    const judged = (rules: typeof all, body: string) => () => evaluate(rules, subject({ body }), undefined)
+    const judged = (rules: typeof all, body: string) => () => evaluate(rules, subject({ body }), ANYBODY)
     for (const body of ['a'.repeat(60_000), 'a b '.repeat(200)]) {
       expect(growth(judged(some, body), judged(all, body))).toBeLessThan(10)
     }

@@ -2,7 +2,7 @@ import { compileGlob, compileWordGlob, toPoints, type Points } from '../glob.js'
 import { isObject, ownValue, RawNumber, type Json, type JsonObject } from '../json/value.js'
 import { splitPath } from '../property-path.js'
 import type { Action, Condition, PushRule, RuleSet } from './rules.js'
-import { RULE_KINDS } from './rules.js'
+import { POSTCONTENT } from './rules.js'
 
 /** An event and its room, as push rules look at them. */
 export interface PushSubject {
@@ -16,6 +16,16 @@ export interface PushSubject {
   readonly senderLevel: number
   notificationLevel(kind: string): number
 }
+
+/** For whom an event is judged. */
+export interface PushReader {
+  /** The user's name in the room, where a rule asks for it. */
+  readonly displayName?: string | undefined
+  /** Whether the user follows the event's thread; undefined for an event in none. */
+  readonly follows?: boolean | undefined
+}
+
+export const ANYBODY: PushReader = {}
 
 export interface PushOutcome {
   readonly notify: boolean
@@ -145,11 +155,11 @@ const isPlain = (value: Json | undefined): boolean =>
 
 interface Judgement {
   readonly subject: PushSubject
-  readonly displayName: string | undefined
+  readonly reader: PushReader
   readonly budget: Budget
 }
 
-function holds(condition: Condition, { subject, displayName, budget }: Judgement): boolean {
+function holds(condition: Condition, { subject, reader, budget }: Judgement): boolean {
   switch (condition.kind) {
     case 'event_match': {
       if (typeof condition.key !== 'string' || typeof condition.pattern !== 'string') return false
@@ -173,6 +183,7 @@ function holds(condition: Condition, { subject, displayName, budget }: Judgement
     }
     case 'contains_display_name': {
       const { body, lower } = prepare(subject)
+      const { displayName } = reader
       if (displayName === undefined || displayName === '' || body === undefined) return false
       return spend(budget, lower.length) && containsWord(displayName.toLowerCase(), lower)
     }
@@ -180,6 +191,8 @@ function holds(condition: Condition, { subject, displayName, budget }: Judgement
       return memberCount(condition.is, subject.joinedMembers)
     case 'sender_notification_permission':
       return subject.senderLevel >= subject.notificationLevel(condition.key)
+    case 'io.element.msc4306.thread_subscription':
+      return reader.follows !== undefined && reader.follows === condition.subscribed
     default:
       // A condition that nobody here knows never holds.
       return false
@@ -231,17 +244,15 @@ export function outcomeOf(actions: readonly Action[]): PushOutcome {
   return { notify, highlight: notify && highlight, sound: notify ? sound : undefined }
 }
 
+const ORDER = ['override', 'content', POSTCONTENT, 'room', 'sender', 'underride'] as const
+
 /** The first enabled rule that applies, kinds in their order. */
-export function matchingRule(
-  rules: RuleSet,
-  subject: PushSubject,
-  displayName: string | undefined,
-): PushRule | undefined {
-  const own: Judgement = { subject, displayName, budget: { left: MAX_READ } }
+export function matchingRule(rules: RuleSet, subject: PushSubject, reader: PushReader): PushRule | undefined {
+  const own: Judgement = { subject, reader, budget: { left: MAX_READ } }
   // The default rules are few and short.
-  const standard: Judgement = { subject, displayName, budget: { left: Infinity } }
-  for (const kind of RULE_KINDS) {
-    for (const rule of rules[kind]) {
+  const standard: Judgement = { subject, reader, budget: { left: Infinity } }
+  for (const kind of ORDER) {
+    for (const rule of rules[kind] ?? []) {
       if (rule.enabled && applies(kind, rule, rule.default ? standard : own)) return rule
     }
   }
@@ -249,7 +260,7 @@ export function matchingRule(
 }
 
 /** The outcome of the first enabled rule that applies; silence when none does. */
-export function evaluate(rules: RuleSet, subject: PushSubject, displayName: string | undefined): PushOutcome {
-  const rule = matchingRule(rules, subject, displayName)
+export function evaluate(rules: RuleSet, subject: PushSubject, reader: PushReader): PushOutcome {
+  const rule = matchingRule(rules, subject, reader)
   return rule === undefined ? SILENT : outcomeOf(rule.actions)
 }

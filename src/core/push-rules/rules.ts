@@ -4,6 +4,9 @@ import type { Json } from '../json/value.js'
 export const RULE_KINDS = ['override', 'content', 'room', 'sender', 'underride'] as const
 export type RuleKind = (typeof RULE_KINDS)[number]
 
+/** NOTSPEC: the kind of the default rules for threads (MSC4306), between `content` and `room`; nobody has rules of their own there. */
+export const POSTCONTENT = 'postcontent'
+
 /** `dont_notify` and `coalesce` are of old versions, and mean nothing. */
 export type Action =
   'notify' | 'dont_notify' | 'coalesce' | { readonly set_tweak: string; readonly value?: Json }
@@ -15,6 +18,8 @@ export type Condition =
   | { readonly kind: 'contains_display_name' }
   | { readonly kind: 'room_member_count'; readonly is: string }
   | { readonly kind: 'sender_notification_permission'; readonly key: string }
+  /** NOTSPEC: MSC4306. */
+  | { readonly kind: 'io.element.msc4306.thread_subscription'; readonly subscribed: boolean }
   | { readonly kind: 'unknown' }
 
 export interface PushRule {
@@ -29,7 +34,9 @@ export interface PushRule {
 }
 
 /** All rules of a user, each kind in order of importance. */
-export type RuleSet = Readonly<Record<RuleKind, readonly PushRule[]>>
+export type RuleSet = Readonly<Record<RuleKind, readonly PushRule[]>> & {
+  readonly [POSTCONTENT]?: readonly PushRule[]
+}
 
 /** What a user changed of the default rules, and the rules that they added. Stored as account data `m.push_rules`. */
 export interface StoredRules {

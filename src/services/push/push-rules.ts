@@ -25,6 +25,12 @@ export interface OwnSettings {
 
 /** The push rules of local users, as account data `m.push_rules` keeps them. */
 export interface PushRules {
+  /** The rules of somebody whom no rule names: they stand for all with default rules who are not mentioned. */
+  readonly nobody: RuleSet
+  /** Whether the rules look at which threads somebody follows (MSC4306). */
+  readonly threads: boolean
+  /** The default rules of a user with what they have changed, by default nothing. */
+  rulesOf(userId: string, stored?: StoredRules): RuleSet
   of(userId: string): Promise<RuleSet>
   /** The settings of those of many users who have any. */
   ownOf(userIds: Iterable<string>): Promise<ReadonlyMap<string, OwnSettings>>
@@ -52,7 +58,10 @@ const NOTHING: OwnSettings = {
   invites: readInvitePermission(undefined, undefined),
 }
 
-export function createPushRules(deps: { readonly store: Store }): PushRules {
+export function createPushRules(deps: { readonly store: Store; readonly threads?: boolean }): PushRules {
+  const { threads = false } = deps
+  const allRules = (userId: string, stored: StoredRules = NO_STORED_RULES): RuleSet =>
+    rulesOf(userId, stored, threads)
   const cache = createLru<string, OwnSettings>({ max: CACHED })
   /** Rises whenever something is forgotten, so that a read begun before cannot bring the old back. */
   let epoch = 0
@@ -72,7 +81,7 @@ export function createPushRules(deps: { readonly store: Store }): PushRules {
     }
     const found = new Map<string, OwnSettings>()
     for (const userId of userIds) {
-      const settings = settingsOf(userId, stored.get(userId))
+      const settings = settingsOf(userId, stored.get(userId), allRules)
       found.set(userId, settings)
       if (epoch === began) cache.set(userId, settings)
     }
@@ -99,6 +108,9 @@ export function createPushRules(deps: { readonly store: Store }): PushRules {
   }
 
   return {
+    nobody: allRules('@:'),
+    threads,
+    rulesOf: allRules,
     ownOf,
     async ownIn(members) {
       const known = ofMembers.get(members)
@@ -109,7 +121,7 @@ export function createPushRules(deps: { readonly store: Store }): PushRules {
       return own
     },
     async of(userId) {
-      return (await ownOf([userId])).get(userId)?.rules ?? rulesOf(userId, NO_STORED_RULES)
+      return (await ownOf([userId])).get(userId)?.rules ?? allRules(userId)
     },
     forget(userId) {
       epoch++
@@ -118,14 +130,18 @@ export function createPushRules(deps: { readonly store: Store }): PushRules {
   }
 }
 
-function settingsOf(userId: string, stored: ReadonlyMap<string, Json> | undefined): OwnSettings {
+function settingsOf(
+  userId: string,
+  stored: ReadonlyMap<string, Json> | undefined,
+  allRules: PushRules['rulesOf'],
+): OwnSettings {
   if (stored === undefined) return NOTHING
   const rules = stored.get('m.push_rules')
   const list = stored.get('m.ignored_user_list')
   const users = isObject(list) ? list['ignored_users'] : undefined
   const own: StoredRules | undefined = rules === undefined ? undefined : readStored(userId, rules)
   return {
-    rules: own === undefined ? undefined : rulesOf(userId, own),
+    rules: own === undefined ? undefined : allRules(userId, own),
     ignored: isObject(users) ? new Set(Object.keys(users)) : NOTHING.ignored,
     invites: readInvitePermission(stored.get(INVITE_PERMISSION), stored.get(INVITE_FILTER)),
   }

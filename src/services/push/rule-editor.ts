@@ -1,7 +1,7 @@
 import { MatrixError, invalidParam, notFound } from '../../core/errors.js'
-import { rulesOf } from '../../core/push-rules/defaults.js'
 import {
   NO_STORED_RULES,
+  POSTCONTENT,
   RULE_KINDS,
   type Action,
   type PushRule,
@@ -40,7 +40,7 @@ export interface RuleEditor {
 export interface RuleEditorDeps {
   readonly store: Store
   readonly accountData: Pick<AccountData, 'put'>
-  readonly pushRules: Pick<PushRules, 'of' | 'forget'>
+  readonly pushRules: Pick<PushRules, 'of' | 'forget' | 'rulesOf'>
   readonly notifier: Pick<Notifier, 'notify'>
 }
 
@@ -56,30 +56,31 @@ export function createRuleEditor(deps: RuleEditorDeps): RuleEditor {
       yield* allocatePosition()
       const text = yield* storedData(userId, '', 'm.push_rules')
       const stored = text === undefined ? NO_STORED_RULES : readStored(userId, JSON.parse(text) as Json)
-      const content = pushRulesContent(rulesOf(userId, change(stored)))
+      const content = pushRulesContent(deps.pushRules.rulesOf(userId, change(stored)))
       yield* deps.accountData.put(userId, '', 'm.push_rules', content)
     })
     deps.pushRules.forget(userId)
     deps.notifier.notify([userId])
   }
 
-  function knownKind(kind: string): RuleKind {
-    if (!isRuleKind(kind)) throw unknownRule()
+  /** With the kind of which there are default rules only. */
+  function knownKind(kind: string): RuleKind | typeof POSTCONTENT {
+    if (!isRuleKind(kind) && kind !== POSTCONTENT) throw unknownRule()
     return kind
   }
 
   /** Changes the named rule, a default one or the user's own. Throws M_NOT_FOUND. */
   function amend(
     userId: string,
-    kind: RuleKind,
+    kind: RuleKind | typeof POSTCONTENT,
     ruleId: string,
     difference: { readonly enabled?: boolean; readonly actions?: readonly Action[] },
   ): Promise<void> {
     return edit(userId, (stored) => {
-      const all = rulesOf(userId, stored)[kind]
-      const rule = all.find((item) => item.rule_id === ruleId)
+      const all = deps.pushRules.rulesOf(userId, stored)[kind]
+      const rule = all?.find((item) => item.rule_id === ruleId)
       if (rule === undefined) throw unknownRule()
-      if (rule.default) {
+      if (rule.default || kind === POSTCONTENT) {
         const changed = new Map(Object.entries(stored.changed))
         changed.set(ruleId, { ...changed.get(ruleId), ...difference })
         return { ...stored, changed: Object.fromEntries(changed) }
@@ -94,7 +95,7 @@ export function createRuleEditor(deps: RuleEditorDeps): RuleEditor {
   return {
     async get(userId, kind, ruleId) {
       const rules = (await deps.pushRules.of(userId))[knownKind(kind)]
-      const rule = rules.find((item) => item.rule_id === ruleId)
+      const rule = rules?.find((item) => item.rule_id === ruleId)
       if (rule === undefined) throw unknownRule()
       return rule
     },
@@ -117,6 +118,7 @@ export function createRuleEditor(deps: RuleEditorDeps): RuleEditor {
 
     async remove(userId, kind, ruleId) {
       const known = knownKind(kind)
+      if (known === POSTCONTENT) throw unknownRule()
       await edit(userId, (stored) => {
         const list = stored.own[known].filter((item) => item.rule_id !== ruleId)
         if (list.length === stored.own[known].length) throw unknownRule()

@@ -1,9 +1,8 @@
 import type { PowerLevels } from '../../core/auth/power-levels.js'
 import type { RoomEvent } from '../../core/event/types.js'
 import { isObject, ownValue } from '../../core/json/value.js'
-import { rulesOf } from '../../core/push-rules/defaults.js'
 import type { PushSubject } from '../../core/push-rules/evaluate.js'
-import { NO_STORED_RULES, type RuleSet } from '../../core/push-rules/rules.js'
+import type { RuleSet } from '../../core/push-rules/rules.js'
 import type { Roster } from '../rooms/roster.js'
 
 /** Of a room, what every judgement in it looks at. */
@@ -11,9 +10,6 @@ export interface RoomFacts {
   readonly levels: PowerLevels
   readonly joinedMembers: number
 }
-
-/** Somebody whom no rule names: stands for all with default rules who are not mentioned. */
-export const NOBODY_RULES: RuleSet = rulesOf('@:', NO_STORED_RULES)
 
 export function joinedMembersOf({ local, servers }: Roster): number {
   let count = local.size

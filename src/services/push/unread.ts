@@ -1,9 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import { powerLevelsOf, type PowerLevels } from '../../core/auth/power-levels.js'
 import type { RoomEvent } from '../../core/event/types.js'
-import { rulesOf } from '../../core/push-rules/defaults.js'
 import { evaluate, type PushOutcome } from '../../core/push-rules/evaluate.js'
-import { NO_STORED_RULES, type RuleSet } from '../../core/push-rules/rules.js'
+import type { RuleSet } from '../../core/push-rules/rules.js'
 import { liveEventNids } from '../../storage/tables/events.js'
 import { replaceUnread } from '../../storage/tables/unread.js'
 import type { Store, Tx } from '../../storage/tx.js'
@@ -21,7 +20,8 @@ import {
   type WorkingRoom,
 } from '../rooms/working-room.js'
 import type { PushRules } from './push-rules.js'
-import { asksForName, joinedMembersOf, namedBy, NOBODY_RULES, subjectOf, type RoomFacts } from './subject.js'
+import { followedBy, followersOf } from './followed-threads.js'
+import { asksForName, joinedMembersOf, namedBy, subjectOf, type RoomFacts } from './subject.js'
 import { threadOf } from './thread-of.js'
 import { CREATE, POWER_KEYS, POWER_LEVELS } from '../rooms/room-power.js'
 import { createUnreadRedaction } from './unread-redaction.js'
@@ -108,34 +108,39 @@ export function createUnread(deps: {
       const reader = event.stateKey === undefined && local.has(event.sender) ? event.sender : undefined
       const special = new Map<string, UnreadOutcome>()
       let common: UnreadEffect['common'] = SILENT
+      const thread = await threadOf(event, findIn(room))
       if (local.size > 1 || !local.has(event.sender)) {
         const subject = subjectOf(event, await factsOf(room))
-        common = told(evaluate(NOBODY_RULES, subject, undefined))
+        const follows = await followersOf(store, pushRules, room.roomId, thread)
+        common = told(evaluate(pushRules.nobody, subject, { follows: follows('') }))
         for (const [userId, own] of await pushRules.ownIn(local)) {
           if (userId === event.sender) continue
           if (own.ignored.has(event.sender)) special.set(userId, SILENT)
           else if (own.rules !== undefined) {
             const name = await displayNameIn(room, userId, own.rules)
-            special.set(userId, { ...told(evaluate(own.rules, subject, name)), lasting: true })
+            const reader = { displayName: name, follows: follows(userId) }
+            special.set(userId, { ...told(evaluate(own.rules, subject, reader)), lasting: true })
           }
         }
-        for (const userId of namedBy(event)) {
+        const apart = follows('') === undefined ? [] : [...local].filter((userId) => follows(userId) === true)
+        for (const userId of [...namedBy(event), ...apart]) {
           if (userId === event.sender || special.has(userId) || !local.has(userId)) continue
-          const outcome = told(evaluate(rulesOf(userId, NO_STORED_RULES), subject, undefined))
-          special.set(userId, { ...outcome, lasting: false })
+          const outcome = told(evaluate(pushRules.rulesOf(userId), subject, { follows: follows(userId) }))
+          special.set(userId, { ...outcome, lasting: follows(userId) === true })
         }
         // A message of one's own marks all as read; a change of state does not, and counts for everybody else.
         if (common.notify && reader === undefined && local.has(event.sender))
           special.set(event.sender, SILENT)
       }
       if (!common.notify && special.size === 0 && reader === undefined) return undefined
-      return { thread: await threadOf(event, findIn(room)), common, reader, special }
+      return { thread, common, reader, special }
     },
 
     async redaction(room, target) {
       const effect = target.pos === undefined ? undefined : await unread.effect(room, target.event)
       if (effect === undefined) return undefined
       const facts = await factsOf(room)
+      const follows = await followersOf(store, pushRules, room.roomId, effect.thread)
       const { local } = room.roster
       return await redaction({
         room,
@@ -144,16 +149,17 @@ export function createUnread(deps: {
         threadOf: (event) => threadOf(event, findIn(room)),
         common: (event) =>
           local.size > 1 || !local.has(event.sender)
-            ? told(evaluate(NOBODY_RULES, subjectOf(event, facts), undefined))
+            ? told(evaluate(pushRules.nobody, subjectOf(event, facts), { follows: follows('') }))
             : SILENT,
         async judgeOf(userId) {
           const settings = (await pushRules.ownOf([userId])).get(userId)
-          const rules = settings?.rules ?? rulesOf(userId, NO_STORED_RULES)
-          const name = await displayNameIn(room, userId, rules)
+          const rules = settings?.rules ?? pushRules.rulesOf(userId)
+          const displayName = await displayNameIn(room, userId, rules)
+          const reader = { displayName, follows: follows(userId) }
           return (event) =>
             event.sender === userId || settings?.ignored.has(event.sender) === true
               ? SILENT
-              : told(evaluate(rules, subjectOf(event, facts), name))
+              : told(evaluate(rules, subjectOf(event, facts), reader))
         },
       })
     },
@@ -169,8 +175,9 @@ export function createUnread(deps: {
         Math.max(lowest, floors.get(thread === '' ? 'main' : thread) ?? 0)
       const facts = await factsOf(room)
       const settings = (await pushRules.ownOf([userId])).get(userId)
-      const rules = settings?.rules ?? rulesOf(userId, NO_STORED_RULES)
-      const name = await displayNameIn(room, userId, rules)
+      const rules = settings?.rules ?? pushRules.rulesOf(userId)
+      const displayName = await displayNameIn(room, userId, rules)
+      const follows = await followedBy(store, pushRules, room.roomId, userId)
       const counts = new Map<string, Counts>()
       /** Threads in which an event of the user's own was found: what came before it counts as read. */
       const answered = new Set<string>()
@@ -195,7 +202,7 @@ export function createUnread(deps: {
           ) {
             continue
           }
-          const outcome = evaluate(rules, subjectOf(event, facts), name)
+          const outcome = evaluate(rules, subjectOf(event, facts), { displayName, follows: follows(thread) })
           if (!outcome.notify) continue
           const { notify, highlight } = counts.get(thread) ?? { notify: 0, highlight: 0 }
           counts.set(thread, { notify: notify + 1, highlight: highlight + (outcome.highlight ? 1 : 0) })

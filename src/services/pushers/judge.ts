@@ -1,9 +1,10 @@
 import type { RoomEvent } from '../../core/event/types.js'
-import { rulesOf } from '../../core/push-rules/defaults.js'
-import { matchingRule, outcomeOf, type PushSubject } from '../../core/push-rules/evaluate.js'
-import { NO_STORED_RULES, type Action, type PushRule } from '../../core/push-rules/rules.js'
+import { ANYBODY, matchingRule, outcomeOf, type PushSubject } from '../../core/push-rules/evaluate.js'
+import type { Action, PushRule } from '../../core/push-rules/rules.js'
 import type { OwnSettings, PushRules } from '../push/push-rules.js'
-import { asksForName, joinedMembersOf, namedBy, NOBODY_RULES, subjectOf } from '../push/subject.js'
+import { followersOf } from '../push/followed-threads.js'
+import { asksForName, joinedMembersOf, namedBy, subjectOf } from '../push/subject.js'
+import { threadOf } from '../push/thread-of.js'
 import { readPowerLevels, readStateEvent, type RoomsContext } from '../rooms/context.js'
 import { type RoomSnapshot } from '../rooms/working-room.js'
 
@@ -35,8 +36,8 @@ const isUnwantedInvite = (own: OwnSettings, event: RoomEvent, userId: string): b
   own.invites.of(event.sender) === 'ignore'
 
 export function createJudge(deps: {
-  readonly context: Pick<RoomsContext, 'events' | 'states' | 'rosters'>
-  readonly pushRules: Pick<PushRules, 'ownOf'>
+  readonly context: Pick<RoomsContext, 'store' | 'events' | 'states' | 'rosters'>
+  readonly pushRules: Pick<PushRules, 'ownOf' | 'nobody' | 'threads' | 'rulesOf'>
 }): Judge {
   const { context, pushRules } = deps
 
@@ -50,23 +51,29 @@ export function createJudge(deps: {
       return typeof name === 'string' ? name : undefined
     }
 
+    const find = async (eventId: string): Promise<RoomEvent | undefined> =>
+      (await context.events.byIds([eventId])).get(eventId)?.event
+
     return {
       async judge(event, userIds) {
         const subject = subjectOf(event, { levels, joinedMembers })
         const others = userIds.filter((userId) => userId !== event.sender)
         const settings = await pushRules.ownOf(others)
         const named = namedBy(event)
-        const common = actionsOf(matchingRule(NOBODY_RULES, subject, undefined))
+        const thread = pushRules.threads ? await threadOf(event, find) : ''
+        const follows = await followersOf(context.store, pushRules, event.roomId, thread)
+        const common = actionsOf(matchingRule(pushRules.nobody, subject, { follows: follows('') }))
         const told = new Map<string, Actions>()
         for (const userId of others) {
           const own = settings.get(userId)
           if (own?.ignored.has(event.sender) === true) continue
           if (own !== undefined && isUnwantedInvite(own, event, userId)) continue
           let actions = common
-          if (own?.rules !== undefined || named.has(userId)) {
-            const rules = own?.rules ?? rulesOf(userId, NO_STORED_RULES)
+          const reader = { follows: follows(userId) }
+          if (own?.rules !== undefined || named.has(userId) || reader.follows === true) {
+            const rules = own?.rules ?? pushRules.rulesOf(userId)
             const name = asksForName(rules) ? await displayName(userId) : undefined
-            actions = actionsOf(matchingRule(rules, subject, name))
+            actions = actionsOf(matchingRule(rules, subject, { ...reader, displayName: name }))
           }
           if (actions !== undefined) told.set(userId, actions)
         }
@@ -91,7 +98,7 @@ export function createJudge(deps: {
         senderLevel: 0,
         notificationLevel: () => 50,
       }
-      return actionsOf(matchingRule(own?.rules ?? rulesOf(userId, NO_STORED_RULES), subject, undefined))
+      return actionsOf(matchingRule(own?.rules ?? pushRules.rulesOf(userId), subject, ANYBODY))
     },
   }
 }

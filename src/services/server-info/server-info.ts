@@ -29,6 +29,8 @@ export interface ServerInfoOptions {
   readonly turn?: TurnOptions
   /** What bounds events that are sent later; absent, or none of them: not offered. NOTSPEC: MSC4140. */
   readonly delayedEvents?: { readonly max_delay_ms: number; readonly max_scheduled: number }
+  /** Push rules look at which threads people follow. Default false. NOTSPEC: MSC4306. */
+  readonly followedThreads?: boolean
   /** In the order in which clients should try them. Default none. */
   readonly rtcTransports?: readonly RtcTransport[]
 }
@@ -87,6 +89,7 @@ export function createServerInfo(deps: {
     turn,
     rtcTransports = [],
     delayedEvents,
+    followedThreads = false,
   } = options
   const versions = Object.freeze({
     versions: VERSIONS,
@@ -95,6 +98,7 @@ export function createServerInfo(deps: {
       ...(delayedEvents === undefined || delayedEvents.max_scheduled === 0
         ? {}
         : { 'org.matrix.msc4140': true }),
+      ...(followedThreads ? { 'org.matrix.msc4306': true } : {}),
       ...(rtcTransports.length === 0 ? {} : { 'org.matrix.msc4143': true }),
     },
   })

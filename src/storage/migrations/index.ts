@@ -34,6 +34,7 @@ import { spaceWalks } from './0033-space-walks.js'
 import { stickyEvents } from './0034-sticky-events.js'
 import { addressInvites } from './0035-address-invites.js'
 import { accessVerdicts } from './0036-access-verdicts.js'
+import { threadFollowers } from './0037-thread-followers.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -75,4 +76,5 @@ export const migrations: readonly Migration[] = [
   stickyEvents,
   addressInvites,
   accessVerdicts,
+  threadFollowers,
 ]

@@ -49,6 +49,26 @@ export function* putThreadSubscription(userId: string, row: ThreadSubscriptionRo
   )
 }
 
+/** Who follows a thread. */
+export function* followersOfThread(roomId: string, root: string): Tx<readonly string[]> {
+  const rows = yield* all<{ user_id: string }>(
+    'SELECT user_id FROM thread_subscriptions WHERE room_id = ? AND root = ? AND subscribed = 1',
+    roomId,
+    root,
+  )
+  return rows.map((row) => row.user_id)
+}
+
+/** The roots of the threads of a room that a user follows. */
+export function* threadsFollowedIn(userId: string, roomId: string): Tx<readonly string[]> {
+  const rows = yield* all<{ root: string }>(
+    'SELECT root FROM thread_subscriptions WHERE user_id = ? AND room_id = ? AND subscribed = 1',
+    userId,
+    roomId,
+  )
+  return rows.map((row) => row.root)
+}
+
 /** What changed after `from`, up to and with `to`, the latest first. */
 export function* threadSubscriptionsBetween(
   userId: string,
