@@ -160,12 +160,8 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
       verifySignature: verifySignatureBy,
     }),
     defaultRoomVersion: config.rooms.default_room_version,
-<<<<<<< HEAD
     ...roomRules(config, nodeList),
-=======
     followedThreads: config.push.followed_threads,
-    access: accessPolicy(config, nodeList),
->>>>>>> 013e1a8 (feat(push): where the setting says so, threads tell those who follow them, and nobody else but who is named (MSC4306))
     onPolicyRefusal: policyRefusals(audit),
     ...(deps.resolver && { resolver: deps.resolver }),
     wakeSender,
