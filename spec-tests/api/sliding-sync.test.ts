@@ -1,10 +1,25 @@
 import { expect } from '@jest/globals'
 import { type Answer, type User } from '../harness/client.js'
 import { expectAsAlone, type GivenEvent } from '../harness/events.js'
+import type { Homeserver } from '../harness/homeserver.js'
 import { createRoom, enc, inRoom, refusal, section, sendText, sharedRoom, v3 } from '../harness/section.js'
 
 const PATH = '/_matrix/client/unstable/org.matrix.simplified_msc3575/sync'
 const LIST = { ranges: [[0, 9]], timeline_limit: 2, required_state: [['m.room.name', '']] }
+
+/** Holds the events of a room, which do not say which room they are of, to what is given of each alone. */
+const expectShown = (
+  server: Homeserver,
+  user: User,
+  roomId: string,
+  room: { readonly required_state: readonly GivenEvent[]; readonly timeline: readonly GivenEvent[] },
+): Promise<void> =>
+  expectAsAlone(
+    server,
+    user,
+    roomId,
+    [...room.required_state, ...room.timeline].map((event) => ({ room_id: roomId, ...event })),
+  )
 
 // Not in the specification: a proposal, MSC4186, that clients rely on.
 section('Sliding sync', 'client-server-api/#syncing', (operation) => {
@@ -28,12 +43,11 @@ section('Sliding sync', 'client-server-api/#syncing', (operation) => {
         prev_batch: expect.any(String),
       })
       expect(first.extensions).toEqual({})
-      const events: GivenEvent[] = [...room.required_state, ...room.timeline]
-      const withRoom = events.map((event) => ({ room_id: roomId, ...event }))
-      await expectAsAlone(server, bob, roomId, withRoom)
+      await expectShown(server, bob, roomId, room)
       const eventId = await sendText(alice, roomId, 'news')
       const { body: second } = await ask(bob, { conn_id: 'a', lists: { all: LIST } }, { pos: first.pos })
       expect(second.rooms[roomId].timeline).toMatchObject([{ event_id: eventId, sender: alice.userId }])
+      await expectShown(server, bob, roomId, second.rooms[roomId])
       expect(second.rooms[roomId]).toMatchObject({ notification_count: 1, highlight_count: 0, num_live: 1 })
     })
     success('takes the form that the proposal has now', async (server) => {
@@ -50,6 +64,7 @@ section('Sliding sync', 'client-server-api/#syncing', (operation) => {
       expect(types).toContain('m.room.create')
       expect(types).toContain('m.room.member')
       expect(types).not.toContain('m.room.topic')
+      await expectShown(server, alice, roomId, first.rooms[roomId])
       expect(first.rooms[roomId]).toMatchObject({ membership: 'join', lists: ['all'] })
       const { body: second } = await ask(alice, { conn_id: 'b', lists: { all: list }, pos: first.pos })
       expect(second.rooms).toEqual({})
@@ -65,6 +80,7 @@ section('Sliding sync', 'client-server-api/#syncing', (operation) => {
       const { body } = await ask(alice, { conn_id: 'heroes', lists: { all: LIST } })
       expect(body.rooms[roomId]).toMatchObject({ joined_count: 2, invited_count: 1 })
       expect(body.rooms[roomId]).not.toHaveProperty('name')
+      await expectShown(server, alice, roomId, body.rooms[roomId])
       expect(
         new Map(body.rooms[roomId].heroes.map((hero: { user_id: string }) => [hero.user_id, hero])),
       ).toEqual(
@@ -135,6 +151,7 @@ section('Sliding sync', 'client-server-api/#syncing', (operation) => {
       }
       const wish = { conn_id: 'extensions', lists: { all: LIST }, extensions }
       const { body: first } = await ask(bob, wish)
+      await expectShown(server, bob, roomId, first.rooms[roomId])
       const { account_data: data, to_device: messages, e2ee, ...rest } = first.extensions
       expect(data.global).toContainEqual({ type: 'org.example.all', content: { n: 51 } })
       expect(data.rooms).toEqual({ [roomId]: [{ type: 'org.example.one', content: { n: 52 } }] })

@@ -113,7 +113,10 @@ const ofBefore = (sound: readonly Reply[]): Mutant => {
   }
 }
 
-const STEPS = 3
+/** How deep the fields of an answer are broken. */
+const STEPS = 4
+/** The content of an event is data: of it a step less. */
+const DATA = 'content'
 /** What is a name of the specification; in maps of ids, the others are data. */
 const isName = (name: string): boolean => /^[a-z][a-z0-9_.]*$/i.test(name) && name.length < 40
 /** All members of a map of ids. */
@@ -126,13 +129,13 @@ const uniquePaths = (paths: readonly string[][]): string[][] => [
 
 /** The paths of fields in an answer, to a depth: `rooms`, `chunk.[].event_id`, `joined.*.display_name`. */
 function fieldPaths(value: Json, depth = STEPS): string[][] {
-  if (depth === 0) return []
+  if (depth <= 0) return []
   if (Array.isArray(value))
     return uniquePaths(value.flatMap((item) => fieldPaths(item, depth))).map((path) => [ITEMS, ...path])
   if (!isObject(value)) return []
   return uniquePaths(
     Object.entries(value).flatMap(([name, member]) => {
-      const [step, left] = isName(name) ? [name, depth - 1] : [ALL, depth]
+      const [step, left] = isName(name) ? [name, depth - (name === DATA ? 2 : 1)] : [ALL, depth]
       return [[step], ...fieldPaths(member, left).map((path) => [step, ...path])]
     }),
   )
@@ -167,7 +170,7 @@ const fieldRemoved = (path: readonly string[]): Mutant => ({
 })
 
 /** More would be the same again. */
-const MAX_FIELDS = 60
+const MAX_FIELDS = 120
 /** Servers may leave these out, or they say nothing that a test could know. */
 const OPTIONAL = new Set([
   'age',
