@@ -1,10 +1,12 @@
 import { expect } from '@jest/globals'
+import sharp from 'sharp'
 import { signaturesOf, signingInput } from '../../src/core/event/sign.js'
 import type { JsonObject } from '../../src/core/json/value.js'
 import { publicKey, verifySignature } from '../../src/platform/ed25519.js'
 import { call } from '../harness/client.js'
 import { testAuthority } from '../harness/node.js'
 import { newCrossSigningKeys } from '../harness/cross-signing.js'
+import { newPicture } from '../harness/picture.js'
 import { fed, withPeer, type Peer } from '../harness/peer.js'
 import {
   createRoom,
@@ -23,11 +25,22 @@ const signed = { auth: 'signature' } as const
 const everybody = { auth: 'none' } as const
 const WELL_KNOWN = 'delegated.example:443'
 const noText = 'the definitions have no form for a file in parts'
-/** A picture of one dot. */
-const PICTURE = Buffer.from(
-  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
-  'base64',
-)
+/** The parts of an answer in parts: their headers, and what is behind them. */
+function partsOf({ headers, bytes }: Answer): { readonly headers: string; readonly content: Buffer }[] {
+  const boundary = /boundary="?([^";]+)/.exec(headers.get('content-type') ?? '')![1]!
+  // One character for each byte.
+  return bytes
+    .toString('latin1')
+    .split(`--${boundary}`)
+    .slice(1, -1)
+    .map((part) => {
+      const end = part.indexOf('\r\n\r\n')
+      return {
+        headers: part.slice(0, end),
+        content: Buffer.from(part.slice(end + 4, -2), 'latin1'),
+      }
+    })
+}
 const base64 = (letter: string): string => letter.repeat(43)
 const deviceKeys = (user: User): object => ({
   user_id: user.userId,
@@ -453,7 +466,7 @@ section(
     )
     for (const [id, kind, query] of [
       ['getContent', 'download', ''],
-      ['getContentThumbnail', 'thumbnail', 'width=32&height=32'],
+      ['getContentThumbnail', 'thumbnail', 'width=32&height=32&method=crop'],
     ] as const) {
       operation(
         id,
@@ -463,21 +476,31 @@ section(
             'gives a file behind what is known of it',
             withPeer(authority, async (server, peer) => {
               const alice = await server.user('alice')
+              const picture = await newPicture()
               const { body: uploaded } = await alice.call('POST', '/_matrix/media/v3/upload', {
-                body: PICTURE,
+                body: picture.bytes,
                 headers: { 'content-type': 'image/png' },
               })
               const mediaId = (uploaded.content_uri as string).split('/').at(-1)!
-              const { status, headers, body } = await peer.call('GET', fed(`/media/${kind}/${mediaId}`), {
+              const answer = await peer.call('GET', fed(`/media/${kind}/${mediaId}`), {
                 query,
                 uncheckedBecause: noText,
               })
-              expect([status, headers.get('content-type')]).toEqual([
+              expect([answer.status, answer.headers.get('content-type')]).toEqual([
                 200,
                 expect.stringMatching(/^multipart\/mixed; *boundary=/),
               ])
-              expect(String(body)).toMatch(/\{\}/)
-              expect(String(body)).toMatch(/content-type: image\/png/i)
+              const [known, file, ...more] = partsOf(answer)
+              expect(more).toEqual([])
+              expect(known!.headers).toMatch(/content-type: application\/json/i)
+              expect(JSON.parse(known!.content.toString())).toEqual({})
+              expect(file!.headers).toMatch(/content-type: image\/png/i)
+              if (kind === 'download') expect(file!.content.equals(picture.bytes)).toBe(true)
+              else {
+                const { width, height } = await sharp(file!.content).metadata()
+                expect([width, height]).toEqual([32, 32])
+                expect(await picture.isShownBy(file!.content)).toBe(true)
+              }
             }),
           )
           error(

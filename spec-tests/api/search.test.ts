@@ -34,6 +34,7 @@ section('Server side search', 'client-server-api/#server-side-search', (operatio
         return answer.results.length === 2 && answer
       })
       expect(ids(found)).toEqual([second, first])
+      expect(found.results.map(({ rank }) => rank)).toEqual([expect.any(Number), expect.any(Number)])
       expect(found.count).toBe(2)
       expect(found.highlights.map((one) => one.toLowerCase())).toContain(word)
       const page = { order_by: 'recent', filter: { limit: 1 } }

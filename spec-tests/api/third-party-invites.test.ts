@@ -204,7 +204,9 @@ section(
           identity.setKeyValid(false)
           await refusal(join(bob, { sender, ...signed }), 403, 'M_FORBIDDEN')
           identity.setKeyValid(true)
-          expect((await join(bob, { sender, ...signed })).status).toBe(200)
+          const { status, body } = await join(bob, { sender, ...signed })
+          expect([status, body]).toEqual([200, { room_id: roomId }])
+          expect(await membership(alice, roomId, bob.userId)).toBe('join')
         },
         ownOnly,
       )

@@ -12,6 +12,8 @@ export interface Answer {
   // Tests look at whatever is there.
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly body: any
+  /** The body as it came. */
+  readonly bytes: Buffer
 }
 
 export interface CallOptions {
@@ -24,14 +26,15 @@ export interface CallOptions {
   readonly uncheckedBecause?: string
 }
 
-async function parsedBody(answer: Response): Promise<unknown> {
-  const text = await answer.text()
+function parsedBody(bytes: Buffer): unknown {
+  const text = bytes.toString()
   try {
     return text === '' ? {} : JSON.parse(text)
   } catch {
     return text
   }
 }
+const bytesOf = async (answer: Response): Promise<Buffer> => Buffer.from(await answer.arrayBuffer())
 
 /** A request and its answer. A server of somebody else that says "later" is asked again later; see `patience.ts`. */
 export async function call(
@@ -56,11 +59,13 @@ export async function call(
     ...(body === undefined ? {} : { body: raw ? (body as string) : JSON.stringify(body) }),
   }
   let answer = await fetch(url, request)
-  let parsed = await parsedBody(answer)
+  let bytes = await bytesOf(answer)
+  let parsed = parsedBody(bytes)
   while (answer.status === 429 && PATIENCE_MS > 0) {
     await waitFor(`${method} ${url.pathname}`, answer.headers.get('retry-after'), parsed)
     answer = await fetch(url, request)
-    parsed = await parsedBody(answer)
+    bytes = await bytesOf(answer)
+    parsed = parsedBody(bytes)
   }
   const seen = { method, path: url.pathname, status: answer.status, body: parsed }
   for (const watch of watchers) watch(seen)
@@ -73,7 +78,7 @@ export async function call(
       keeper(seen, error)
     }
   }
-  return { status: answer.status, headers: answer.headers, body: parsed }
+  return { status: answer.status, headers: answer.headers, body: parsed, bytes }
 }
 
 /** What was asked and answered, for those who count. */

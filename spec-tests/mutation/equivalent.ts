@@ -23,6 +23,11 @@ const EQUIVALENT: readonly Equivalent[] = [
     mutant: 'an earlier user’s answer',
     because: 'it says how long the application service took, which may be any number',
   },
+  {
+    operation: 'getServerKey',
+    mutant: 'an earlier user’s answer',
+    because: 'what the server said of its keys stays good until the time that stands in it',
+  },
 ]
 
 /** Whether the mutant is known to be no different from a sound server, as far as anybody can see. */
