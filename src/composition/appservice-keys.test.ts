@@ -178,6 +178,17 @@ describe('a query of keys of an application service’s own user', () => {
     })
     expect(keys).toEqual({ [GHOST]: { D: deviceKeys('D'), E: deviceKeys('E') } })
     expect(asked(QUERY).at(-1)).toEqual({ [GHOST]: ['D', 'E'] })
+    // Nor do those that follow the user's devices, and they have the signing keys too.
+    const followed = await node.services.e2ee.userDevices(GHOST)
+    expect(followed).toMatchObject({
+      devices: [
+        { device_id: 'D', keys: deviceKeys('D') },
+        { device_id: 'E', keys: deviceKeys('E') },
+      ],
+      master_key: master,
+    })
+    expect(JSON.stringify(followed)).not.toContain(' name')
+    expect(Object.keys(await node.services.e2ee.userDevices(alice.userId))).not.toContain('master_key')
   })
 
   it('has what was uploaded where there is no answer, and does not ask again at once', async () => {

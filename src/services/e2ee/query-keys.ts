@@ -284,7 +284,8 @@ export interface UserDevicesAnswer {
 }
 
 /**
- * `GET /user/devices/{userId}` of another server: the devices with keys, as of the last update that was sent.
+ * `GET /user/devices/{userId}` of another server: the devices with keys, as of the last update that was sent, and what an application service
+ * says of its own user. What that one changes later is told to nobody before the user's list changes here: MSC3984 has no such news.
  * Throws M_INVALID_PARAM for users of other servers.
  * SPEC: https://spec.matrix.org/v1.19/server-server-api/#get_matrixfederationv1userdevicesuserid
  */
@@ -294,12 +295,15 @@ export async function userDevices(deps: QueryKeysDeps, userId: string): Promise<
     const found = yield* localUserKeys([userId], ANOTHER_SERVER, deps.displayNamesOverFederation)
     return { keys: found.get(userId)!, streamId: yield* lastDeviceListChange(userId) }
   })
+  // The answer is kept by who asks: without these keys nobody there could write to such a user.
+  await mergeOwned(deps, new Map([[userId, keys]]), new Map([[userId, []]]))
   return {
     user_id: userId,
     stream_id: streamId ?? 0,
     devices: [...keys.devices].map(([deviceId, device]) => {
       const { unsigned, ...rest } = device
-      const name = isObject(unsigned) ? unsigned['device_display_name'] : undefined
+      const named = deps.displayNamesOverFederation && isObject(unsigned)
+      const name = named ? unsigned['device_display_name'] : undefined
       return {
         device_id: deviceId,
         keys: rest,
