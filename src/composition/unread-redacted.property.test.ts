@@ -130,3 +130,48 @@ it.each([1, 2, 3, 4])(
     expect(all.filter((said) => said.redacted).length).toBeGreaterThan(10)
   },
 )
+
+it('also long after, and for each of many whom it had named', async () => {
+  node = await testServices()
+  const { services, store, built } = node
+  const alice = await node.user('alice')
+  const { room_id: roomId } = await services.roomCreation.create(alice, { preset: 'public_chat' })
+  const named: Requester[] = []
+  for (let i = 0; i < 60; i++) {
+    const user = await node.user(`named${i}`)
+    await services.memberships.join(user, { room: roomId, via: [] })
+    named.push(user)
+  }
+  const nid = (await built.rooms.context.loader.load(roomId))!.nid
+  let txn = 0
+  const say = async (content: JsonObject): Promise<string> =>
+    (
+      await services.sending.message(alice, {
+        roomId,
+        type: 'm.room.message',
+        content: { msgtype: 'm.text', body: 'x', ...content },
+        txnId: `l${txn++}`,
+      })
+    ).event_id
+  const before = await say({})
+  const mentions = { user_ids: named.map(({ userId }) => userId) }
+  const target = await say({ 'm.mentions': mentions })
+  // Later than what was looked at before there was a way to stop early.
+  const later: string[] = []
+  for (let i = 0; i < 700; i++) later.push(await say({}))
+  const [first, second, third, ...others] = named
+  await services.receipts.set(first!, { roomId, type: 'm.read', eventId: before })
+  await services.receipts.set(second!, { roomId, type: 'm.read', eventId: target })
+  await services.receipts.set(third!, { roomId, type: 'm.read', eventId: later[650]! })
+  const counted = async (user: Requester): Promise<readonly [number, number]> => {
+    const [row] = await store.read('test', () => unreadOf(user.userId, [nid]))
+    return [row?.notify ?? 0, row?.highlight ?? 0]
+  }
+  const since = await counted(others[0]!)
+  expect(since[1]).toBe(1)
+  await services.sending.redact(alice, { roomId, eventId: target, txnId: 'r', reason: undefined, extra: {} })
+  expect(await counted(first!)).toEqual([700, 0])
+  expect(await counted(second!)).toEqual([700, 0])
+  expect(await counted(third!)).toEqual([49, 0])
+  for (const user of others) expect(await counted(user)).toEqual([since[0] - 1, 0])
+})

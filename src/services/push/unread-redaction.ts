@@ -21,12 +21,18 @@ export interface RedactionQuestion {
   judgeOf(userId: string): Promise<(event: RoomEvent) => Outcome>
 }
 
-/** What is redacted after so many later events keeps its place in the counts until the next receipt: clients show 99+. */
-const MAX_LOOKED_BACK = 500
-/** Events judged before others get their turn. */
-const BATCH = 100
-/** People whom the event concerns in a way of their own, looked at one by one. */
-const MAX_SPECIAL = 50
+/**
+ * What is redacted after so many later events of the room keeps its place in the counts until the next receipt. A receipt counts no further
+ * back either (`MAX_COUNTED` of `unread.ts`), so that beyond it no count is more than about right.
+ */
+const MAX_LOOKED_BACK = 2_000
+/** Events looked at before others get their turn. */
+const BATCH = 250
+/**
+ * Judgements, in all, for people whom the event concerns in a way of their own: for each as many as they have not read. Who comes after them
+ * keeps it in the count until the next receipt.
+ */
+const MAX_JUDGED = 100_000
 
 /**
  * Finds where an event stands among what is unread: which of the tally it is, counted from its end, so that who has read it is known without a
@@ -70,7 +76,8 @@ export function createUnreadRedaction(deps: {
     const later = await laterInThread(question)
     if (later === undefined) return undefined
     const after = { notify: 0, highlight: 0 }
-    for (const event of later) {
+    for (const [i, event] of later.entries()) {
+      if (i % BATCH === BATCH - 1) await setImmediate()
       const outcome = question.common(event)
       after.notify += Number(outcome.notify)
       after.highlight += Number(outcome.highlight)
@@ -82,12 +89,19 @@ export function createUnreadRedaction(deps: {
       }
     })
     const unreadBy = new Set<string>()
-    for (const row of tally === undefined ? [] : rows.slice(0, MAX_SPECIAL)) {
+    let judged = 0
+    for (const row of tally === undefined ? [] : rows) {
       const counted = countsOf(row, tally!).notify
-      if (counted === 0) continue
+      if (counted === 0 || judged >= MAX_JUDGED) continue
       const judge = await question.judgeOf(row.user_id)
       // They count the latest so many that notify them: the event is one of these where fewer came after it.
-      if (later.filter((event) => judge(event).notify).length < counted) unreadBy.add(row.user_id)
+      let since = 0
+      for (const event of later) {
+        if (since === counted) break
+        if (++judged % BATCH === 0) await setImmediate()
+        since += Number(judge(event).notify)
+      }
+      if (since < counted) unreadBy.add(row.user_id)
     }
     return { pos: target.pos!, thread, common, after, special, unreadBy }
   }

@@ -52,6 +52,8 @@ const MAX_THREADS = 500
 /** Events judged before others get their turn. */
 const BATCH = 250
 
+type Counted = UnreadEffect['common']
+
 const SILENT: UnreadOutcome = { notify: false, highlight: false, lasting: false }
 
 /** Power levels by the event that sets them: a room has one create event, and events do not change. */
@@ -142,24 +144,41 @@ export function createUnread(deps: {
       const facts = await factsOf(room)
       const follows = await followersOf(store, pushRules, room.roomId, effect.thread)
       const { local } = room.roster
+      // Of most events many people are asked, and those without rules of their own are told alike, but for whom the event names.
+      const known = new Map<RoomEvent, { readonly common: Counted; readonly named: ReadonlySet<string> }>()
+      const generalOf = (
+        event: RoomEvent,
+      ): { readonly common: Counted; readonly named: ReadonlySet<string> } => {
+        let general = known.get(event)
+        if (general === undefined) {
+          const isHeard = local.size > 1 || !local.has(event.sender)
+          const common = isHeard
+            ? told(evaluate(pushRules.nobody, subjectOf(event, facts), { follows: follows('') }))
+            : SILENT
+          general = { common, named: namedBy(event) }
+          known.set(event, general)
+        }
+        return general
+      }
       return await redaction({
         room,
         target,
         effect,
         threadOf: (event) => threadOf(event, findIn(room)),
-        common: (event) =>
-          local.size > 1 || !local.has(event.sender)
-            ? told(evaluate(pushRules.nobody, subjectOf(event, facts), { follows: follows('') }))
-            : SILENT,
+        common: (event) => generalOf(event).common,
         async judgeOf(userId) {
           const settings = (await pushRules.ownOf([userId])).get(userId)
           const rules = settings?.rules ?? pushRules.rulesOf(userId)
           const displayName = await displayNameIn(room, userId, rules)
           const reader = { displayName, follows: follows(userId) }
-          return (event) =>
-            event.sender === userId || settings?.ignored.has(event.sender) === true
-              ? SILENT
+          const isAlike = settings?.rules === undefined && reader.follows === follows('')
+          return (event) => {
+            if (event.sender === userId || settings?.ignored.has(event.sender) === true) return SILENT
+            const { common, named } = generalOf(event)
+            return isAlike && !named.has(userId)
+              ? common
               : told(evaluate(rules, subjectOf(event, facts), reader))
+          }
         },
       })
     },
