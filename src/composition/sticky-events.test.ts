@@ -109,12 +109,23 @@ const waitingFor = async (destination: string): Promise<readonly number[]> =>
 const nidOf = async (eventId: string): Promise<number> =>
   (await node.built.rooms.context.events.byId(eventId))!.nid
 
-const sliding = async (who: Requester, extension: object, pos?: string): Promise<any> => {
-  // oxlint-disable-line typescript/no-explicit-any
+interface Slid {
+  readonly pos: string
+  readonly extensions: {
+    readonly [EXTENSION]: {
+      readonly rooms: Readonly<Record<string, { readonly events: Seen['sticky'] }>>
+      readonly next_batch: string
+    }
+  }
+}
+const sliding = async (who: Requester, extension: object, pos?: string): Promise<Slid> => {
   const body = { lists: {}, extensions: { [EXTENSION]: { enabled: true, ...extension } } } as SlidingBody
-  return node.services.slidingSync.sync(who, slidingRequest(body, { pos, timeout: 0 }, who.userId), {
-    signal: new AbortController().signal,
-  })
+  const answer: unknown = await node.services.slidingSync.sync(
+    who,
+    slidingRequest(body, { pos, timeout: 0 }, who.userId),
+    { signal: new AbortController().signal },
+  )
+  return answer as Slid
 }
 
 describe('a sticky event', () => {
@@ -233,9 +244,9 @@ describe('a sticky event', () => {
     const all: string[] = []
     for (let n = 0; n < 3; n++) all.push(await say(alice, roomId, HOUR))
     const first = await sliding(eve, { limit: 2 })
-    expect(ids(first.extensions[EXTENSION].rooms[roomId].events)).toEqual(all.slice(0, 2))
+    expect(ids(first.extensions[EXTENSION].rooms[roomId]!.events)).toEqual(all.slice(0, 2))
     const second = await sliding(eve, { limit: 2, since: first.extensions[EXTENSION].next_batch }, first.pos)
-    expect(ids(second.extensions[EXTENSION].rooms[roomId].events)).toEqual(all.slice(2))
+    expect(ids(second.extensions[EXTENSION].rooms[roomId]!.events)).toEqual(all.slice(2))
     const third = await sliding(eve, { limit: 2, since: second.extensions[EXTENSION].next_batch }, second.pos)
     expect(third.extensions).not.toHaveProperty([EXTENSION])
     await expect(sliding(eve, { since: 's1_1_1_1' })).rejects.toMatchObject({ errcode: 'M_INVALID_PARAM' })

@@ -201,7 +201,7 @@ export function* arrivalDepth(roomNid: number, serverName: string): Tx<number | 
     suffix.length,
     suffix,
   )
-  if (row?.depth != null) return row.depth
+  if (row !== undefined && row.depth !== null) return row.depth
   const first = yield* one<{ depth: number }>(
     'SELECT depth FROM events WHERE room_nid = ? AND pos IS NOT NULL ORDER BY pos LIMIT 1',
     roomNid,
