@@ -46,6 +46,7 @@ const SERVICES = [
   'scanning',
   'previews',
   'rooms',
+  'retention',
   'delayed-events',
   'timeline',
   'relations',

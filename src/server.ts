@@ -88,6 +88,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     await built?.repairs.close()
     await built?.drain.close()
     await built?.sender.close()
+    await built?.services.retention.close()
     await built?.services.delayedEvents.close()
     await built?.push.close()
     await built?.appservices.close()
@@ -156,6 +157,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
         ...periodicJobs(services, {
           nodeListMs: config.node_list.refresh,
           auditDepositMs: config.audit.deposit_every,
+          retentionMs: config.retention.interval,
         }),
         watchClock,
       ],

@@ -2,6 +2,7 @@ import type { AccessPolicy } from '../core/access-rules/access-policy.js'
 import type { Signer as EventSigner } from '../core/event/sign.js'
 import { appendTo } from '../core/append-to.js'
 import type { JsonObject } from '../core/json/value.js'
+import type { RetentionPolicy } from '../core/retention.js'
 import { serverNameOf } from '../core/ids/server-name-of.js'
 import { roomVersion } from '../core/room-version/versions.js'
 import type { Clock } from '../platform/clock.js'
@@ -20,6 +21,7 @@ import type { PolicySigner } from '../services/rooms/policy-servers.js'
 import { createRoomLoader } from '../services/rooms/room-loader.js'
 import { createRoomWriter, type Committed, type MemberHooks } from '../services/rooms/room-writer.js'
 import { logResolutions } from '../services/rooms/resolution-log.js'
+import { createRoomRetention, type RoomRetention } from '../services/rooms/room-retention.js'
 import { createRosters } from '../services/rooms/roster.js'
 import { createStickyEvents, type StickyEvents } from '../services/rooms/sticky-events.js'
 import { newcomers } from '../services/rooms/sticky-rows.js'
@@ -51,6 +53,9 @@ export interface RoomsPartsDeps {
   readonly followedThreads?: boolean
   /** The access rules of a closed circle. */
   readonly access?: AccessPolicy | undefined
+  /** How long what is said lives, and what is kept nevertheless. */
+  readonly retention?: RetentionPolicy | undefined
+  readonly isHeld?: RoomRetention['isHeld']
   /** An access rule refused what a local user wants. */
   readonly onPolicyRefusal?: LocalEventDeps['onPolicyRefusal']
   /** What becomes of a room whose last administrator goes. Default: they go. */
@@ -137,6 +142,16 @@ export function buildRooms(deps: RoomsPartsDeps): RoomsParts {
     ...(deps.policySigner === undefined ? {} : { policySigner: deps.policySigner }),
     ...(deps.stage === undefined ? {} : { stage: deps.stage.events }),
   })
+  const kept =
+    deps.retention === undefined
+      ? undefined
+      : createRoomRetention({
+          events,
+          states,
+          clock,
+          policy: deps.retention,
+          isHeld: deps.isHeld ?? (() => false),
+        })
   const context: RoomsContext = {
     store,
     clock,
@@ -148,7 +163,9 @@ export function buildRooms(deps: RoomsPartsDeps): RoomsParts {
     loader,
     rosters,
     writer,
+    ...(kept === undefined ? {} : { retention: kept }),
     local: {
+      ...(kept === undefined ? {} : { retention: kept }),
       readers,
       signer: deps.signer,
       clock,

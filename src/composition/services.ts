@@ -66,6 +66,7 @@ import { buildProposals } from './proposals.js'
 import { buildPushers, stagingHooks, type PushParts } from './pushers.js'
 import { buildReading } from './reading.js'
 import { buildReplication, type Replication } from './replication.js'
+import { buildRetention } from './retention.js'
 import { buildRooms, type RoomsParts } from './rooms.js'
 import { buildServing } from './serving.js'
 import { buildSyncing } from './syncing.js'
@@ -120,10 +121,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   const { nodeInfo, serverInfo } = buildInfo(deps)
   const { media, previews, scanning, ...mediaParts } = await buildMedia({
     ...base,
-    config,
-    transport,
-    signer,
-    nodeList,
+    ...{ config, transport, signer, nodeList },
   })
   const { mailer, threepids, invites } = buildMail({
     ...base,
@@ -150,6 +148,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
 
   const pushWatch = createPushWatch({ store })
   await pushWatch.load()
+  const kept = await buildRetention({ ...base, config, eventSigner })
   const rooms = buildRooms({
     ...base,
     ...appservices.staging(stagingHooks(pushWatch, () => push.planner.wake())),
@@ -162,6 +161,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     defaultRoomVersion: config.rooms.default_room_version,
     ...roomRules(config, nodeList),
     followedThreads: config.push.followed_threads,
+    ...kept.ofRooms,
     onPolicyRefusal: policyRefusals(audit),
     ...(deps.resolver && { resolver: deps.resolver }),
     wakeSender,
@@ -307,6 +307,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     media,
     previews,
     scanning,
+    retention: kept.build(context, media),
     serverInfo,
     devices,
     threepids,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseConfig } from '../config/load.js'
 import type { JsonObject } from '../core/json/value.js'
-import { systemClock } from '../platform/clock.js'
+import { systemClock, type Clock } from '../platform/clock.js'
 import { generateSigningKey, writeKeyFile } from '../platform/ed25519.js'
 import { silentLogger } from '../platform/logger.js'
 import { systemRandom } from '../platform/random.js'
@@ -35,7 +35,10 @@ export interface TestServices {
 }
 
 /** `settings`: sections of the configuration. */
-export async function testServices(settings: Readonly<Record<string, object>> = {}): Promise<TestServices> {
+export async function testServices(
+  settings: Readonly<Record<string, object>> = {},
+  clock: Clock = systemClock,
+): Promise<TestServices> {
   const all: Built[] = []
   const folder = await mkdtemp(join(tmpdir(), 'chancery-services-'))
   const store = lateStore(await openTestStore())
@@ -63,7 +66,7 @@ export async function testServices(settings: Readonly<Record<string, object>> = 
     const built = await buildServices({
       config,
       store,
-      clock: systemClock,
+      clock,
       random: systemRandom,
       logger: silentLogger,
       ownKeys,

@@ -136,6 +136,24 @@ const RULES: readonly Rule[] = [
     },
   },
   {
+    reads: ['retention'],
+    look({ retention }, report) {
+      for (const kind of ['public_rooms', 'private_rooms', 'direct_rooms'] as const) {
+        const { least, most, usual } = retention[kind]
+        if (most !== null && least > most)
+          report(['retention', kind, 'least'], 'is more than `most`', 'Make it smaller.')
+        if (most !== null && usual !== null && usual > most)
+          report(['retention', kind, 'usual'], 'is more than `most`', 'Make it smaller.')
+        if (retention.media !== null && (most === null || most > retention.media))
+          report(
+            ['retention', 'media'],
+            `is less than messages may live by \`${kind}.most\`: they would lose their files`,
+            'Make it longer, or bound how long messages live.',
+          )
+      }
+    },
+  },
+  {
     reads: ['content_scanner', 'media.max_upload_bytes'],
     look({ content_scanner: scanner, media }, report) {
       if (scanner.engine === 'off') return

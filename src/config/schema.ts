@@ -14,6 +14,7 @@ import { ministry } from './sections/ministry.js'
 import { notifications } from './sections/notifications.js'
 import { previews } from './sections/previews.js'
 import { rateLimits } from './sections/rate-limits.js'
+import { retention } from './sections/retention.js'
 import { rooms } from './sections/rooms.js'
 import { server } from './sections/server.js'
 
@@ -24,6 +25,7 @@ export const ConfigSchema = Type.Object({
   ...mail,
   ...identity,
   ...rooms,
+  ...retention,
   ...rateLimits,
   ...media,
   ...contentScanner,

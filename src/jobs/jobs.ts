@@ -9,6 +9,7 @@ const HOUR = 60 * MINUTE
 export interface JobOptions {
   readonly nodeListMs: number
   readonly auditDepositMs: number
+  readonly retentionMs: number
 }
 
 /** All periodic work of a node. */
@@ -39,9 +40,20 @@ export function periodicJobs(services: Services, options: JobOptions): readonly 
           },
           { name: 'addressInvites.prune', every: HOUR, run: () => invites.prune() },
         ]
+  const ofRetention: readonly Job[] = services.retention.isOn
+    ? [
+        {
+          name: 'retention.run',
+          every: options.retentionMs,
+          atStart: true,
+          run: () => services.retention.run(),
+        },
+      ]
+    : []
   return [
     ...ofNodeList,
     ...ofInvites,
+    ...ofRetention,
     { name: 'relations.fill', every: SECOND, atStart: true, run: () => services.relations.fill.step() },
     { name: 'search.follow', every: SECOND, atStart: true, run: () => services.search.indexer.follow() },
     { name: 'search.fill', every: SECOND, atStart: true, run: () => services.search.indexer.fill() },

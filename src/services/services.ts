@@ -24,6 +24,7 @@ import type { Filters } from './filters/filters.js'
 import type { Profile } from './profile/profile.js'
 import type { ServerInfo } from './server-info/server-info.js'
 import type { Media } from './media/media.js'
+import type { Retention } from './retention/retention.js'
 import type { Scanning } from './scanning/scanning.js'
 import type { E2ee } from './e2ee/e2ee.js'
 import type { ToDevice } from './to-device/to-device.js'
@@ -78,6 +79,7 @@ export interface Services {
   readonly media: Media
   readonly previews: Previews
   readonly scanning: Scanning
+  readonly retention: Retention
   readonly serverInfo: ServerInfo
   readonly devices: Devices
   readonly accounts: Accounts

@@ -13,6 +13,7 @@ import { destinationsOf, redactionOf, type LocalEventDeps } from './local-event.
 import { boundedHeads } from './heads.js'
 import { policyServerOf } from './policy-servers.js'
 import { mayRedact } from './redaction.js'
+import { isExpired } from './room-retention.js'
 import { resolveRoots } from './resolve-roots.js'
 import { txnMark, type StoredEvent } from './stored-event.js'
 import {
@@ -110,11 +111,12 @@ export async function applyEvent(
   if (options.live && options.isSettled !== true && rejected === undefined && !softFailed)
     softFailed = !(await isRecommended(room, event, deps))
   const shown = rejected === undefined && !softFailed
+  const isOver = await isTooOld(room, event, deps)
   const early = shown ? await earlyRedaction(room, event, stateBefore, ahead, deps) : undefined
   const stored: StoredEvent = {
     nid,
     roomNid: room.base.nid,
-    event: early?.event ?? event,
+    event: early?.event ?? (isOver ? redactedEvent(event) : event),
     pos: undefined,
     ord: options.live || !shown ? undefined : options.ord,
     outlier: false,
@@ -185,6 +187,16 @@ export async function isAllowedNow(
   deps: LocalEventDeps,
 ): Promise<boolean> {
   return (await judgeByState(room, event, room.root, deps)).ok && isRecommended(room, event, deps)
+}
+
+/** What comes from elsewhere when its time here is over already leaves nothing but its place in the room. */
+async function isTooOld(
+  { base }: WorkingRoom,
+  event: RoomEvent,
+  { retention }: LocalEventDeps,
+): Promise<boolean> {
+  if (retention === undefined || event.stateKey !== undefined) return false
+  return isExpired(event, await retention.horizonOf(base)) && !retention.isHeld(base.roomId, event.sender)
 }
 
 /** The event becomes a head; gives what that changes in the current state. */

@@ -12,6 +12,7 @@ import { notInRoom } from './not-in-room.js'
 import type { PolicySigner } from './policy-servers.js'
 import type { RoomLoader } from './room-loader.js'
 import { POWER_KEYS, powerLevelsIn } from './room-power.js'
+import type { RoomRetention } from './room-retention.js'
 import type { RoomWriter } from './room-writer.js'
 import { mapKey, type StateKey, type StateStore } from './state-store.js'
 import type { StoredEvent } from './stored-event.js'
@@ -31,6 +32,8 @@ export interface RoomsContext {
   readonly rosters: Rosters
   readonly writer: RoomWriter
   readonly local: LocalEventDeps
+  /** Absent where what is said is kept for ever. */
+  readonly retention?: RoomRetention
   readonly defaultVersion: RoomVersionRules
   /** What becomes of a room whose last administrator goes. */
   readonly lastAdministrator: LastAdministratorRule

@@ -10,6 +10,7 @@ import { aclDenies } from '../../core/server-acl.js'
 import type { Requester } from '../requester.js'
 import { presetOf, type CreateRoomInput, type Preset } from './create-room-input.js'
 import type { RoomsContext } from './context.js'
+import { withRetention } from './retention-at-creation.js'
 import { trustedByAccess, withAccess } from './access-at-creation.js'
 import { addLocalEvent } from './add-local-event.js'
 import { addAccepted, judgeLocalEvent, prepareLocalEvent, type Draft } from './local-event.js'
@@ -187,8 +188,9 @@ export function createRoomCreation(deps: CreateRoomDeps): RoomCreation {
         `Room version ${asked.room_version} is not supported`,
       )
     }
-    const { access } = context.local
-    const input = access === undefined || access.bypasses(requester.userId) ? asked : withAccess(asked, rules)
+    const { access, retention } = context.local
+    const ruled = access === undefined || access.bypasses(requester.userId) ? asked : withAccess(asked, rules)
+    const input = retention === undefined ? ruled : withRetention(ruled, retention.policy)
     const invites = [...new Set(input.invite ?? [])].filter((userId) => userId !== creator)
     if (invites.length > MAX_INVITES)
       throw invalidParam(`At most ${MAX_INVITES} users can be invited at once`)

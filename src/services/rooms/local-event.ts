@@ -13,13 +13,16 @@ import { canonicalJson } from '../../core/json/canonical.js'
 import type { JsonObject } from '../../core/json/value.js'
 import { isEventId } from '../../core/ids/event-id.js'
 import { serverNameOf } from '../../core/ids/server-name-of.js'
+import { RETENTION } from '../../core/retention.js'
 import type { NodeName } from '../../core/state-trie/node.js'
 import type { Clock } from '../../platform/clock.js'
 import type { Random } from '../../platform/random.js'
 import { accessRefused, judgeOwnAccess } from './access.js'
+import { checkRetention } from './check-retention.js'
 import type { Nids } from './nids.js'
 import { notInRoom } from './not-in-room.js'
 import { mayRedact } from './redaction.js'
+import type { RoomRetention } from './room-retention.js'
 import type { StateResolving } from './resolve-aside.js'
 import { txnMark, type StoredEvent } from './stored-event.js'
 import {
@@ -62,6 +65,8 @@ export interface LocalEventDeps {
   readonly verifySignature: VerifySignature
   /** The access rules of a closed circle; without them, whoever the auth rules let in comes in. */
   readonly access?: AccessPolicy
+  /** How long what is said is kept; without it, for ever. */
+  readonly retention?: RoomRetention
   /** Where large conflicts of states are resolved; without one, on the event loop. */
   readonly resolver?: StateResolving
   /** What is on disk of events that come from elsewhere, by id; all of them are in the answer. */
@@ -164,6 +169,8 @@ export async function judgeLocalEvent(
     if (OUTSIDE.has(verdict.rule)) throw notInRoom()
     throw MALFORMED.has(verdict.rule) ? badJson(verdict.reason) : forbidden(verdict.reason)
   }
+  if (deps.retention !== undefined && event.type === RETENTION.type && event.stateKey === '')
+    await checkRetention(room, event, deps.readers, deps.retention)
   if (deps.access === undefined) return
   const allowed = await judgeOwnAccess(room, event, deps.readers, deps.access)
   if (allowed.ok) return

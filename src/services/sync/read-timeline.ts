@@ -85,6 +85,7 @@ export async function readTimeline(
     const { event: pdu } = event
     if (!filter.timeline.admits(pdu)) return false
     if (pdu.stateKey === undefined && input.ignored.has(pdu.sender)) return false
+    if (reader.isExpired(event)) return false
     return !input.checkVisibility || (await reader.mayRead(event))
   }
   for (let scanned = 0; scanned < MAX_SCANNED;) {

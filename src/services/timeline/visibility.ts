@@ -3,6 +3,7 @@ import { serverNameOf } from '../../core/ids/server-name-of.js'
 import { membershipOf, type MembershipRow } from '../../storage/tables/memberships.js'
 import { readState, type RoomsContext } from '../rooms/context.js'
 import { lastDeparture } from '../rooms/member-history.js'
+import { isStoredExpired } from '../rooms/room-retention.js'
 import { mapKey } from '../rooms/state-store.js'
 import type { StoredEvent } from '../rooms/stored-event.js'
 import type { RoomSnapshot } from '../rooms/working-room.js'
@@ -13,7 +14,7 @@ const member = (userId: string): { type: string; stateKey: string } => ({
   stateKey: userId,
 })
 
-type Context = Pick<RoomsContext, 'store' | 'events' | 'states' | 'rosters'>
+type Context = Pick<RoomsContext, 'store' | 'events' | 'states' | 'rosters' | 'retention'>
 
 const contentOf = (
   events: ReadonlyMap<string, StoredEvent>,
@@ -28,6 +29,8 @@ function opener(a: HistoryVisibility, b: HistoryVisibility): HistoryVisibility {
 }
 
 export interface Reader {
+  /** Whether its time is over: it is shown to nobody, whatever they may see else. */
+  isExpired(event: StoredEvent): boolean
   /** Whether this event may be shown. */
   mayRead(event: StoredEvent): Promise<boolean>
   /** The reader's membership when the event was sent, for `unsigned.membership`. */
@@ -65,12 +68,16 @@ export async function readerOf(
     return found
   }
 
+  const horizon = (await context.retention?.horizonOf(room)) ?? 0
+
   const isBefore = (event: StoredEvent, other: StoredEvent): boolean =>
     event.event.depth < other.event.depth ||
     (event.event.depth === other.event.depth && (event.ord ?? 0) <= (other.ord ?? 0))
 
   return {
+    isExpired: (event) => isStoredExpired(event, horizon),
     async mayRead(event) {
+      if (isStoredExpired(event, horizon)) return false
       if (event.stateAfter === undefined) return event.event.type === 'm.room.create'
       const after = await at(event.stateAfter)
       const joinedSince = joinedNow || (joinedUntil !== undefined && isBefore(event, joinedUntil))

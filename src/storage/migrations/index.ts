@@ -35,6 +35,7 @@ import { stickyEvents } from './0034-sticky-events.js'
 import { addressInvites } from './0035-address-invites.js'
 import { accessVerdicts } from './0036-access-verdicts.js'
 import { threadFollowers } from './0037-thread-followers.js'
+import { retention } from './0038-retention.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -77,4 +78,5 @@ export const migrations: readonly Migration[] = [
   addressInvites,
   accessVerdicts,
   threadFollowers,
+  retention,
 ]

@@ -1,5 +1,6 @@
 import { notFound } from '../../../core/errors.js'
 import type { RoomsContext } from '../../rooms/context.js'
+import { isStoredExpired } from '../../rooms/room-retention.js'
 import { nearestEvent } from '../../timeline/nearest-event.js'
 import { serverMayRead } from '../../timeline/visibility.js'
 import { sharedRoom } from './serve-checks.js'
@@ -18,7 +19,9 @@ export function createEventByTimeServing(context: RoomsContext): EventByTimeServ
   return async (origin, { roomId, ts, dir }) => {
     const room = await sharedRoom(context, roomId, origin)
     const readable = new Map<string | undefined, Promise<boolean>>()
+    const horizon = (await context.retention?.horizonOf(room)) ?? 0
     const found = await nearestEvent(context, room, ts, dir, (event) => {
+      if (isStoredExpired(event, horizon)) return Promise.resolve(false)
       const may = readable.get(event.stateAfter) ?? serverMayRead(context, room, origin, event)
       readable.set(event.stateAfter, may)
       return may

@@ -2,6 +2,7 @@ import { notFound } from '../../../core/errors.js'
 import { redactedEvent } from '../../../core/event/redact.js'
 import type { Json, JsonObject } from '../../../core/json/value.js'
 import type { RoomsContext } from '../../rooms/context.js'
+import { isStoredExpired } from '../../rooms/room-retention.js'
 import type { StoredEvent } from '../../rooms/stored-event.js'
 import type { RoomSnapshot } from '../../rooms/working-room.js'
 import { serverMayRead } from '../../timeline/visibility.js'
@@ -79,9 +80,15 @@ export function createFederationReads(context: RoomsContext): FederationReads {
     events: readonly StoredEvent[],
   ): Promise<JsonObject[]> {
     const readable = new Map<string | undefined, boolean>()
+    const horizon = (await context.retention?.horizonOf(room)) ?? 0
     const pdus: JsonObject[] = []
     for (const stored of events) {
       const root = stored.stateAfter
+      // What nobody here sees any more goes out as what it leaves behind: its place in the room.
+      if (isStoredExpired(stored, horizon)) {
+        pdus.push(redactedEvent(stored.event).pdu)
+        continue
+      }
       const may = readable.get(root) ?? (await serverMayRead(context, room, origin, stored))
       readable.set(root, may)
       pdus.push((may ? stored.event : redactedEvent(stored.event)).pdu)

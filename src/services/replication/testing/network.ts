@@ -6,6 +6,7 @@ import type { RoomEvent } from '../../../core/event/types.js'
 import { canonicalJson } from '../../../core/json/canonical.js'
 import { parseJson } from '../../../core/json/parse.js'
 import type { JsonObject } from '../../../core/json/value.js'
+import type { RetentionPolicy } from '../../../core/retention.js'
 import { systemClock, type Clock } from '../../../platform/clock.js'
 import { createSigner, generateSigningKey, publicKey, type Signer } from '../../../platform/ed25519.js'
 import { silentLogger, type Logger } from '../../../platform/logger.js'
@@ -92,6 +93,9 @@ export interface NodeOptions {
   readonly replication?: ReplicationDeps['options']
   /** The rules that it holds rooms to. */
   readonly access?: AccessPolicy
+  /** How long what is said lives. */
+  readonly retention?: RetentionPolicy
+  readonly isHeld?: (roomId: string, sender: string) => boolean
   /** Takes EDUs before they are recorded. */
   readonly eduHandler?: EduHandler
 }
@@ -221,6 +225,8 @@ export async function addNode(network: Network, name: string, options: NodeOptio
     signer: eventSigner,
     defaultRoomVersion: '12',
     ...(options.access === undefined ? {} : { access: options.access }),
+    ...(options.retention === undefined ? {} : { retention: options.retention }),
+    ...(options.isHeld === undefined ? {} : { isHeld: options.isHeld }),
     memberHooks: {
       *remoteUsersLeft() {},
       *roomLeft() {},

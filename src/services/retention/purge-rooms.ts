@@ -1,0 +1,145 @@
+import { SERVER } from '../../core/audit/acts.js'
+import { canonicalJson } from '../../core/json/canonical.js'
+import { redactedEvent } from '../../core/event/redact.js'
+import { reviveEvent } from '../../core/event/revive.js'
+import type { JsonObject } from '../../core/json/value.js'
+import { createPace } from '../../platform/pace.js'
+import { deleteRelationsOf } from '../../storage/tables/relations.js'
+import {
+  insertPurgeRecord,
+  messagesByTime,
+  retentionRoom,
+  stripEvents,
+  upsertRetentionRoom,
+  type TimePlace,
+} from '../../storage/tables/retention.js'
+import { deleteSearchDocs } from '../../storage/tables/search.js'
+import type { Tx } from '../../storage/tx.js'
+import type { AuditTrail } from '../audit/trail.js'
+import type { RoomsContext } from '../rooms/context.js'
+import type { RoomRetention } from '../rooms/room-retention.js'
+
+/** What was done in one room. */
+export interface RoomPurge {
+  readonly roomId: string
+  /** Everything said before this moment is gone, in milliseconds, but what is held. */
+  readonly before: number
+  readonly events: number
+  /** The number of its record; undefined where nothing had to go. */
+  readonly record: number | undefined
+}
+
+/** Signs a canonical JSON object in the name of this server. */
+export type SignRecord = (object: JsonObject) => JsonObject
+
+/** One transaction strips so many: a few milliseconds of the store, between which all others have their turn. */
+const BATCH = 100
+/** Rooms are gone through from their beginning after so long, for what came late with an old time. */
+const WHOLE_MS = 7 * 86_400_000
+
+/**
+ * Takes the content of all messages of a room whose time is over, in small batches. What is left of each is its place in the room: who, when, which
+ * predecessors, hashes and signatures, so that the room holds together and no other server has to be asked for it. Whatever was derived from it
+ * goes too: search, relations, threads, the caches. A crash loses nothing: the next run goes on.
+ * Pre: `context.retention` is there.
+ */
+export function createRoomPurge(deps: {
+  readonly context: RoomsContext
+  readonly retention: RoomRetention
+  readonly audit: AuditTrail
+  readonly sign: SignRecord
+  /** In the transaction of a record. */
+  readonly onRecord?: (record: number, roomId: string) => Tx<void>
+}): (roomNid: number, roomId: string, signal: AbortSignal) => Promise<RoomPurge | undefined> {
+  const { context, retention, audit, sign } = deps
+  const { store, clock, events, serverName } = context
+
+  /** One batch; undefined when there is nothing more before the horizon. */
+  async function step(
+    room: { readonly nid: number; readonly roomId: string },
+    after: TimePlace,
+    horizon: number,
+    progress: { readonly done: number; readonly whole: number; readonly purged: number },
+  ): Promise<{ readonly place: TimePlace; readonly stripped: number } | undefined> {
+    const rows = await store.read('retention.page', () => messagesByTime(room.nid, after, horizon, BATCH))
+    const last = rows.at(-1)
+    if (last === undefined) return undefined
+    const { rules } = await events.meta(room.nid)
+    const going = rows.flatMap((row) => {
+      if (retention.isHeld(room.roomId, row.sender)) return []
+      const event = redactedEvent(reviveEvent(row.json, row.event_id, room.roomId, rules))
+      const json = canonicalJson(event.pdu, rules.strictCanonicalJson ? 'strict' : 'lenient')
+      return json === row.json ? [] : [{ nid: row.nid, json }]
+    })
+    const nids = going.map((row) => row.nid)
+    const place = { ts: last.ts, nid: last.nid }
+    if (nids.length > 0) {
+      await store.write('retention.strip', function* () {
+        yield* stripEvents(going)
+        yield* deleteRelationsOf(nids)
+        yield* deleteSearchDocs(nids)
+        yield* upsertRetentionRoom({
+          room_nid: room.nid,
+          // The last moment may go on in the next batch.
+          done_ts: progress.whole === 0 ? 0 : place.ts,
+          whole_ts: progress.whole,
+          purged: progress.purged + nids.length,
+        })
+      })
+      events.forget(nids)
+    }
+    return rows.length < BATCH && nids.length === 0 ? undefined : { place, stripped: nids.length }
+  }
+
+  return async (roomNid, roomId, signal) => {
+    const room = await context.loader.load(roomId)
+    if (room === undefined) return undefined
+    const horizon = await retention.horizonOf(room)
+    if (horizon <= 0) return undefined
+    const row = await store.read('retention.room', () => retentionRoom(roomNid))
+    const now = clock.now()
+    const isWhole = row === undefined || now - row.whole_ts >= WHOLE_MS || row.done_ts > horizon
+    const whole = isWhole ? 0 : row.whole_ts
+    let purged = row?.purged ?? 0
+    let place: TimePlace = { ts: isWhole ? -1 : row.done_ts, nid: -1 }
+    const pace = createPace()
+    for (;;) {
+      if (signal.aborted) return undefined
+      const done = await step(room, place, horizon, { done: place.ts, whole, purged })
+      if (done === undefined) break
+      place = done.place
+      purged += done.stripped
+      await pace()
+    }
+    const progress = { room_nid: roomNid, done_ts: horizon, whole_ts: isWhole ? now : whole, purged: 0 }
+    const made = await store.write('retention.done', function* () {
+      let id: number | undefined
+      if (purged > 0) {
+        const record = sign({
+          type: 'org.chancery.purge.v1',
+          server: serverName,
+          room_id: roomId,
+          before: horizon,
+          events: purged,
+          at: now,
+        })
+        id = yield* insertPurgeRecord({ room_id: roomId, made_ts: now, record: canonicalJson(record) })
+        yield* deps.onRecord?.(id, roomId) ?? nothing()
+      }
+      yield* upsertRetentionRoom(progress)
+      if (purged > 0)
+        yield* audit.record({
+          act: 'data.purged',
+          by: SERVER,
+          room: roomId,
+          details: { events: purged, before: horizon },
+        })
+      return id
+    })
+    return { roomId, before: horizon, events: purged, record: made }
+  }
+}
+
+/** No queries. */
+// oxlint-disable-next-line require-yield
+function* nothing(): Tx<void> {}

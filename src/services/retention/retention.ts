@@ -1,0 +1,105 @@
+import type { Clock } from '../../platform/clock.js'
+import type { Logger } from '../../platform/logger.js'
+import { createPace } from '../../platform/pace.js'
+import { purgeRecords, roomIdsAfter, type PurgeRecordRow } from '../../storage/tables/retention.js'
+import type { AuditTrail } from '../audit/trail.js'
+import type { Media } from '../media/media.js'
+import type { RoomsContext } from '../rooms/context.js'
+import type { LegalHolds } from './legal-holds.js'
+import { purgeMedia } from './purge-media.js'
+import { createRoomPurge, type RoomPurge, type SignRecord } from './purge-rooms.js'
+
+/** What one run of the purge did. */
+export interface PurgeRun {
+  readonly rooms: readonly RoomPurge[]
+  readonly media: number
+}
+
+/** How long what is said on this node lives, and what is kept nevertheless. */
+export interface Retention {
+  readonly holds: LegalHolds
+  /** Whether anything is ever purged. */
+  readonly isOn: boolean
+  /** Job: goes through all rooms and media. Nothing where it is off. One run at a time: who asks meanwhile waits for the same. */
+  run(): Promise<PurgeRun>
+  /** Signed records of what was purged, the latest first, with lower numbers than `before`. */
+  records(before: number, limit: number): Promise<readonly PurgeRecordRow[]>
+  /** Ends a run that is under way; the next one goes on where it was. */
+  close(): Promise<void>
+}
+
+export interface RetentionDeps {
+  readonly context: RoomsContext
+  readonly clock: Pick<Clock, 'now'>
+  readonly logger: Logger
+  readonly media: Pick<Media, 'remove' | 'evictRemoteBefore'>
+  readonly audit: AuditTrail
+  readonly holds: LegalHolds
+  readonly sign: SignRecord
+  /** Milliseconds; undefined: files are kept for ever. */
+  readonly mediaMs: number | undefined
+}
+
+const PAGE = 500
+const MAX_RECORDS = 1_000
+
+export function createRetention(deps: RetentionDeps): Retention {
+  const { context, clock, logger, holds } = deps
+  const { store, retention } = context
+  const stopping = new AbortController()
+  const { signal } = stopping
+  const purgeRoom = retention === undefined ? undefined : createRoomPurge({ ...deps, retention })
+  let running: Promise<PurgeRun> | undefined
+
+  async function runOnce(): Promise<PurgeRun> {
+    const done: RoomPurge[] = []
+    const seen: string[] = []
+    const pace = createPace()
+    for (let after = 0; !signal.aborted;) {
+      const from = after
+      const rows = await store.read('retention.rooms', () => roomIdsAfter(from, PAGE))
+      for (const { nid, room_id: roomId } of rows) {
+        if (signal.aborted) break
+        await pace()
+        seen.push(roomId)
+        if (holds.rooms.has(roomId)) continue
+        try {
+          const purge = await purgeRoom?.(nid, roomId, signal)
+          if (purge !== undefined && purge.events > 0) done.push(purge)
+        } catch (error) {
+          // One room that cannot be read keeps no other from being purged.
+          logger.error({ err: error, roomId }, 'a room could not be purged')
+        }
+      }
+      if (rows.length < PAGE) break
+      after = rows.at(-1)!.nid
+    }
+    const { mediaMs } = deps
+    const media =
+      mediaMs === undefined || signal.aborted
+        ? 0
+        : await purgeMedia(deps, clock.now() - mediaMs, seen, signal)
+    const events = done.reduce((sum, room) => sum + room.events, 0)
+    if (events > 0 || media > 0)
+      logger.info({ rooms: done.length, events, media }, 'what was too old was purged')
+    return { rooms: done, media }
+  }
+
+  return {
+    holds,
+    isOn: purgeRoom !== undefined,
+    run() {
+      if (purgeRoom === undefined) return Promise.resolve({ rooms: [], media: 0 })
+      running ??= runOnce().finally(() => {
+        running = undefined
+      })
+      return running
+    },
+    records: (before, limit) =>
+      store.read('retention.records', () => purgeRecords(before, Math.min(limit, MAX_RECORDS))),
+    async close() {
+      stopping.abort()
+      await running?.catch(() => undefined)
+    },
+  }
+}
