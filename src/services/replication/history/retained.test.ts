@@ -60,14 +60,13 @@ describe('what is too old for a node', () => {
     const old = await sendOld(b, BOB, roomId, 'too old')
     const fresh = await b.send(BOB, roomId, 'of today')
     await until(async () => (await bodiesOf(a, roomId)).includes('of today'))
-    const ask = async (path: string): Promise<string> =>
-      b.serve('a.example', { method: 'GET', destination: 'b.example', path } as never)
+    const ask = async (path: string, query = {}): Promise<string> =>
+      b.serve('a.example', { method: 'GET', destination: 'b.example', path, query } as never)
     const event = await ask(`/_matrix/federation/v1/event/${encodeURIComponent(old)}`)
     expect(event).not.toContain('too old')
     expect(event).toContain('prev_events')
-    const page = await ask(
-      `/_matrix/federation/v1/backfill/${roomId}?v=${encodeURIComponent(fresh)}&limit=10`,
-    )
+    const path = `/_matrix/federation/v1/backfill/${encodeURIComponent(roomId)}`
+    const page = await ask(path, { v: [fresh], limit: 10 })
     expect(page).toContain('of today')
     expect(page).not.toContain('too old')
   })
