@@ -28,6 +28,7 @@ const SERVICES = [
   'threepids',
   'devices',
   'accounts',
+  'account-validity',
   'openid',
   'reports',
   'account-data',

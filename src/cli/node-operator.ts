@@ -1,7 +1,13 @@
 import { request } from 'node:http'
 import type { DepositedHead } from '../core/audit/signed-head.js'
 import type { Rotation } from '../services/federation/own-keys.js'
-import type { AuditPage, Operator, ReportInfo, TokenInfo } from '../services/operator/operator.js'
+import type {
+  AccountExpiry,
+  AuditPage,
+  Operator,
+  ReportInfo,
+  TokenInfo,
+} from '../services/operator/operator.js'
 import type { RoomComparison, RoomHealing } from '../services/replication/receiving/room-comparison.js'
 import { CliError } from './command.js'
 
@@ -86,6 +92,13 @@ export function nodeOperator(socketPath: string): Operator {
     // Each of several servers may take its time.
     healRoom: async (room) =>
       (await call(socketPath, 'rooms/heal', { room }, HEAL_TIMEOUT_MS)) as unknown as RoomHealing,
+    accountExpiry: async (user) =>
+      (await call(socketPath, 'account-validity/show', { user })) as unknown as AccountExpiry,
+    extendAccount: async (user, expiresTs) =>
+      (await call(socketPath, 'account-validity/extend', {
+        user,
+        ...(expiresTs === undefined ? {} : { expiresTs }),
+      })) as unknown as AccountExpiry,
     auditLog: async (page) => (await call(socketPath, 'audit/entries', page)) as unknown as AuditPage,
     auditShown: async (what) => {
       await call(socketPath, 'audit/shown', what)

@@ -4,6 +4,7 @@ import { ConfigError } from '../config/fault.js'
 import { nearest } from '../config/nearest.js'
 import { StorageError } from '../storage/errors.js'
 import { VERSION } from '../version.js'
+import { accountValidity } from './account-validity.js'
 import { audit } from './audit.js'
 import { backup } from './backup.js'
 import { checkConfig } from './check-config.js'
@@ -34,6 +35,7 @@ export const COMMANDS: readonly Command[] = [
   resetPassword,
   setAdmin,
   deactivate,
+  accountValidity,
   registrationToken,
   reports,
   audit,

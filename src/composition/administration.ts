@@ -25,6 +25,7 @@ import type { Store } from '../storage/tx.js'
 type Needed = Pick<
   Services,
   | 'accounts'
+  | 'accountValidity'
   | 'auditDeposits'
   | 'profile'
   | 'threepids'

@@ -52,6 +52,7 @@ import type { Store } from '../storage/tx.js'
 import { auditedRotation, buildAudit, buildAuditReaders, policyRefusals } from './audit.js'
 import { accountsOptions, eventSignerOf, noticesOptions } from './options.js'
 import { roomRules } from './access-policy.js'
+import { buildAccountValidity, expiryHooks } from './account-validity.js'
 import { buildAdministration } from './administration.js'
 import { buildAppservices, type AppserviceParts } from './appservices.js'
 import { buildDevices } from './devices.js'
@@ -227,8 +228,13 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     context,
     leave: (userId, roomId) => memberships.leave(requesterOf(userId), { roomId }),
   })
+  const accountValidity = await buildAccountValidity({
+    ...{ ...base, config, tokenCache, mailer },
+    deactivate: (...account) => accounts.credentials.deactivate(...account),
+  })
   const accounts = createAccounts({
     ...base,
+    ...expiryHooks(accountValidity),
     devices,
     tokenCache,
     threepids,
@@ -302,6 +308,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   )
   const services: Services = {
     audit,
+    accountValidity,
     ...auditReaders,
     nodeInfo,
     media,
@@ -319,7 +326,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     ...buildAdministration({
       ...base,
       ...auditReaders,
-      ...{ accounts, profile, threepids, bindings, reports, serverNotices },
+      ...{ accountValidity, accounts, profile, threepids, bindings, reports, serverNotices },
       ...{ context, views, aliases, memberships, sending, roomCreation, tokenCache },
       rotateKey: auditedRotation(ownKeys, audit),
       roomHealth: replication.roomHealth,

@@ -2,6 +2,7 @@ import type { Logger } from '../platform/logger.js'
 import { createUserStates, type UserStates } from '../services/accounts/user-states.js'
 import type { Transport } from '../services/federation/transport.js'
 import type { NodeListService } from '../services/node-list/node-list.js'
+import { expiredAmong } from '../storage/tables/account-validity.js'
 import type { Store } from '../storage/tx.js'
 
 const LIMITS = { timeoutMs: 5_000, maxBytes: 256 * 1024 }
@@ -16,6 +17,7 @@ export const buildUserStates = (deps: {
 }): UserStates =>
   createUserStates({
     ...deps,
+    expiredOf: expiredAmong,
     isMember: (server) => deps.nodeList?.member(server) !== undefined,
     ask: (destination, userIds) =>
       deps.transport.client.request({

@@ -8,6 +8,17 @@ import type { Config, ReadableConfig } from './schema.js'
 
 const RULES: readonly Rule[] = [
   {
+    reads: ['account_validity', 'mail', 'public_baseurl'],
+    look({ account_validity: { enabled, remind_before: times }, mail, public_baseurl: baseurl }, report) {
+      if (enabled && times.length > 0 && (mail.host === undefined || baseurl === undefined))
+        report(
+          ['account_validity', 'remind_before'],
+          'names mails that cannot be sent',
+          'Set `mail` and `public_baseurl`, or empty it: administrators renew accounts then.',
+        )
+    },
+  },
+  {
     reads: ['audit'],
     look({ audit: { enabled, syslog, deposit_with: others } }, report) {
       if (syslog.transport === 'unix' && syslog.socket === undefined)

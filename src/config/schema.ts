@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import type { ConfigOf } from './fields.js'
 import { accounts } from './sections/accounts.js'
+import { accountValidity } from './sections/account-validity.js'
 import { audit } from './sections/audit.js'
 import { directory } from './sections/directory.js'
 import { contentScanner } from './sections/content-scanner.js'
@@ -35,6 +36,7 @@ export const ConfigSchema = Type.Object({
   ...federation,
   ...nodeList,
   ...audit,
+  ...accountValidity,
   ...directory,
   ...ministry,
 })

@@ -51,6 +51,7 @@ export interface HttpDeps {
     token: string,
     context: {
       readonly allowLocked: boolean
+      readonly allowExpired: boolean
       readonly ip: string
       readonly userAgent: string | undefined
       /** Whose token it was when the request came; it is asked about again. */
@@ -92,6 +93,7 @@ async function requesterFor(
   }
   const requester = await deps.authenticate(token, {
     allowLocked: route.allowLocked ?? false,
+    allowExpired: route.allowExpired ?? false,
     ip,
     userAgent: req.headers['user-agent'],
     ...(before === undefined ? {} : { before }),

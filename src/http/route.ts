@@ -124,6 +124,8 @@ export interface Route<
   readonly maxValues?: number
   /** A locked account may still call it (logout). */
   readonly allowLocked?: boolean
+  /** An account that has expired may still call it (logout, and what renews it). */
+  readonly allowExpired?: boolean
   handler(call: Call<A, QueryOf<Q>, BodyOf<B>>, services: Services): Promise<object | Reply>
 }
 

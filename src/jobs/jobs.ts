@@ -67,6 +67,12 @@ export function periodicJobs(services: Services, options: JobOptions): readonly 
       run: async () => void (await services.auditDeposits.made.deposit()),
     },
     { name: 'audit.feed', every: SECOND, run: () => services.auditFeed?.step() ?? Promise.resolve() },
+    {
+      name: 'accountValidity.run',
+      every: MINUTE,
+      atStart: true,
+      run: () => services.accountValidity?.run() ?? Promise.resolve(),
+    },
     { name: 'accounts.lastSeen', every: MINUTE, run: () => accounts.lastSeen.flush() },
     {
       name: 'accounts.deactivations',

@@ -1,6 +1,7 @@
 import type { KeptDeposits } from './audit-deposits/keep-deposits.js'
 import type { MadeDeposits } from './audit-deposits/make-deposits.js'
 import type { AuditFeed } from './audit/audit-feed.js'
+import type { AccountValidity } from './account-validity/account-validity.js'
 import type { Audit } from './audit/audit.js'
 import type { AccountData } from './account-data/account-data.js'
 import type { Accounts } from './accounts/accounts.js'
@@ -83,6 +84,8 @@ export interface Services {
   readonly serverInfo: ServerInfo
   readonly devices: Devices
   readonly accounts: Accounts
+  /** Undefined where accounts do not expire. */
+  readonly accountValidity: AccountValidity | undefined
   readonly appservices: {
     readonly queries: AppserviceQueries
     readonly ping: PingAppservice

@@ -1,4 +1,5 @@
 import type { Route } from '../route.js'
+import { adminSetAccountValidity } from './account-validity.js'
 import { adminDeactivateUser } from './deactivate-user.js'
 import { adminDeleteStatus, adminRoomDeleteStatus } from './delete-status.js'
 import {
@@ -56,6 +57,7 @@ import { adminWhois } from './whois.js'
 /** `/_synapse/admin`, as the tools of administrators speak it. What is not here does not exist: M_UNRECOGNIZED. */
 export const adminRoutes: readonly Route[] = [
   adminServerVersion,
+  adminSetAccountValidity,
   adminListUsers,
   adminListUsersV3,
   adminGetUser,

@@ -1,4 +1,6 @@
 import type { Route } from '../route.js'
+import { getRenewAccount, postRenewAccount } from './account-validity/renew-account.js'
+import { sendRenewalMail } from './account-validity/send-renewal-mail.js'
 import { deleteAccountDataPerRoom } from './account-data/delete-account-data-per-room.js'
 import { deleteAccountData } from './account-data/delete-account-data.js'
 import { deleteRoomTag } from './account-data/delete-room-tag.js'
@@ -174,4 +176,7 @@ export const accountRoutes: readonly Route[] = [
   getHashDetails,
   lookupUsers,
   storeInvite,
+  sendRenewalMail,
+  getRenewAccount,
+  postRenewAccount,
 ]

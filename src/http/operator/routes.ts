@@ -152,6 +152,22 @@ const healRoom = route({
   handler: async ({ body }, { commandLine: operator }) => ({ ...(await operator.healRoom(body.room)) }),
 })
 
+const accountExpiry = route({
+  ...post('account-validity/show'),
+  id: 'operatorAccountExpiry',
+  body: Type.Object({ user: Short }),
+  handler: async ({ body }, { commandLine: operator }) => ({ ...(await operator.accountExpiry(body.user)) }),
+})
+
+const extendAccount = route({
+  ...post('account-validity/extend'),
+  id: 'operatorExtendAccount',
+  body: Type.Object({ user: Short, expiresTs: Type.Optional(Count) }),
+  handler: async ({ body }, { commandLine: operator }) => ({
+    ...(await operator.extendAccount(body.user, body.expiresTs)),
+  }),
+})
+
 const auditLog = route({
   ...post('audit/entries'),
   id: 'operatorAuditLog',
@@ -203,6 +219,8 @@ export const operatorRoutes: readonly Route[] = [
   deleteReport,
   compareState,
   healRoom,
+  accountExpiry,
+  extendAccount,
   auditLog,
   auditShown,
   auditDeposit,

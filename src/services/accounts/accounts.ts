@@ -9,7 +9,7 @@ import { createThreepids, type Threepids } from '../threepids/threepids.js'
 import { createAccountNames, type AccountNamesOptions } from './account-names.js'
 import type { AppserviceHooks } from './appservice.js'
 import { createAttempts, type AttemptOptions } from './attempts.js'
-import { createAuthenticate, type Authenticate } from './authenticate.js'
+import { createAuthenticate, type Authenticate, type AuthenticateDeps } from './authenticate.js'
 import { createCredentials, type Credentials } from './credentials.js'
 import { createLastSeen, type LastSeenRecorder } from './last-seen.js'
 import { createLogin, type Login, type LoginOptions } from './login.js'
@@ -58,6 +58,7 @@ export interface AccountsDeps {
   onDeactivated?(userId: string): Promise<void>
   readonly isCrossSigningKey?: (userId: string, keyId: string) => Tx<boolean>
   readonly audit?: AuditTrail
+  readonly expiry?: AuthenticateDeps['expiry']
   readonly options?: AccountsOptions
 }
 
@@ -113,7 +114,14 @@ export function createAccounts(deps: AccountsDeps): Accounts {
   const lastSeen = createLastSeen(store, clock)
 
   return {
-    authenticate: createAuthenticate({ store, clock, tokenCache, lastSeen, appservices }),
+    authenticate: createAuthenticate({
+      store,
+      clock,
+      tokenCache,
+      lastSeen,
+      appservices,
+      expiry: deps.expiry,
+    }),
     uia,
     sessions,
     registration,

@@ -20,6 +20,8 @@ import { tokenHash } from './secret-token.js'
 export interface AuthContext {
   /** The endpoint serves locked accounts too. */
   readonly allowLocked: boolean
+  /** The endpoint serves accounts that have expired. */
+  readonly allowExpired?: boolean
   readonly ip: string
   readonly userAgent: string | undefined
   /** Whose token it was when a request came that has waited since: a device that is still there may log in again. */
@@ -30,7 +32,7 @@ export interface AuthContext {
 
 /**
  * Resolves an access token. Throws M_UNKNOWN_TOKEN (with `soft_logout` when the token has expired and its device is
- * still there), M_USER_LOCKED; for application services M_FORBIDDEN and M_UNKNOWN_DEVICE.
+ * still there), M_USER_LOCKED, ORG_MATRIX_EXPIRED_ACCOUNT; for application services M_FORBIDDEN and M_UNKNOWN_DEVICE.
  * SPEC: https://spec.matrix.org/v1.19/client-server-api/#using-access-tokens
  */
 export type Authenticate = (token: string, context: AuthContext) => Promise<Requester>
@@ -41,6 +43,8 @@ export interface AuthenticateDeps {
   readonly tokenCache: TokenCache
   readonly lastSeen: LastSeenRecorder
   readonly appservices?: AppserviceHooks | undefined
+  /** What a request on an account that has expired is told; undefined for one that has not. */
+  readonly expiry?: ((userId: string, expiresTs: number | null) => MatrixError | undefined) | undefined
 }
 
 /** No token of ours, and hardly any of an application service, is longer. */
@@ -101,6 +105,7 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
       }),
       expiresTs: row.expires_ts,
       locked: row.locked === 1,
+      accountExpiresTs: row.account_expires_ts,
     }
     tokenCache.put(hash, known, epoch)
     hashes.set(known.requester, hash)
@@ -154,6 +159,11 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
     const known = tokenCache.get(hash) ?? (await lookUp(hash, context.before))
     if (known.locked && !context.allowLocked) throw lockedError()
     if (known.expiresTs !== null && known.expiresTs <= clock.now()) throw expiredToken()
+    const { accountExpiresTs } = known
+    if (accountExpiresTs !== null && context.allowExpired !== true) {
+      const expired = deps.expiry?.(known.requester.userId, accountExpiresTs)
+      if (expired !== undefined) throw expired
+    }
     lastSeen.seen(known.requester.userId, known.requester.deviceId, context.ip, context.userAgent)
     return known.requester
   }

@@ -3,6 +3,7 @@ import { forbidden, MatrixError } from '../../core/errors.js'
 import type { Json } from '../../core/json/value.js'
 import type { PasswordPolicy } from '../../core/password-policy.js'
 import type { Logger } from '../../platform/logger.js'
+import { deleteAccountValidity } from '../../storage/tables/account-validity.js'
 import { deleteAccountDataOfUser } from '../../storage/tables/account-data.js'
 import { deleteDelayedEventsOf } from '../../storage/tables/delayed-events.js'
 import { deleteProfile } from '../../storage/tables/profiles.js'
@@ -194,6 +195,7 @@ export function createCredentials(deps: CredentialsDeps): Credentials {
         yield* deletePushersOfUser(userId)
         yield* deleteDelayedEventsOf(userId)
         yield* deleteThreadSubscriptionsOf(userId)
+        yield* deleteAccountValidity([userId])
         if (erase) {
           yield* deleteProfile(userId)
           yield* deleteAccountDataOfUser(userId)

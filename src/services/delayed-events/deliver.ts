@@ -2,6 +2,7 @@ import { forbidden } from '../../core/errors.js'
 import { parseJson } from '../../core/json/parse.js'
 import { isObject, type JsonObject } from '../../core/json/value.js'
 import type { DelayedEventRow } from '../../storage/tables/delayed-events.js'
+import { expiredAmong } from '../../storage/tables/account-validity.js'
 import { userById } from '../../storage/tables/users.js'
 import type { Store } from '../../storage/tx.js'
 import type { Requester } from '../requester.js'
@@ -22,8 +23,10 @@ export function readContent(row: Pick<DelayedEventRow, 'content'>): JsonObject {
 
 /** Who has scheduled it, as they are now. Throws M_FORBIDDEN for those who may say nothing any more. */
 async function senderOf(store: Store, row: DelayedEventRow): Promise<Requester> {
-  const user = await store.read('delayedEvents.sender', () => userById(row.user_id))
-  if (user === undefined || user.deactivated === 1 || user.locked === 1)
+  const { user, expired } = await store.read('delayedEvents.sender', function* () {
+    return { user: yield* userById(row.user_id), expired: yield* expiredAmong([row.user_id]) }
+  })
+  if (user === undefined || user.deactivated === 1 || user.locked === 1 || expired.size > 0)
     throw forbidden('This account may not send events any more')
   return {
     userId: row.user_id,

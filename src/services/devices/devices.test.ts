@@ -89,6 +89,7 @@ describe('the token cache', () => {
     },
     expiresTs: null,
     locked: false,
+    accountExpiresTs: null,
   })
 
   it('forgets by user and by device, and the least recently used beyond its size', () => {

@@ -8,6 +8,8 @@ export interface KnownToken {
   /** Unix milliseconds; null: never. */
   readonly expiresTs: number | null
   readonly locked: boolean
+  /** When the account expires; null: never. */
+  readonly accountExpiresTs: number | null
 }
 
 /**

@@ -50,6 +50,9 @@ export function auditedOperator(operator: Operator, audit: AuditTrail): Operator
     deleteReport: (id) => act('deleteReport', { on: String(id) }, () => operator.deleteReport(id)),
     compareState: (room, server) =>
       over('compareState', { on: server, room }, () => operator.compareState(room, server)),
+    accountExpiry: (user) => over('accountExpiry', { on: user }, () => operator.accountExpiry(user)),
+    extendAccount: (user, ...rest) =>
+      act('extendAccount', { on: user }, () => operator.extendAccount(user, ...rest)),
     // Pages of the log and questions to other servers leave no trace of their own: `auditShown` does.
     auditLog: (page) => operator.auditLog(page),
     auditShown: (what) => operator.auditShown(what),

@@ -2,7 +2,7 @@ import { OPERATOR, type Actor } from '../../core/audit/acts.js'
 import type { ChainedEntry } from '../../core/audit/entry.js'
 import type { ChainHead } from '../../core/audit/follow-chain.js'
 import type { DepositedHead } from '../../core/audit/signed-head.js'
-import { invalidParam, notFound } from '../../core/errors.js'
+import { invalidParam, MatrixError, notFound } from '../../core/errors.js'
 import type { JsonObject } from '../../core/json/value.js'
 import { userById, type UserRow } from '../../storage/tables/users.js'
 import type { RegistrationTokenRow } from '../../storage/tables/registration-tokens.js'
@@ -11,6 +11,7 @@ import type { Accounts } from '../accounts/accounts.js'
 import type { ReportRow } from '../../storage/tables/reports.js'
 import type { KeptDeposits } from '../audit-deposits/keep-deposits.js'
 import type { MadeDeposits } from '../audit-deposits/make-deposits.js'
+import type { AccountValidity } from '../account-validity/account-validity.js'
 import type { Audit } from '../audit/audit.js'
 import type { OwnKeys, Rotation } from '../federation/own-keys.js'
 import type { Reports } from '../reports/reports.js'
@@ -69,6 +70,10 @@ export interface Operator {
   /** See `RoomHealth`. */
   compareState(roomId: string, server: string): Promise<RoomComparison>
   healRoom(roomId: string): Promise<RoomHealing>
+  /** When an account expires. Throws M_UNRECOGNIZED where none does. */
+  accountExpiry(user: string): Promise<AccountExpiry>
+  /** `expiresTs` undefined: one period from now. */
+  extendAccount(user: string, expiresTs: number | undefined): Promise<AccountExpiry>
   /** Entries of the audit log after one, at most 500, and where the log ends. */
   auditLog(page: { readonly after: number; readonly limit: number }): Promise<AuditPage>
   /** To be called before the log is shown to people: that it was is an act too. */
@@ -77,6 +82,12 @@ export interface Operator {
   auditDeposit(server: string): Promise<DepositedHead | undefined>
   /** See `KeptDeposits.forget`. */
   forgetAuditDeposit(server: string): Promise<void>
+}
+
+export interface AccountExpiry {
+  readonly userId: string
+  /** Milliseconds since 1970; null: never. */
+  readonly expiresTs: number | null
 }
 
 export interface AuditPage {
@@ -126,6 +137,7 @@ export function createOperator(deps: {
   readonly reports: Pick<Reports, 'list' | 'delete'>
   readonly serverName: string
   readonly rooms: RoomHealth
+  readonly accountValidity: AccountValidity | undefined
   readonly audit: Audit
   readonly auditDeposits: { readonly kept: KeptDeposits; readonly made: MadeDeposits }
   readonly rotateKey: OwnKeys['rotate']
@@ -159,6 +171,15 @@ export function createOperator(deps: {
     return row.user_id
   }
 
+  function validity(): AccountValidity {
+    if (deps.accountValidity === undefined)
+      throw new MatrixError(
+        'M_UNRECOGNIZED',
+        'Accounts do not expire here: `account_validity.enabled` is false',
+      )
+    return deps.accountValidity
+  }
+
   return {
     listReports: async (page) => (await reports.list(page)).map(reportInfo),
 
@@ -172,6 +193,14 @@ export function createOperator(deps: {
       return deps.rooms.compare(roomId, server)
     },
     healRoom: (roomId) => deps.rooms.heal(roomId),
+    async accountExpiry(user) {
+      const { user_id: userId } = await find(user)
+      return { userId, expiresTs: await validity().expiryOf(userId) }
+    },
+    async extendAccount(user, expiresTs) {
+      const { user_id: userId } = await find(user)
+      return { userId, expiresTs: await validity().set(userId, { expiresTs }, OPERATOR) }
+    },
     async auditLog({ after, limit }) {
       // First the head: what is written meanwhile may be among the entries, and what the head names must be.
       const head = await deps.audit.head()

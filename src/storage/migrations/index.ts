@@ -36,6 +36,7 @@ import { addressInvites } from './0035-address-invites.js'
 import { accessVerdicts } from './0036-access-verdicts.js'
 import { threadFollowers } from './0037-thread-followers.js'
 import { retention } from './0038-retention.js'
+import { accountValidity } from './0039-account-validity.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -79,4 +80,5 @@ export const migrations: readonly Migration[] = [
   accessVerdicts,
   threadFollowers,
   retention,
+  accountValidity,
 ]

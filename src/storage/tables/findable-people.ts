@@ -1,7 +1,8 @@
 import { all, type Tx } from '../tx.js'
 
-/** Accounts of people, in use: neither guests nor users of application services, neither locked nor suspended nor deactivated. */
-const FINDABLE = `u.deactivated = 0 AND u.locked = 0 AND u.suspended = 0 AND u.is_guest = 0 AND u.appservice_id IS NULL`
+/** Accounts of people, in use: neither guests nor users of application services, neither locked nor suspended nor deactivated, nor expired. */
+const FINDABLE = `u.deactivated = 0 AND u.locked = 0 AND u.suspended = 0 AND u.is_guest = 0 AND u.appservice_id IS NULL
+  AND NOT EXISTS (SELECT 1 FROM account_validity v WHERE v.user_id = u.user_id AND v.expired = 1)`
 
 export interface FindableRow {
   readonly user_id: string

@@ -82,14 +82,15 @@ export function* pushersOf(userId: string): Tx<readonly PusherRow[]> {
   return yield* all<PusherRow>('SELECT * FROM pushers WHERE user_id = ? ORDER BY pusher_id', userId)
 }
 
-/** But for those of locked accounts, which are told nothing. Pre: at most a few hundred users. */
+/** But for those of locked accounts and of those that have expired, which are told nothing. Pre: at most a few hundred users. */
 export function* pushersOfUsers(
   userIds: readonly string[],
 ): Tx<readonly Pick<PusherRow, 'pusher_id' | 'user_id' | 'since_pos' | 'badge'>[]> {
   if (userIds.length === 0) return []
   return yield* all(
     `SELECT p.pusher_id, p.user_id, p.since_pos, p.badge FROM pushers p
-     WHERE p.user_id IN (??) AND NOT EXISTS (SELECT 1 FROM users u WHERE u.user_id = p.user_id AND u.locked = 1)`,
+     WHERE p.user_id IN (??) AND NOT EXISTS (SELECT 1 FROM users u WHERE u.user_id = p.user_id AND u.locked = 1)
+       AND NOT EXISTS (SELECT 1 FROM account_validity v WHERE v.user_id = p.user_id AND v.expired = 1)`,
     userIds,
   )
 }
@@ -203,6 +204,7 @@ export function* markBadgesDue(userIds: readonly string[]): Tx<readonly number[]
     `UPDATE pushers SET badge_due = badge_due + 1 WHERE user_id IN (??) AND kind = 'http' AND
        (badge > 0 OR EXISTS (SELECT 1 FROM push_queue q WHERE q.pusher_id = pushers.pusher_id))
        AND NOT EXISTS (SELECT 1 FROM users u WHERE u.user_id = pushers.user_id AND u.locked = 1)
+       AND NOT EXISTS (SELECT 1 FROM account_validity v WHERE v.user_id = pushers.user_id AND v.expired = 1)
      RETURNING pusher_id`,
     userIds,
   )

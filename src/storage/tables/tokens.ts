@@ -21,14 +21,18 @@ export type TokenOwnerRow = Pick<
     /** What an administrator has set for the user's messages; null: nothing. */
     readonly per_second: number | null
     readonly burst: number | null
+    /** When the account expires; null: never. */
+    readonly account_expires_ts: number | null
   }
 
 export function* tokenOwner(tokenHash: string): Tx<TokenOwnerRow | undefined> {
   return yield* one<TokenOwnerRow>(
     `SELECT t.user_id, t.device_id, t.expires_ts, t.refresh_hash, t.generation, t.used,
-       u.is_guest, u.is_admin, u.locked, u.suspended, u.deactivated, o.per_second, o.burst
+       u.is_guest, u.is_admin, u.locked, u.suspended, u.deactivated, o.per_second, o.burst,
+       v.expires_ts AS account_expires_ts
      FROM access_tokens t JOIN users u ON u.user_id = t.user_id
-     LEFT JOIN rate_limit_overrides o ON o.user_id = t.user_id WHERE t.token_hash = ?`,
+     LEFT JOIN rate_limit_overrides o ON o.user_id = t.user_id
+     LEFT JOIN account_validity v ON v.user_id = t.user_id WHERE t.token_hash = ?`,
     tokenHash,
   )
 }

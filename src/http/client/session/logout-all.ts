@@ -8,6 +8,7 @@ export const logoutAll = route({
   auth: 'guest',
   rateLimit: 'write',
   allowLocked: true,
+  allowExpired: true,
   body: 'json',
   async handler({ requester }, { accounts }) {
     await accounts.sessions.logoutAll(requester.userId)

@@ -9,6 +9,7 @@ export const logout = route({
   auth: 'guest',
   rateLimit: 'write',
   allowLocked: true,
+  allowExpired: true,
   body: 'json',
   async handler({ requester }, { accounts }) {
     if (requester.deviceId === undefined) throw forbidden('There is no session to end')
