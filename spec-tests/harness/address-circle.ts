@@ -24,6 +24,8 @@ export interface Circle {
   mailsTo(address: string, count: number): Promise<readonly ReceivedMail[]>
   /** Asks for the mail of a registration. */
   askToRegister(node: Node, address: string): Promise<{ readonly status: number; readonly body: JsonObject }>
+  /** Opens the link of a mail, and presses the button there. */
+  openLink(address: string, sid: string): Promise<void>
   /** A new account whose owner has opened the link in the mail. */
   register(node: Node, address: string): Promise<User>
   dispose(): Promise<void>
@@ -121,17 +123,22 @@ export async function startCircle(specs: readonly CircleNode[]): Promise<Circle>
       call(node.url, 'POST', v3('/register/email/requestToken'), {
         body: { client_secret: SECRET, email: address, send_attempt: ++attempt },
       }),
-    async register(node, address) {
-      const { status, body } = await circle.askToRegister(node, address)
-      if (status !== 200) throw new Error(`${address}: ${status} ${JSON.stringify(body)}`)
+    async openLink(address, sid) {
       // An invitation may come between.
       const proof = await eventually(`the link for ${address}`, () =>
-        Promise.resolve(mail.mails.find(({ link }) => link?.includes(`sid=${body['sid'] as string}&`))),
+        Promise.resolve(
+          mail.mails.find(({ to, link }) => to.includes(address) && link?.includes(`sid=${sid}&`)),
+        ),
       )
       const link = new URL(proof.link!)
       const form = new URLSearchParams(link.searchParams)
       const pressed = await fetch(`${link.origin}${link.pathname}`, { method: 'POST', body: form })
       if (pressed.status !== 200) throw new Error(`the link of ${address} does not open: ${pressed.status}`)
+    },
+    async register(node, address) {
+      const { status, body } = await circle.askToRegister(node, address)
+      if (status !== 200) throw new Error(`${address}: ${status} ${JSON.stringify(body)}`)
+      await circle.openLink(address, body['sid'] as string)
       const threepid_creds = { sid: body['sid'], client_secret: SECRET }
       const answer = await call(node.url, 'POST', v3('/register'), {
         body: { password: PASSWORD, auth: { type: 'm.login.email.identity', threepid_creds } },

@@ -32,8 +32,8 @@ const OPEN: ReadonlySet<string> = new Set([
   'getRoomIdByAlias', 'getVersions', 'getLandingPage', 'getWellknown', 'getWellKnown', 'getWellknownSupport', 'getWellknownPolicy',
   'getScannerPublicKey',
   'getServerKey', 'perspectivesKeyQuery', 'bulkPerspectivesKeyQuery', 'getVersion', 'exchangeOpenIdToken', 'onBindThirdPartyIdentifier', 'onBindThirdPartyIdentifierByPost',
-  // Which node an address belongs to, asked before a log-in; never whether there is an account.
-  'getEmailInfo', 'getPasswordPolicy',
+  // What a new password must be.
+  'getPasswordPolicy',
   // Of the identity server: by the token that a user shows it, if it is about users at all.
   'pingIdentityService', 'getIdentityVersions', 'getIdentityTerms', 'registerIdentityAccount', 'getIdentityAccount', 'logOutOfIdentity', 'getHashDetails',
   'lookupUsers', 'storeInvite', 'isInviteKeyValid',

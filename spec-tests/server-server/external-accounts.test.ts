@@ -124,7 +124,33 @@ describe('the invite of an address', () => {
     await eventually('zoe reads it', async () =>
       (await zoe.call('GET', inRoom(openRoom, `event/${enc(said)}`))).status === 200 ? true : undefined,
     )
-    // Power, rooms of her own, other rooms: nothing.
+    // Everybody sees what she is, by the judgement of their own server.
+    for (const user of [anne, benoit])
+      expect(await user.ok('GET', v3(`/profile/${enc(zoe.userId)}`))).toMatchObject({
+        'org.chancery.external': true,
+      })
+    const claimed = { body: { 'org.chancery.external': false } }
+    const own = v3(`/profile/${enc(zoe.userId)}/org.chancery.external`)
+    expect((await zoe.call('PUT', own, claimed)).status).toBe(403)
+    expect(await anne.ok('GET', v3(`/profile/${enc(benoit.userId)}`))).not.toHaveProperty([
+      'org.chancery.external',
+    ])
+    // Directories, power, rooms of her own, other rooms: nothing.
+    const forum = await createRoom(anne, { preset: 'public_chat', visibility: 'public' })
+    expect(await zoe.ok('POST', v3('/user_directory/search'), { search_term: 'anne' })).toEqual({
+      results: [],
+      limited: false,
+    })
+    for (const server of [finances.serverName, externe.serverName])
+      expect((await zoe.ok('POST', v3('/publicRooms'), {}, { server })).chunk).toEqual([])
+    const there = { via: finances.serverName }
+    const uninvited = 'access.external.uninvited'
+    expect((await zoe.call('POST', v3(`/join/${enc(forum)}`), { query: there, body: {} })).status).toBe(403)
+    expect(refused(await zoe.call('POST', v3(`/knock/${enc(forum)}`), { query: there, body: {} }))).toEqual([
+      403,
+      'M_FORBIDDEN',
+      uninvited,
+    ])
     expect(refused(await zoe.call('POST', v3('/createRoom'), { body: {} }))).toEqual([
       403,
       'M_FORBIDDEN',
@@ -208,5 +234,76 @@ describe('the identity server of the circle', () => {
       'M_FORBIDDEN',
       'address.external',
     ])
+  })
+})
+
+describe('where an address belongs', () => {
+  const info = async (node: Node, address: string, more: object = {}, token?: string): Promise<unknown> =>
+    (await call(node.url, 'GET', '/_matrix/identity/api/v1/info', { token, query: { address, ...more } }))
+      .body
+
+  it('is told to everybody; where an account stands that is elsewhere, to whoever proves the address', async () => {
+    const address = 'marie@finances.example'
+    const marie = await circle.register(finances, address)
+    // Her address goes to another administration.
+    await circle.publish((members) =>
+      members.map((member) => {
+        const domains =
+          member['server_name'] === interieur.serverName ? ['interieur.example'] : ['other.example']
+        const patterns = member['server_name'] === interieur.serverName ? ['marie@finances.example'] : []
+        return member['role'] === 'external' ? member : { ...member, email: { domains, patterns } }
+      }),
+    )
+    try {
+      const belongs = { hs: interieur.serverName }
+      const moved = { hs: finances.serverName, new_hs: interieur.serverName }
+      for (const node of [finances, interieur]) {
+        expect(await info(node, address)).toEqual(belongs)
+        expect(await info(node, address, { sid: 'x', client_secret: 'client-secret' })).toEqual(belongs)
+      }
+      expect(await info(finances, address, {}, anne.token)).toEqual(belongs)
+      expect(await info(finances, address, {}, marie.token)).toEqual(moved)
+      // The new server sends a mail, as for an account there, and finds the old one.
+      const { sid } = (await circle.askToRegister(interieur, address)).body
+      const proof = { sid: sid as string, client_secret: 'client-secret' }
+      expect(await info(interieur, address, proof)).toEqual(belongs)
+      await circle.openLink(address, sid as string)
+      expect(await info(interieur, address, proof)).toEqual(moved)
+      expect(await info(interieur, 'x@interieur.example', proof)).toEqual(belongs)
+    } finally {
+      await circle.publish()
+    }
+  })
+
+  it('and who is invited there is told to members alone', async () => {
+    const { status } = await call(finances.url, 'GET', '/_matrix/identity/api/v1/internal-info', {
+      query: { address: 'x@home.example' },
+    })
+    expect(status).toBe(401)
+  })
+})
+
+describe('what clients ask of a circle', () => {
+  it('is with whom the server speaks, and how accounts are, also those of members', async () => {
+    const list = await anne.ok('GET', '/_synapse/client/v1/config/federation_whitelist')
+    expect(list).toEqual({
+      whitelist_enabled: true,
+      whitelist: circle.nodes.map(({ serverName }) => serverName),
+    })
+    const gone = await circle.register(interieur, 'gone@interieur.example')
+    await gone.ok('POST', v3('/account/deactivate'), {
+      auth: {
+        type: 'm.login.password',
+        identifier: { type: 'm.id.user', user: gone.userId },
+        password: gone.password,
+      },
+    })
+    const unknown = `@nobody:${interieur.serverName}`
+    const user_ids = [anne.userId, benoit.userId, gone.userId, unknown, '@x:elsewhere.example']
+    expect(await anne.ok('POST', '/_matrix/client/unstable/users/info', { user_ids })).toEqual({
+      [anne.userId]: { expired: false, deactivated: false },
+      [benoit.userId]: { expired: false, deactivated: false },
+      [gone.userId]: { expired: false, deactivated: true },
+    })
   })
 })

@@ -35,3 +35,13 @@ export const roomRules = (
   access: accessPolicy(config, nodeList),
   lastAdministrator: config.access_rules.last_administrator,
 })
+
+/** Whether a server's accounts are guests of the circle, whether or not rooms are held to that; undefined where there is no such difference. */
+export function externalServers(
+  config: Config,
+  nodeList: Pick<NodeListService, 'roleOf'> | undefined,
+): ((serverName: string) => boolean) | undefined {
+  const policy = accessPolicy(config, nodeList)
+  if (policy !== undefined) return (server) => policy.isExternalServer(server)
+  return nodeList === undefined ? undefined : (server) => nodeList.roleOf(server) === 'external'
+}

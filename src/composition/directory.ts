@@ -7,6 +7,7 @@ import { createMemberPeople } from '../services/directory/member-people.js'
 import { createMutualRooms } from '../services/directory/mutual-rooms.js'
 import { createOwnPeople } from '../services/directory/own-people.js'
 import { createPublicRooms, type PublicRoomsQuery } from '../services/directory/public-rooms.js'
+import { peopleUnlessExternal, roomsUnlessExternal } from '../services/directory/unless-external.js'
 import { createKnownPeople, createUserDirectory } from '../services/directory/user-directory.js'
 import type { Transport } from '../services/federation/transport.js'
 import type { NodeListService } from '../services/node-list/node-list.js'
@@ -14,6 +15,7 @@ import type { RedList } from '../services/red-list/red-list.js'
 import { fetchRemotePublicRooms } from '../services/replication/peers/queries.js'
 import type { RoomsContext } from '../services/rooms/context.js'
 import type { Services } from '../services/services.js'
+import { externalServers } from './access-policy.js'
 
 interface DirectoryDeps {
   readonly config: Config
@@ -36,17 +38,21 @@ export function buildDirectory(deps: DirectoryDeps): People & Pick<Services, 'pu
     nodeList === undefined ? undefined : createCircleNodes({ clock, logger, serverName, nodeList, waitMs })
   const fetchRemote = (server: string, query: PublicRoomsQuery): Promise<JsonObject> =>
     fetchRemotePublicRooms(transport.client, server, query)
+  const isExternal = (): boolean => externalServers(config, nodeList)?.(serverName) ?? false
+  const publicRooms = createPublicRooms({
+    context,
+    acts: (appserviceId, userId) => deps.acts(appserviceId, userId),
+    fetchRemote,
+    circle:
+      config.directory.rooms === 'circle' && nodes !== undefined
+        ? createCircleRooms({ clock, logger, nodes, fetchRemote })
+        : undefined,
+  })
+  const people = buildPeople(deps, nodes)
   return {
-    publicRooms: createPublicRooms({
-      context,
-      acts: (appserviceId, userId) => deps.acts(appserviceId, userId),
-      fetchRemote,
-      circle:
-        config.directory.rooms === 'circle' && nodes !== undefined
-          ? createCircleRooms({ clock, logger, nodes, fetchRemote })
-          : undefined,
-    }),
-    ...buildPeople(deps, nodes),
+    ...people,
+    publicRooms: roomsUnlessExternal(publicRooms, isExternal),
+    userDirectory: peopleUnlessExternal(people.userDirectory, isExternal),
     mutualRooms: createMutualRooms({ store: context.store }),
   }
 }

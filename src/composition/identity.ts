@@ -6,10 +6,14 @@ import {
   type Address,
   type IdentityServers,
 } from '../services/identity/identity-servers.js'
+import { whereabouts, type AddressProof, type Whereabouts } from '../services/member-identity/whereabouts.js'
+import type { Threepids } from '../services/threepids/threepids.js'
+import { addressHomes } from './address-rules.js'
 import type { MemberIdentity } from '../services/member-identity/member-identity.js'
 import { buildMemberIdentity, ownNames, withMembers } from './member-identity.js'
 
 export interface IdentityParts {
+  whereabouts(address: string, proof: AddressProof): Promise<Whereabouts>
   /** The server of an address, by the node list; undefined where another identity server is asked. */
   homeOf(idServer: string, address: Address): string | undefined
   /** The servers of the circle as one identity server. */
@@ -20,7 +24,10 @@ export interface IdentityParts {
 
 /** What has to do with identity servers. */
 export function buildIdentity(
-  deps: Parameters<typeof buildMemberIdentity>[0] & { readonly signer: Signer },
+  deps: Parameters<typeof buildMemberIdentity>[0] & {
+    readonly signer: Signer
+    readonly threepids: Threepids
+  },
 ): IdentityParts {
   const { config, signer } = deps
   const origin = config.server_name
@@ -37,6 +44,17 @@ export function buildIdentity(
   return {
     homeOf: (idServer, { address }) =>
       isOwn(idServer) ? memberIdentity?.homeOf(address).serverName : undefined,
+    whereabouts: (address, proof) =>
+      whereabouts(
+        {
+          serverName: origin,
+          threepids: deps.threepids,
+          members: memberIdentity,
+          homeOf: addressHomes(config, deps.nodeList),
+        },
+        address,
+        proof,
+      ),
     identity,
     memberIdentity,
     bindings: createBindings({ ...deps, identity }),

@@ -18,7 +18,7 @@ import { createMemberIdentity, type MemberIdentity } from '../services/member-id
 import type { NodeListService } from '../services/node-list/node-list.js'
 import { MatrixError } from '../core/errors.js'
 import type { Store } from '../storage/tx.js'
-import { accessPolicy } from './access-policy.js'
+import { externalServers } from './access-policy.js'
 import { addressHomes } from './address-rules.js'
 
 interface Base {
@@ -50,28 +50,18 @@ export function buildKeptInvites(
   })
 }
 
-/** Whether a server's accounts are external, whether or not rooms are held to that. */
-export function externalServers(
-  config: Config,
-  nodeList: NodeListService | undefined,
-): (serverName: string) => boolean {
-  const policy = accessPolicy(config, nodeList)
-  return (server) => policy?.isExternalServer(server) ?? nodeList?.roleOf(server) === 'external'
-}
-
 export function buildMemberIdentity(
   deps: Base & { readonly transport: Transport; readonly invites: KeptInvites | undefined },
 ): MemberIdentity | undefined {
   const { config, store, logger, serverName, nodeList, transport, invites } = deps
   if (invites === undefined) return undefined
-  const isExternal = externalServers(config, nodeList)
   return createMemberIdentity({
     serverName,
     logger,
     client: transport.client,
     index: createAddressIndex({ store }),
     invites,
-    isExternal,
+    isExternal: externalServers(config, nodeList) ?? (() => false),
     homeOf: addressHomes(config, nodeList),
     others: () => (nodeList?.memberNames() ?? []).filter((name) => name !== serverName),
     circle: () => nodeList?.circle() ?? serverName,

@@ -8,6 +8,7 @@ import { fetchRemoteProfile } from '../services/replication/peers/queries.js'
 import { createRedList, type RedList } from '../services/red-list/red-list.js'
 import type { RoomsContext } from '../services/rooms/context.js'
 import { createProfileRooms, type ProfileRooms } from '../services/rooms/profile-rooms.js'
+import { externalServers } from './access-policy.js'
 import { managedFields } from './options.js'
 
 export interface ProfileParts {
@@ -26,7 +27,7 @@ export function buildProfile(deps: {
   readonly context: RoomsContext
   readonly config: Config
   readonly transport: Pick<Transport, 'client'>
-  readonly nodeList: Pick<NodeListService, 'member'> | undefined
+  readonly nodeList: NodeListService | undefined
   /** Asks application services for a user who is not there. */
   makeUser(userId: string): Promise<boolean>
 }): ProfileParts {
@@ -44,6 +45,7 @@ export function buildProfile(deps: {
     makeUser: (userId) => deps.makeUser(userId),
     options: { managed: managedFields(deps.config) },
     redList,
+    isExternalServer: externalServers(config, deps.nodeList),
     fetchRemoteProfile: (userId, field, asker) =>
       fetchRemoteProfile(transport.client, userId, field, tellsAsker(userId) ? asker : undefined),
     onProfileChanged: (userId, field) => profileRooms.propagate(userId, field, () => memberProfile(userId)),

@@ -241,7 +241,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     isCrossSigningKey,
     appservices: appservices.hooks,
     async onDeactivated(userId) {
-      await bindings.unbindAll(userId)
+      await contacts.bindings.unbindAll(userId)
       await profileRooms.leaveAll(userId, memberships)
     },
     options: accountsOptions(config, nodeList),
@@ -285,13 +285,9 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     visibleEvent: (requester, roomId, eventId) => services.history.event(requester, roomId, eventId),
   })
   const sending = createSending(context, aliases)
-  const { identity, bindings, memberIdentity, homeOf } = buildIdentity({
+  const { identity, homeOf, ...contacts } = buildIdentity({
     ...base,
-    config,
-    transport,
-    signer,
-    nodeList,
-    invites,
+    ...{ config, transport, signer, nodeList, invites, threepids },
   })
   const addressInvites = createAddressInvites({ context, identity, memberships, sending, homeOf })
   const { check: checkAlias } = appservices.aliasRules
@@ -326,7 +322,15 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     ...buildAdministration({
       ...base,
       ...auditReaders,
-      ...{ accountValidity, accounts, profile, threepids, bindings, reports, serverNotices },
+      ...{
+        accountValidity,
+        accounts,
+        profile,
+        threepids,
+        bindings: contacts.bindings,
+        reports,
+        serverNotices,
+      },
       ...{ context, views, aliases, memberships, sending, roomCreation, tokenCache },
       rotateKey: auditedRotation(ownKeys, audit),
       roomHealth: replication.roomHealth,
@@ -346,8 +350,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     roomUpgrades: createRoomUpgrades({ context, memberships, memberProfile }),
     memberships,
     addressInvites,
-    bindings,
-    memberIdentity,
+    ...contacts,
     guests,
     aliases,
     pushRules: rooms.pushRules,

@@ -13,6 +13,7 @@ import type { OpenId } from './openid/openid.js'
 import type { Reports } from './reports/reports.js'
 import type { MutualRooms } from './directory/mutual-rooms.js'
 import type { Threepids } from './threepids/threepids.js'
+import type { AddressProof, Whereabouts } from './member-identity/whereabouts.js'
 import type { MemberIdentity } from './member-identity/member-identity.js'
 import type { Bindings } from './identity/bindings.js'
 import type { DehydratedDevices } from './dehydrated-devices/dehydrated-devices.js'
@@ -96,6 +97,8 @@ export interface Services {
   readonly bindings: Bindings
   /** Undefined where invitations are an identity server's business. */
   readonly memberIdentity: MemberIdentity | undefined
+  /** Where a client logs in with an e-mail address. */
+  whereabouts(address: string, proof: AddressProof): Promise<Whereabouts>
   readonly reports: Reports
   readonly mutualRooms: MutualRooms
   readonly operator: Operator

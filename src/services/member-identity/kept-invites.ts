@@ -5,7 +5,7 @@ import { serverNameOf } from '../../core/ids/server-name-of.js'
 import type { JsonObject } from '../../core/json/value.js'
 import { backoffDelay } from '../../platform/backoff.js'
 import type { Clock } from '../../platform/clock.js'
-import { createSigner, generateSigningKey } from '../../platform/ed25519.js'
+import { createSigner } from '../../platform/ed25519.js'
 import type { Logger } from '../../platform/logger.js'
 import type { Random } from '../../platform/random.js'
 import { decodeBase64, encodeBase64 } from '../../platform/unpadded-base64.js'
@@ -53,6 +53,7 @@ const MAILS_A_DAY = 5
 const INVITES_OF_ADDRESS = 50
 const INVITES_BY_SENDER = 200
 const KEY_VERSION = 'invite'
+const SEED_BYTES = 32
 const PRUNED_AT_ONCE = 500
 
 /** `anne@finances.example` is `a…@f…`: everybody in the room sees it. */
@@ -127,7 +128,7 @@ export function createKeptInvites(deps: KeptInvitesDeps): KeptInvites {
   return {
     async keep(invitation, by) {
       const { address, roomId, sender } = invitation
-      const { seed } = generateSigningKey(random, KEY_VERSION)
+      const seed = random.bytes(SEED_BYTES)
       const token = random.string(40)
       const now = clock.now()
       const kept = await store.write('addressInvites.keep', function* () {

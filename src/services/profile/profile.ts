@@ -1,4 +1,5 @@
 import { forbidden, invalidParam, MatrixError, notFound } from '../../core/errors.js'
+import { serverNameOf } from '../../core/ids/server-name-of.js'
 import { parseUserId } from '../../core/ids/user-id.js'
 import type { Json, JsonObject } from '../../core/json/value.js'
 import type { Logger } from '../../platform/logger.js'
@@ -32,6 +33,8 @@ export interface ProfileDeps {
   onProfileChanged(userId: string, field: string): Promise<void>
   /** Asks application services for a user of this server who is not there; true where one has made them. */
   makeUser?(userId: string): Promise<boolean>
+  /** Whether a server's accounts are guests of the circle; absent: nobody's are. */
+  readonly isExternalServer?: ((serverName: string) => boolean) | undefined
   readonly options?: ProfileOptions
 }
 
@@ -54,6 +57,9 @@ export interface Profile {
   /** What member events of a local user carry. */
   memberFields(userId: string): Tx<{ readonly displayname?: string; readonly avatar_url?: string }>
 }
+
+/** Says of an account that it is a guest's; it is this server's judgement, whatever the account's own server or its user says. */
+export const EXTERNAL_FIELD = 'org.chancery.external'
 
 const askerOf = (requester: Requester | undefined): Asker =>
   requester === undefined ? { kind: 'stranger' } : { kind: 'user', userId: requester.userId }
@@ -97,6 +103,14 @@ export function createProfile(deps: ProfileDeps): Profile {
     )
   }
 
+  /** The profile with what this server knows of its user. */
+  function marked(userId: string, profile: JsonObject): JsonObject {
+    const { isExternalServer } = deps
+    if (isExternalServer === undefined) return profile
+    const { [EXTERNAL_FIELD]: _claimed, ...rest } = profile
+    return isExternalServer(serverNameOf(userId) ?? '') ? { ...rest, [EXTERNAL_FIELD]: true } : rest
+  }
+
   function admit(requester: Requester | undefined): void {
     if (requester !== undefined) return
     if (requireAuth) throw new MatrixError('M_MISSING_TOKEN', 'Missing access token')
@@ -116,7 +130,8 @@ export function createProfile(deps: ProfileDeps): Profile {
     if (requester.isSuspended)
       throw new MatrixError('M_USER_SUSPENDED', 'You cannot change your profile while suspended')
     checkFieldName(field)
-    if (managed.includes(field)) throw forbidden('This field is managed by the server')
+    if (managed.includes(field) || (field === EXTERNAL_FIELD && deps.isExternalServer !== undefined))
+      throw forbidden('This field is managed by the server')
   }
 
   function changed(userId: string, field: string): void {
@@ -155,14 +170,19 @@ export function createProfile(deps: ProfileDeps): Profile {
     async get(userId, requester) {
       const { isLocal } = parse(userId)
       admit(requester)
-      return isLocal ? await local(userId, askerOf(requester)) : await remote(userId, undefined, requester)
+      return marked(
+        userId,
+        isLocal ? await local(userId, askerOf(requester)) : await remote(userId, undefined, requester),
+      )
     },
     async getField(userId, field, requester) {
       const { isLocal } = parse(userId)
       admit(requester)
       checkFieldName(field)
-      const found = isLocal ? await local(userId, askerOf(requester)) : await remote(userId, field, requester)
-      return only(found, field)
+      // Another server need not know of it: what is asked is whether there is such a user.
+      const asked = field === EXTERNAL_FIELD ? undefined : field
+      const found = isLocal ? await local(userId, askerOf(requester)) : await remote(userId, asked, requester)
+      return only(marked(userId, found), field)
     },
     async setField(requester, userId, field, value) {
       checkOwner(requester, userId, field)
@@ -178,9 +198,10 @@ export function createProfile(deps: ProfileDeps): Profile {
     },
     async queryLocal(userId, field, asker) {
       if (!parse(userId).isLocal) throw invalidParam('The user does not belong to this server')
-      if (field === undefined) return await local(userId, asker)
+      const profile = marked(userId, await local(userId, asker))
+      if (field === undefined) return profile
       checkFieldName(field)
-      return only(await local(userId, asker), field)
+      return only(profile, field)
     },
     *memberFields(userId) {
       const found = yield* rows.profileFieldOfUsers([userId], ['displayname', 'avatar_url'])

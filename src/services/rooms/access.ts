@@ -1,5 +1,5 @@
 import { checkAccess, judgeCreators, needsPeople } from '../../core/access-rules/check-access.js'
-import type { AccessPolicy } from '../../core/access-rules/access-policy.js'
+import { isExternal, type AccessPolicy } from '../../core/access-rules/access-policy.js'
 import type { AccessState, AccessStateEvent } from '../../core/access-rules/access-state.js'
 import { ACCESS_RULES, roomAccess } from '../../core/access-rules/room-access.js'
 import { MatrixError } from '../../core/errors.js'
@@ -18,6 +18,14 @@ const KEYS = 200
 /** A refusal in words that a helpdesk can read out, and under a name that it can look up: `reason`. */
 export const accessRefused = ({ rule, reason }: Refusal): MatrixError =>
   new MatrixError('M_FORBIDDEN', reason, { reason: rule }, 403)
+
+/** External accounts wait to be invited, and ask nobody. Throws M_FORBIDDEN. */
+export function refuseExternalKnock(access: AccessPolicy | undefined, userId: string): void {
+  if (access !== undefined && isExternal(userId, access) && !access.bypasses(userId))
+    throw accessRefused(
+      refuse('access.external.uninvited', 'External accounts can join a room by invite only'),
+    )
+}
 
 /** Throws M_FORBIDDEN where an access rule is what rejected an event. */
 export function refuseWhereAccessRejects({ rejected }: Pick<StoredEvent, 'rejected'>, words: string): void {

@@ -9,6 +9,7 @@ import type { Requester } from '../requester.js'
 import type { Aliases } from './aliases.js'
 import { alikeForStrangers, notInvited } from './alike-for-strangers.js'
 import { applyEvent } from './apply-event.js'
+import { refuseExternalKnock } from './access.js'
 import { loadRoom, readStateEvent, type RoomsContext } from './context.js'
 import { careForRoom } from './last-administrator.js'
 import { notInRoom } from './not-in-room.js'
@@ -270,6 +271,7 @@ export function createMemberships(deps: MembershipDeps): Memberships {
     async knock(requester, target) {
       refuseSuspended(requester)
       const { userId } = requester
+      refuseExternalKnock(context.local.access, userId)
       const { roomId, via } = await resolve(target.room, target.via)
       await refuseBlocked(context.store, roomId)
       const room = await context.loader.load(roomId)
