@@ -2,9 +2,11 @@ import type { Config } from '../config/schema.js'
 import type { AddressHome } from '../core/address-gate.js'
 import { emailRouting } from '../core/node-list/route-email.js'
 import type { AccountNamesOptions } from '../services/accounts/account-names.js'
+import type { AuditTrail } from '../services/audit/trail.js'
 import { createAddressGate } from '../services/address-gate/address-gate.js'
 import type { KeptInvites } from '../services/member-identity/kept-invites.js'
 import type { NodeListService } from '../services/node-list/node-list.js'
+import { addressRefused } from '../services/threepids/refusals.js'
 import type { AddressRules } from '../services/threepids/threepids.js'
 
 type ListOfNodes = Pick<NodeListService, 'memberOfAddress' | 'roleOf' | 'member'>
@@ -33,6 +35,7 @@ export function addressHomes(
 export function addressRules(deps: {
   readonly config: Config
   readonly nodeList: ListOfNodes | undefined
+  readonly audit: AuditTrail
   /** Absent: no invitations are kept here. */
   readonly invites: Pick<KeptInvites, 'isInvited' | 'bind'> | undefined
 }): AddressRules {
@@ -56,6 +59,7 @@ export function addressRules(deps: {
             allowTags: plusAddresses === 'accept',
             homeOf: addressHomes(config, nodeList),
             takesInvitation,
+            onRefused: (reason) => deps.audit.count(addressRefused(reason)),
             *hasInvitation(address) {
               return invites !== undefined && (yield* invites.isInvited(address))
             },

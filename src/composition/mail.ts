@@ -44,7 +44,7 @@ export function buildMail(base: {
           options: { from },
         })
   const invites = mailer === undefined ? undefined : buildKeptInvites({ ...base, mailer })
-  const rules = addressRules({ config, nodeList: base.nodeList, invites })
+  const rules = addressRules({ config, nodeList: base.nodeList, audit: base.audit, invites })
   return {
     mailer,
     invites,

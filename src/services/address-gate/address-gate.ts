@@ -17,6 +17,8 @@ export interface AddressGateDeps {
   /** Whether a new account takes an invitation, at this moment. */
   takesInvitation(): boolean
   hasInvitation(address: string): Tx<boolean>
+  /** Told of every address that is refused. */
+  onRefused?(reason: string): void
 }
 
 export function createAddressGate(deps: AddressGateDeps): AddressGate {
@@ -24,6 +26,7 @@ export function createAddressGate(deps: AddressGateDeps): AddressGate {
     check(address) {
       const refusal = judgeAddress(address, deps)
       if (refusal === undefined) return
+      deps.onRefused?.(refusal.reason)
       const { message, ...extra } = refusal
       throw new MatrixError('M_THREEPID_DENIED', message, extra)
     },

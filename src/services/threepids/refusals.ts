@@ -1,3 +1,4 @@
+import type { Act } from '../../core/audit/acts.js'
 import { MatrixError } from '../../core/errors.js'
 import { inUseMail, uninvitedMail, unknownMail } from './messages.js'
 
@@ -24,3 +25,11 @@ export const REFUSALS = {
       }),
   },
 } as const
+
+/** An address that may have no account here; who asked is not known. */
+export const addressRefused = (reason: string): Act => ({
+  act: 'policy.refused',
+  by: { kind: 'server' },
+  outcome: 'M_THREEPID_DENIED',
+  reason,
+})

@@ -13,7 +13,7 @@ import type { AddressGate } from '../address-gate/address-gate.js'
 import type { Mailer } from '../mail/mailer.js'
 import { proofMail } from './messages.js'
 import { allowedLink } from './next-link.js'
-import { inUse, locked, REFUSALS } from './refusals.js'
+import { addressRefused, inUse, locked, REFUSALS } from './refusals.js'
 
 /** What an address is proved for; a proof serves nothing else. */
 export type Purpose = 'register' | 'add' | 'reset'
@@ -198,9 +198,10 @@ export function createThreepids(deps: ThreepidsDeps): Threepids {
     const now = clock.now()
     const expires = now + LIFETIME_MS
     const nextLink = allowedLink(request.nextLink, options.nextLinks) ?? null
-    const sid = await store.write('threepids.request', function* () {
+    const { sid, refusal: told } = await store.write('threepids.request', function* () {
       const session = yield* sessions.threepidSessionFor(purpose, address, secretHash, now)
-      if (session !== undefined && isRepeated(session, request.sendAttempt)) return session.session_id
+      if (session !== undefined && isRepeated(session, request.sendAttempt))
+        return { sid: session.session_id, refusal: undefined }
       const owner = yield* rows.threepidOwner(EMAIL, address)
       const refusal = yield* refusalOf(purpose, address, owner)
       if (refusal !== undefined && !options.hideAddresses) throw REFUSALS[refusal].error()
@@ -228,8 +229,9 @@ export function createThreepids(deps: ThreepidsDeps): Threepids {
         })
       } else yield* sessions.renewThreepidSession(renewed)
       yield* mailer.queue({ to: address, ...message, expiresTs: expires })
-      return sessionId
+      return { sid: sessionId, refusal }
     })
+    if (told === 'uninvited') audit.count(addressRefused('address.invitation'))
     mailer.wake()
     return { sid }
   }
