@@ -6,6 +6,7 @@
  */
 import { cpus, loadavg } from 'node:os'
 import { join, resolve } from 'node:path'
+import { measureAccessRules } from './bench/access-rules.mjs'
 import { createClient } from './bench/client.mjs'
 import { growth, postgresDatabase, postgresTables, sqliteTables } from './bench/disk.mjs'
 import { measureFanOut } from './bench/fan-out.mjs'
@@ -166,6 +167,22 @@ async function measureClients(start, settings) {
   }
 }
 
+/** With access rules and without, each node on a database of its own. */
+async function measureBothWays(start, settings) {
+  const databases = []
+  const another = async (config) => {
+    if (settings.postgres === undefined) return start(undefined, undefined, undefined, config)
+    const database = await postgresDatabase(settings.postgres)
+    databases.push(database)
+    return start(database.url, undefined, undefined, config)
+  }
+  try {
+    return await measureAccessRules(another, settings.accessRules, say)
+  } finally {
+    for (const database of databases) await database.drop()
+  }
+}
+
 async function main() {
   const settings = options()
   if (settings.help) {
@@ -175,11 +192,12 @@ async function main() {
   if (settings.dist === undefined) prepare()
   const load = loadavg()[0].toFixed(1)
   const dist = resolve(settings.dist ?? join(ROOT, 'dist'))
-  const start = (url, from, federation) =>
+  const start = (url, from, federation, config) =>
     startNode({
       main: join(dist, 'main.js'),
       from,
       federation,
+      config,
       database: url === undefined ? undefined : { driver: 'postgres', url },
       profile: settings.profile === undefined ? undefined : resolve(settings.profile),
     })
@@ -192,7 +210,10 @@ async function main() {
       load,
     },
     options: { ...settings, postgres: undefined },
-    ...(settings.onlyFederation ? {} : await measureClients(start, settings)),
+    ...(settings.onlyFederation || settings.accessRules !== undefined
+      ? {}
+      : await measureClients(start, settings)),
+    accessRules: settings.accessRules === undefined ? undefined : await measureBothWays(start, settings),
     large: settings.large === undefined ? undefined : await measureLargeNode(start, settings),
     sliding: settings.sliding === undefined ? undefined : await measureSlidingNode(start, settings),
     searches: settings.search === 0 ? undefined : await measureSearches(start, dist, settings),

@@ -9,9 +9,9 @@ import { answering, endNode, spawnNode } from '../node-process.mjs'
  * Starts a node of its own, with everything in a folder of its own: rate limits off, passwords cheap, all else as a
  * ministry would run it, the access log included. `database` is the section of the configuration, or undefined for SQLite. With
  * `from`, the folder of one that was stopped, that one goes on, on another port. With `federation`, a certificate of its own and the
- * authority of all, it speaks with other servers of this machine.
+ * authority of all, it speaks with other servers of this machine. `config`: further sections.
  */
-export async function startNode({ main, database, profile, from, federation }) {
+export async function startNode({ main, database, profile, from, federation, config = {} }) {
   const folder = from ?? realpathSync(mkdtempSync(join(tmpdir(), 'chancery-bench-')))
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
@@ -42,6 +42,7 @@ export async function startNode({ main, database, profile, from, federation }) {
       passwords: { min_length: 1, memory_kib: 1024, iterations: 1 },
       rate_limits: { enabled: false },
       metrics: { enabled: true },
+      ...config,
       ...(database === undefined ? {} : { database }),
       ...(federation === undefined
         ? {}

@@ -13,6 +13,7 @@ export const USAGE = `npm run bench -- [OPTIONS]
   --parts LIST     of what is measured between servers: inbound, outbound, latency, resolution, join (all)
   --sliding        also: sliding sync of one user in 500 rooms, and 10,000 messages that wait for a device
   --search N       also: searches among so many messages, which are written into the database (0; a million take minutes)
+  --access-rules   nothing else: the CPU of a send with access rules and without, in rounds that take turns
   --postgres URL   of a server on which databases may be made; the bench makes one and drops it. Default: SQLite
   --dist DIR       a build other than dist, used as it is
   --profile DIR    write a CPU profile of the node there
@@ -40,6 +41,8 @@ const FEDERATION = {
 const PARTS = ['inbound', 'outbound', 'latency', 'resolution', 'join']
 /** What the measurements of a large node are promised for. */
 const LARGE = { syncRooms: 500, polls: 5_000, members: 1_000 }
+/** Of each of two nodes whose sends are compared. */
+const ROUNDS = 12
 /** What sliding sync is promised for. */
 const SLIDING = { rooms: 500, messages: 10_000 }
 const LARGEST = {
@@ -56,7 +59,16 @@ const LARGEST = {
 export function readOptions(argv) {
   const options = Object.fromEntries(Object.keys(COUNT).map((name) => [name, { type: 'string' }]))
   for (const name of ['postgres', 'dist', 'profile', 'parts']) options[name] = { type: 'string' }
-  for (const name of ['json', 'keep', 'help', 'large', 'federation', 'only-federation', 'sliding'])
+  for (const name of [
+    'access-rules',
+    'json',
+    'keep',
+    'help',
+    'large',
+    'federation',
+    'only-federation',
+    'sliding',
+  ])
     options[name] = { type: 'boolean', default: false }
   const { values } = parseArgs({ args: argv, options })
   const counts = {}
@@ -84,6 +96,9 @@ export function readOptions(argv) {
     large: values.large ? LARGE : undefined,
     federation: values.federation || values['only-federation'] ? { ...FEDERATION, parts } : undefined,
     onlyFederation: values['only-federation'],
+    accessRules: values['access-rules']
+      ? { users, rooms: counts.rooms, members: counts.members, rounds: ROUNDS }
+      : undefined,
     sliding: values.sliding ? SLIDING : undefined,
     search: counts.search,
     postgres: values.postgres,

@@ -89,12 +89,35 @@ function federationTable(federation) {
   return table(['federation', 'value'], rows)
 }
 
+const accessRulesTable = ({ rounds, sends, message, state }) =>
+  table(
+    [
+      `CPU of a send, the least of ${rounds} rounds of ${sends}`,
+      'without rules',
+      'with rules',
+      'more',
+      'more, middle of the pairs',
+    ],
+    [
+      ['a message', message],
+      ['a state event', state],
+    ].map(([name, { offMs, onMs, middleShare }]) => [
+      name,
+      `${offMs.toFixed(3)} ms`,
+      `${onMs.toFixed(3)} ms`,
+      `${((onMs / offMs - 1) * 100).toFixed(1)} %`,
+      `${(middleShare * 100).toFixed(1)} %`,
+    ]),
+  )
+
 const machineLine = ({ node, cpus, cpu, database, load }) =>
   `Node ${node}, ${cpus} × ${cpu}, ${database}; load tool on the same machine. Load average ${load}.`
 
 /** The results for people, as Markdown. */
 export function report(result) {
   const { machine, options, sends, fanOut, initialSyncs } = result
+  if (result.accessRules !== undefined)
+    return [machineLine(machine), '', ...accessRulesTable(result.accessRules)].join('\n')
   if (options.onlyFederation)
     return [machineLine(machine), '', ...federationTable(result.federation)].join('\n')
   const lines = [
