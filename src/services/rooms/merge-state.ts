@@ -19,7 +19,8 @@ import {
 } from './working-room.js'
 
 /**
- * Resolves the state before one of the room's heads with what another server has there, so that what is missing here comes in. Gives
+ * Resolves the state before one of the room's heads with what another server has there, so that what is missing here comes in: an entry
+ * that one state lacks altogether was kept back by whoever gave it, and is no other opinion. Gives
  * the changes of the present state; undefined where the head would not be allowed by the outcome: then nothing is taken.
  * Pre: `peerState` is of this room, its events are stored and judged.
  */
@@ -32,7 +33,8 @@ export async function mergeStateBefore(
   const { readers, verifySignature } = deps
   const known = (await eventsByIds(room, [headId], readers)).get(headId)
   if (known?.stateBefore === undefined || !room.heads.some((head) => head.id === headId)) return []
-  const stateBefore = await resolveRoots(room, [known.stateBefore, peerState], deps)
+  const completed = await withAbsent(room, known.stateBefore, peerState, deps)
+  const stateBefore = await resolveRoots(room, [completed, peerState], deps)
   if (stateBefore === known.stateBefore) return []
   const { event } = known
   const judges = await stateEvents(room, authStateKeys(event, room.rules), readers, stateBefore)
@@ -80,4 +82,25 @@ export async function mergeStateBefore(
     readers,
   )
   return changes
+}
+
+/**
+ * A state with those entries of another that it lacks. Resolution would weigh them by what has become of their senders since: the power levels of
+ * somebody who has left the room would never come in.
+ */
+async function withAbsent(
+  room: WorkingRoom,
+  own: NodeName,
+  other: NodeName,
+  { readers }: Pick<LocalEventDeps, 'readers'>,
+): Promise<NodeName> {
+  const diff = await readers.states.diff(room.base.nid, own, other, room.nodes)
+  const absent = new Map<number, number>()
+  for (const [key, [here, there]] of diff) {
+    if (here === undefined && there !== undefined) absent.set(key, there)
+  }
+  if (absent.size === 0) return own
+  const updated = await readers.states.update(room.base.nid, own, absent, room.nodes)
+  for (const [name, node] of updated.created) room.nodes.set(name, node)
+  return updated.root
 }

@@ -186,6 +186,16 @@ export function* missingEvents(
   )
 }
 
+/** Who has said the least deep events of a room that are known here, whether they are still in it or not. */
+export function* earlySenders(roomNid: number, events: number): Tx<string[]> {
+  const rows = yield* all<{ sender: string }>(
+    'SELECT DISTINCT sender FROM (SELECT sender FROM events WHERE room_nid = ? ORDER BY depth LIMIT ?) AS early',
+    roomNid,
+    events,
+  )
+  return rows.map((row) => row.sender)
+}
+
 /**
  * The depth at which a server came into a room last: that of a join of one of its users whose predecessors are not here. Where they have been
  * fetched since, that of the first event that clients were shown as it came. Undefined for a room without one.

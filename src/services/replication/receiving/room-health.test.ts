@@ -5,6 +5,7 @@ import { addNode, bodiesOf, createNetwork, type Network, type TestNode } from '.
 
 const ALICE = '@alice:a.example'
 const BOB = '@bob:b.example'
+const ANNA = '@anna:a.example'
 const CAROL = '@carol:c.example'
 
 let network: Network
@@ -137,5 +138,39 @@ describe('a room that is healed', () => {
     await network.settle()
     expect((await b.replication.health.heal(roomId)).servers[0]).toMatchObject({ failure: undefined })
     expect(await b.stateOf(roomId)).toEqual(before)
+  })
+})
+
+describe('a room whose state was kept back in part by the server through which it was joined', () => {
+  it('gets it from the server of its creator, of whom nothing else is known, and what somebody left behind who is gone', async () => {
+    const c = await addNode(network, 'c.example')
+    const d = await addNode(network, 'd.example')
+    const roomId = await a.createRoom(ALICE)
+    await b.join(BOB, roomId, 'a.example')
+    await c.join(CAROL, roomId, 'a.example')
+    await a.state(ANNA, roomId, 'm.room.member', ANNA, { membership: 'join' })
+    await a.state(ALICE, roomId, 'm.room.member', ALICE, { membership: 'leave' })
+    await until(async () => (await b.heads(roomId)).join() === (await a.heads(roomId)).join())
+    const left = await b.stateOf(roomId)
+    network.nodes.set('b.example', {
+      ...b,
+      async serve(origin, request) {
+        const answer = await b.serve(origin, request)
+        if (!request.path.includes('/send_join/')) return answer
+        const whole = JSON.parse(answer) as { state: { type: string; state_key: string; sender: string }[] }
+        const given = whole.state.filter(
+          ({ type, state_key: key, sender }) =>
+            ['m.room.create', 'm.room.join_rules'].includes(type) || key === ALICE || sender === BOB,
+        )
+        return JSON.stringify({ ...whole, state: given })
+      },
+    })
+    await d.join('@dora:d.example', roomId, 'b.example')
+    await network.settle()
+    expect((await d.stateOf(roomId)).has('m.room.power_levels|')).toBe(false)
+    expect(await d.replication.health.repair(roomId, 'b.example', new AbortController().signal)).toBe(true)
+    const state = await d.stateOf(roomId)
+    expect(state.get('m.room.power_levels|')).toBe(left.get('m.room.power_levels|'))
+    expect(state).toEqual(await a.stateOf(roomId))
   })
 })

@@ -2,6 +2,7 @@ import { MatrixError, notFound } from '../../../core/errors.js'
 import type { RoomEvent } from '../../../core/event/types.js'
 import { serverNameOf } from '../../../core/ids/server-name-of.js'
 import { startDeadline } from '../../../platform/deadline.js'
+import { earlySenders } from '../../../storage/tables/events.js'
 import { FederationError, type FederationClient } from '../../federation/client.js'
 import type { RoomComparison, RoomHealing, RoomHealth, StateDifference } from './room-comparison.js'
 import { readWholeState, type RoomsContext } from '../../rooms/context.js'
@@ -29,6 +30,8 @@ const MAX_NAMED = 50
 const MAX_SERVERS = 5
 /** Servers whose word counts beside the one through which a room was joined. */
 const SECOND_OPINIONS = 2
+/** Oldest events of a room whose senders' servers may know more of it. */
+const EARLY = 500
 
 export interface RoomHealthDeps {
   readonly context: RoomsContext
@@ -212,6 +215,14 @@ export function createRoomHealth(deps: RoomHealthDeps): RoomHealth {
     }
   }
 
+  /** Who gives a part of the state may keep the other servers of the room back: those who were there early are known by its oldest events. */
+  async function candidates(room: RoomSnapshot): Promise<readonly string[]> {
+    const present = await serversToAsk(context, room, [], MAX_SERVERS)
+    const early = await context.store.read('roomHealth.early', () => earlySenders(room.nid, EARLY))
+    const servers = new Set([...present, ...early.flatMap((userId) => serverNameOf(userId) ?? [])])
+    return [...servers].filter((name) => name !== context.serverName)
+  }
+
   return {
     compare,
     async heal(roomId) {
@@ -226,12 +237,13 @@ export function createRoomHealth(deps: RoomHealthDeps): RoomHealth {
     async repair(roomId, via, signal) {
       const room = await loadResident(context, roomId)
       if (room === undefined) return true
-      const servers = (await serversToAsk(context, room, [], MAX_SERVERS)).filter((name) => name !== via)
-      if (via !== '') servers.splice(SECOND_OPINIONS)
+      const servers = (await candidates(room)).filter((name) => name !== via)
+      let opinions = via === '' ? Infinity : SECOND_OPINIONS
       let done = servers.length === 0
-      for (const server of servers) {
-        const { whole } = await healFrom(roomId, server, false, signal)
+      for (const server of servers.slice(0, MAX_SERVERS)) {
+        const { whole, failure } = await healFrom(roomId, server, false, signal)
         done ||= whole
+        if (failure === undefined && --opinions === 0) break
       }
       return done
     },
