@@ -19,7 +19,7 @@ const MAX_ANSWER = 16 * 2 ** 20
 export class NoNode extends Error {}
 
 /** POSTs to the socket of a running node. Throws NoNode, and CliError with what the node says. */
-function call(
+export function call(
   socketPath: string,
   action: string,
   body: object = {},

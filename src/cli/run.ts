@@ -22,6 +22,7 @@ import { reports } from './reports.js'
 import { resetPassword } from './reset-password.js'
 import { restore } from './restore.js'
 import { rotateKey } from './rotate-key.js'
+import { retention } from './retention.js'
 import { room } from './room.js'
 import { serve } from './serve.js'
 import { setAdmin } from './set-admin.js'
@@ -41,6 +42,7 @@ export const COMMANDS: readonly Command[] = [
   audit,
   notice,
   room,
+  retention,
   nodeList,
   backup,
   restore,

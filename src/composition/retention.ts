@@ -5,6 +5,8 @@ import type { Clock } from '../platform/clock.js'
 import type { Logger } from '../platform/logger.js'
 import type { AuditTrail } from '../services/audit/trail.js'
 import type { Media } from '../services/media/media.js'
+import type { Transport } from '../services/federation/transport.js'
+import type { NodeListService } from '../services/node-list/node-list.js'
 import { createLegalHolds, type LegalHolds } from '../services/retention/legal-holds.js'
 import { createRetention, type Retention } from '../services/retention/retention.js'
 import type { RoomsContext } from '../services/rooms/context.js'
@@ -45,8 +47,10 @@ export async function buildRetention(deps: {
   readonly logger: Logger
   readonly audit: AuditTrail
   readonly eventSigner: Signer
+  readonly transport: Transport
+  readonly nodeList: NodeListService | undefined
 }): Promise<RetentionParts> {
-  const { config, eventSigner } = deps
+  const { config, eventSigner, transport, nodeList } = deps
   const holds = createLegalHolds(deps)
   await holds.load()
   return {
@@ -58,6 +62,9 @@ export async function buildRetention(deps: {
         media,
         holds,
         sign: (object) => signJson(object, eventSigner),
+        client: transport.client,
+        keys: transport.keys,
+        isMember: (name) => nodeList?.member(name) !== undefined,
         mediaMs: config.retention.media ?? undefined,
       }),
   }

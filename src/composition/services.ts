@@ -149,7 +149,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
 
   const pushWatch = createPushWatch({ store })
   await pushWatch.load()
-  const kept = await buildRetention({ ...base, config, eventSigner })
+  const kept = await buildRetention({ ...base, config, eventSigner, transport, nodeList })
   const rooms = buildRooms({
     ...base,
     ...appservices.staging(stagingHooks(pushWatch, () => push.planner.wake())),

@@ -48,6 +48,7 @@ export function periodicJobs(services: Services, options: JobOptions): readonly 
           atStart: true,
           run: () => services.retention.run(),
         },
+        { name: 'retention.tell', every: MINUTE, run: () => services.retention.notices.tell() },
       ]
     : []
   return [

@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { route, type Route } from '../route.js'
+import { retentionRoutes } from './retention-routes.js'
 import { Short } from '../validate.js'
 
 /**
@@ -206,6 +207,7 @@ const forgetAuditDeposit = route({
 })
 
 export const operatorRoutes: readonly Route[] = [
+  ...retentionRoutes,
   register,
   resetPassword,
   setAdmin,

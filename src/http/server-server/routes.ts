@@ -38,6 +38,7 @@ import { isInviteKeyValid } from './identity/is-key-valid.js'
 import { lookupForMember } from './identity/lookup-for-member.js'
 import { storeInviteForMember } from './identity/store-invite-for-member.js'
 import { queryUsersInfo } from './ministry/query-users-info.js'
+import { reportPurge } from './report-purge.js'
 import { depositAuditHead, getAuditHead } from './audit-heads.js'
 import { e2eeFederationRoutes } from './e2ee-routes.js'
 
@@ -77,6 +78,7 @@ export const federationRoutes: readonly Route[] = [
   getVersion,
   queryUsersInfo,
   depositAuditHead,
+  reportPurge,
   getAuditHead,
   getInternalInfo,
   isInviteKeyValid,

@@ -6,6 +6,7 @@ import type { JsonObject } from '../../core/json/value.js'
 import { createPace } from '../../platform/pace.js'
 import { deleteRelationsOf } from '../../storage/tables/relations.js'
 import {
+  awaitReceipts,
   insertPurgeRecord,
   messagesByTime,
   retentionRoom,
@@ -14,7 +15,6 @@ import {
   type TimePlace,
 } from '../../storage/tables/retention.js'
 import { deleteSearchDocs } from '../../storage/tables/search.js'
-import type { Tx } from '../../storage/tx.js'
 import type { AuditTrail } from '../audit/trail.js'
 import type { RoomsContext } from '../rooms/context.js'
 import type { RoomRetention } from '../rooms/room-retention.js'
@@ -48,8 +48,8 @@ export function createRoomPurge(deps: {
   readonly retention: RoomRetention
   readonly audit: AuditTrail
   readonly sign: SignRecord
-  /** In the transaction of a record. */
-  readonly onRecord?: (record: number, roomId: string) => Tx<void>
+  /** Other servers that shall prove that it is gone there too. */
+  readonly witnesses?: (roomNid: number) => Promise<readonly string[]>
 }): (roomNid: number, roomId: string, signal: AbortSignal) => Promise<RoomPurge | undefined> {
   const { context, retention, audit, sign } = deps
   const { store, clock, events, serverName } = context
@@ -112,6 +112,7 @@ export function createRoomPurge(deps: {
       await pace()
     }
     const progress = { room_nid: roomNid, done_ts: horizon, whole_ts: isWhole ? now : whole, purged: 0 }
+    const witnesses = purged === 0 ? [] : ((await deps.witnesses?.(roomNid)) ?? [])
     const made = await store.write('retention.done', function* () {
       let id: number | undefined
       if (purged > 0) {
@@ -124,7 +125,7 @@ export function createRoomPurge(deps: {
           at: now,
         })
         id = yield* insertPurgeRecord({ room_id: roomId, made_ts: now, record: canonicalJson(record) })
-        yield* deps.onRecord?.(id, roomId) ?? nothing()
+        yield* awaitReceipts(id, witnesses)
       }
       yield* upsertRetentionRoom(progress)
       if (purged > 0)
@@ -139,7 +140,3 @@ export function createRoomPurge(deps: {
     return { roomId, before: horizon, events: purged, record: made }
   }
 }
-
-/** No queries. */
-// oxlint-disable-next-line require-yield
-function* nothing(): Tx<void> {}

@@ -1,12 +1,19 @@
 import type { Clock } from '../../platform/clock.js'
 import type { Logger } from '../../platform/logger.js'
+import { createKeyedQueue } from '../../platform/keyed-queue.js'
 import { createPace } from '../../platform/pace.js'
-import { purgeRecords, roomIdsAfter, type PurgeRecordRow } from '../../storage/tables/retention.js'
+import {
+  purgeRecords,
+  receiptsOf,
+  roomIdsAfter,
+  type PurgeRecordRow,
+} from '../../storage/tables/retention.js'
 import type { AuditTrail } from '../audit/trail.js'
 import type { Media } from '../media/media.js'
 import type { RoomsContext } from '../rooms/context.js'
 import type { LegalHolds } from './legal-holds.js'
 import { purgeMedia } from './purge-media.js'
+import { createPurgeNotices, type PurgeNotices, type PurgeNoticesDeps } from './purge-notices.js'
 import { createRoomPurge, type RoomPurge, type SignRecord } from './purge-rooms.js'
 
 /** What one run of the purge did. */
@@ -18,12 +25,13 @@ export interface PurgeRun {
 /** How long what is said on this node lives, and what is kept nevertheless. */
 export interface Retention {
   readonly holds: LegalHolds
+  readonly notices: Pick<PurgeNotices, 'tell' | 'receive'>
   /** Whether anything is ever purged. */
   readonly isOn: boolean
   /** Job: goes through all rooms and media. Nothing where it is off. One run at a time: who asks meanwhile waits for the same. */
   run(): Promise<PurgeRun>
   /** Signed records of what was purged, the latest first, with lower numbers than `before`. */
-  records(before: number, limit: number): Promise<readonly PurgeRecordRow[]>
+  records(before: number, limit: number): Promise<readonly PurgeRecord[]>
   /** Ends a run that is under way; the next one goes on where it was. */
   close(): Promise<void>
 }
@@ -38,6 +46,14 @@ export interface RetentionDeps {
   readonly sign: SignRecord
   /** Milliseconds; undefined: files are kept for ever. */
   readonly mediaMs: number | undefined
+  readonly client: PurgeNoticesDeps['client']
+  readonly keys: PurgeNoticesDeps['keys']
+  readonly isMember: PurgeNoticesDeps['isMember']
+}
+
+/** A purge, and what others signed of it; `receipt` is null while a server has not. */
+export interface PurgeRecord extends PurgeRecordRow {
+  readonly receipts: readonly { readonly server: string; readonly receipt: string | null }[]
 }
 
 const PAGE = 500
@@ -48,7 +64,18 @@ export function createRetention(deps: RetentionDeps): Retention {
   const { store, retention } = context
   const stopping = new AbortController()
   const { signal } = stopping
-  const purgeRoom = retention === undefined ? undefined : createRoomPurge({ ...deps, retention })
+  const purgeOne =
+    retention === undefined
+      ? undefined
+      : createRoomPurge({ ...deps, retention, witnesses: (roomNid) => notices.witnesses(roomNid) })
+  /** A room is gone through by one at a time. */
+  const turns = createKeyedQueue()
+  const purgeRoom =
+    purgeOne === undefined
+      ? undefined
+      : (roomNid: number, roomId: string): Promise<RoomPurge | undefined> =>
+          turns.run(roomId, () => purgeOne(roomNid, roomId, signal))
+  const notices = createPurgeNotices({ ...deps, purgeRoom })
   let running: Promise<PurgeRun> | undefined
 
   async function runOnce(): Promise<PurgeRun> {
@@ -64,7 +91,7 @@ export function createRetention(deps: RetentionDeps): Retention {
         seen.push(roomId)
         if (holds.rooms.has(roomId)) continue
         try {
-          const purge = await purgeRoom?.(nid, roomId, signal)
+          const purge = await purgeRoom?.(nid, roomId)
           if (purge !== undefined && purge.events > 0) done.push(purge)
         } catch (error) {
           // One room that cannot be read keeps no other from being purged.
@@ -87,6 +114,7 @@ export function createRetention(deps: RetentionDeps): Retention {
 
   return {
     holds,
+    notices,
     isOn: purgeRoom !== undefined,
     run() {
       if (purgeRoom === undefined) return Promise.resolve({ rooms: [], media: 0 })
@@ -96,7 +124,11 @@ export function createRetention(deps: RetentionDeps): Retention {
       return running
     },
     records: (before, limit) =>
-      store.read('retention.records', () => purgeRecords(before, Math.min(limit, MAX_RECORDS))),
+      store.read('retention.records', function* () {
+        const rows = yield* purgeRecords(before, Math.min(limit, MAX_RECORDS))
+        const receipts = yield* receiptsOf(rows.map((row) => row.id))
+        return rows.map((row) => ({ ...row, receipts: receipts.filter(({ record }) => record === row.id) }))
+      }),
     async close() {
       stopping.abort()
       await running?.catch(() => undefined)

@@ -173,3 +173,65 @@ export function* profilePictures(uris: readonly string[]): Tx<ReadonlySet<string
   )
   return new Set(rows.map((row) => JSON.parse(row.value) as string))
 }
+
+/** A member server that is still to be told of a purge. */
+export interface DueReceiptRow {
+  readonly id: number
+  readonly server: string
+  readonly attempts: number
+  readonly room_id: string
+  readonly record: string
+}
+
+export function* dueReceipts(now: number, limit: number): Tx<readonly DueReceiptRow[]> {
+  return yield* all<DueReceiptRow>(
+    `SELECT r.id, p.server, p.attempts, r.room_id, r.record FROM purge_receipts p JOIN purge_records r ON r.id = p.record
+     WHERE p.receipt IS NULL AND p.due <= ? ORDER BY p.due LIMIT ?`,
+    now,
+    limit,
+  )
+}
+
+/** Post: the servers are to be told of the purge at once. */
+export function* awaitReceipts(record: number, servers: readonly string[]): Tx<void> {
+  yield* many(
+    'INSERT INTO purge_receipts (record, server, receipt, attempts, due) VALUES (?, ?, NULL, 0, 0)',
+    servers.map((server) => [record, server]),
+  )
+}
+
+export function* putReceipt(record: number, server: string, receipt: string): Tx<void> {
+  yield* run('UPDATE purge_receipts SET receipt = ? WHERE record = ? AND server = ?', receipt, record, server)
+}
+
+export function* postponeReceipt(record: number, server: string, attempts: number, due: number): Tx<void> {
+  yield* run(
+    'UPDATE purge_receipts SET attempts = ?, due = ? WHERE record = ? AND server = ?',
+    attempts,
+    due,
+    record,
+    server,
+  )
+}
+
+/** What came, and from whom something is still to come, of some records. */
+export function* receiptsOf(
+  records: readonly number[],
+): Tx<readonly { readonly record: number; readonly server: string; readonly receipt: string | null }[]> {
+  if (records.length === 0) return []
+  return yield* all(
+    'SELECT record, server, receipt FROM purge_receipts WHERE record IN (??) ORDER BY record, server',
+    records,
+  )
+}
+
+/** Whether one of some users is or was in a room. */
+export function* heldPeopleIn(roomNid: number, users: readonly string[]): Tx<boolean> {
+  if (users.length === 0) return false
+  const row = yield* one(
+    'SELECT 1 AS x FROM memberships WHERE room_nid = ? AND user_id IN (??) LIMIT 1',
+    roomNid,
+    users,
+  )
+  return row !== undefined
+}
