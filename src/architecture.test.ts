@@ -67,6 +67,7 @@ const SERVICES = [
   'replication',
   'operator',
   'administration',
+  'moderation-desk',
 ]
 
 /** The folders of `services/replication`; the same rule. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { RequestListener, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { watchNodeList, watchQueues } from './composition/gauges.js'
+import { watchDesk, watchNodeList, watchQueues } from './composition/gauges.js'
 import { configuredKeys } from './composition/own-keys.js'
 import { rateLimits } from './composition/options.js'
 import { buildServices, type Built } from './composition/services.js'
@@ -118,6 +118,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     const { services, sender } = built
     if (nodeMetrics !== undefined) {
       watchQueues({ nodeMetrics, store, sender })
+      watchDesk({ nodeMetrics, desk: services.moderationDesk })
       const { nodeList } = services
       if (nodeList !== undefined) watchNodeList({ nodeMetrics, nodeList, clock: systemClock })
     }

@@ -26,6 +26,7 @@ beforeAll(async () => {
     receiptType: 'm.read',
     serverName: 'localhost',
     mediaId: 'abcdef',
+    caseId: '1',
     filterId: '1',
     keyName: 'displayname',
     sessionId: 'session',

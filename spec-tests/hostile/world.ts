@@ -108,6 +108,7 @@ export async function startWorld(): Promise<World> {
     receiptType: 'm.read',
     serverName: node.serverName,
     mediaId: 'abcdef',
+    caseId: '1',
     filterId: '1',
     keyName: 'displayname',
     sessionId: 'session',

@@ -1,3 +1,4 @@
+import type { Config } from '../config/schema.js'
 import type { Clock } from '../platform/clock.js'
 import type { Logger } from '../platform/logger.js'
 import type { Random } from '../platform/random.js'
@@ -21,10 +22,12 @@ import type { RoomsContext } from '../services/rooms/context.js'
 import type { Services } from '../services/services.js'
 import type { ClientViews } from '../services/timeline/client-view.js'
 import type { Store } from '../storage/tx.js'
+import { buildDesk } from './moderation-desk.js'
 
 type Needed = Pick<
   Services,
   | 'accounts'
+  | 'media'
   | 'accountValidity'
   | 'auditDeposits'
   | 'profile'
@@ -52,15 +55,18 @@ export function buildAdministration(
     readonly views: ClientViews
     readonly tokenCache: TokenCache
     readonly audit: Audit
+    readonly config: Config
     readonly onContact: (serverName: string) => void
   } & Needed,
-): Pick<Services, 'operator' | 'commandLine' | 'administration' | 'adminActs'> {
+): Pick<Services, 'operator' | 'commandLine' | 'moderationDesk' | 'administration' | 'adminActs'> {
   const operator = createOperator({ ...deps, notices: deps.serverNotices, rooms: deps.roomHealth })
   const rooms = createRoomAdministration(deps)
+  const roomRemoval = createRoomRemoval(deps)
   return {
     operator,
     commandLine: auditedOperator(operator, deps.audit),
     adminActs: createAdminActs(deps),
+    moderationDesk: buildDesk({ ...deps, roomRemoval }),
     administration: {
       users: createUserAdministration({ ...deps, operator }),
       userData: createUserData(deps),
@@ -69,7 +75,7 @@ export function buildAdministration(
       eventReports: createEventReports({ store: deps.store, titleOf: (roomId) => rooms.title(roomId) }),
       destinations: createDestinations(deps),
       rateLimits: createRateLimitOverrides(deps),
-      roomRemoval: createRoomRemoval(deps),
+      roomRemoval,
       roomPower: createRoomPower(deps),
     },
   }

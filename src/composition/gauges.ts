@@ -1,4 +1,5 @@
 import type { Clock } from '../platform/clock.js'
+import type { ModerationDesk } from '../services/moderation-desk/moderation-desk.js'
 import type { NodeListService } from '../services/node-list/node-list.js'
 import type { NodeMetrics } from '../services/node-metrics.js'
 import type { Sender } from '../services/replication/sending/sender.js'
@@ -60,5 +61,21 @@ export function watchNodeList(deps: {
       const { expiresAt } = nodeList.status()
       return expiresAt === undefined ? 0 : Math.round((expiresAt - clock.now()) / 1_000)
     },
+  )
+}
+
+/** What waits for the moderators. */
+export function watchDesk({
+  nodeMetrics,
+  desk,
+}: {
+  readonly nodeMetrics: NodeMetrics
+  readonly desk: Pick<ModerationDesk, 'counts'>
+}): void {
+  nodeMetrics.watch('reports_open', 'Reports that are not closed.', async () => (await desk.counts()).open)
+  nodeMetrics.watch(
+    'reports_overdue',
+    'Of these, those that should be.',
+    async () => (await desk.counts()).overdue,
   )
 }

@@ -279,8 +279,8 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   const reading = buildReading({ context, views, replication })
   const syncGate = createSemaphore({ permits: config.limits.concurrent_syncs })
   const reports = createReports({
-    store,
-    clock,
+    ...base,
+    answerWithinMs: config.moderation.answer_within,
     joinedRooms: (userId) => memberships.joinedRooms(userId),
     visibleEvent: (requester, roomId, eventId) => services.history.event(requester, roomId, eventId),
   })
@@ -321,6 +321,8 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     stickyEvents: rooms.sticky,
     ...buildAdministration({
       ...base,
+      config,
+      media,
       ...auditReaders,
       ...{
         accountValidity,

@@ -10,6 +10,7 @@ import { identity } from './sections/identity.js'
 import { limits } from './sections/limits.js'
 import { mail } from './sections/mail.js'
 import { media } from './sections/media.js'
+import { moderation } from './sections/moderation.js'
 import { nodeList } from './sections/node-list.js'
 import { ministry } from './sections/ministry.js'
 import { notifications } from './sections/notifications.js'
@@ -36,6 +37,7 @@ export const ConfigSchema = Type.Object({
   ...federation,
   ...nodeList,
   ...audit,
+  ...moderation,
   ...accountValidity,
   ...directory,
   ...ministry,

@@ -74,6 +74,7 @@ export function periodicJobs(services: Services, options: JobOptions): readonly 
       atStart: true,
       run: () => services.accountValidity?.run() ?? Promise.resolve(),
     },
+    { name: 'moderation.overdue', every: MINUTE, run: () => services.moderationDesk.watch() },
     { name: 'accounts.lastSeen', every: MINUTE, run: () => accounts.lastSeen.flush() },
     {
       name: 'accounts.deactivations',

@@ -1,6 +1,7 @@
 import type { KeptDeposits } from './audit-deposits/keep-deposits.js'
 import type { MadeDeposits } from './audit-deposits/make-deposits.js'
 import type { AuditFeed } from './audit/audit-feed.js'
+import type { ModerationDesk } from './moderation-desk/moderation-desk.js'
 import type { AccountValidity } from './account-validity/account-validity.js'
 import type { Audit } from './audit/audit.js'
 import type { AccountData } from './account-data/account-data.js'
@@ -100,6 +101,7 @@ export interface Services {
   /** Where a client logs in with an e-mail address. */
   whereabouts(address: string, proof: AddressProof): Promise<Whereabouts>
   readonly reports: Reports
+  readonly moderationDesk: ModerationDesk
   readonly mutualRooms: MutualRooms
   readonly operator: Operator
   /** The same for the command line: each act is told to the audit log. */

@@ -1,5 +1,6 @@
 import type { Route } from '../route.js'
 import { getRenewAccount, postRenewAccount } from './account-validity/renew-account.js'
+import { moderationDeskRoutes } from './moderation-desk/routes.js'
 import { sendRenewalMail } from './account-validity/send-renewal-mail.js'
 import { deleteAccountDataPerRoom } from './account-data/delete-account-data-per-room.js'
 import { deleteAccountData } from './account-data/delete-account-data.js'
@@ -177,6 +178,7 @@ export const accountRoutes: readonly Route[] = [
   lookupUsers,
   storeInvite,
   sendRenewalMail,
+  ...moderationDeskRoutes,
   getRenewAccount,
   postRenewAccount,
 ]

@@ -18,8 +18,8 @@ export type ModerationFlag = 'locked' | 'suspended'
 export interface Moderation {
   /** Throws M_INVALID_PARAM for users of other servers, M_NOT_FOUND, M_FORBIDDEN for other administrators. */
   get(adminId: string, userId: string, flag: ModerationFlag): Promise<boolean>
-  /** As `get`; M_FORBIDDEN also for oneself. */
-  set(adminId: string, userId: string, flag: ModerationFlag, value: boolean): Promise<void>
+  /** As `get`; M_FORBIDDEN also for oneself. `adminId` undefined: whoever has the machine. */
+  set(adminId: string | undefined, userId: string, flag: ModerationFlag, value: boolean): Promise<void>
   /** The body of `GET /admin/whois`. Throws M_INVALID_PARAM, M_NOT_FOUND. */
   whois(userId: string): Promise<object>
   /** Makes an administrator or takes the rights away. Throws M_INVALID_PARAM, M_NOT_FOUND. */
@@ -51,7 +51,7 @@ export function createModeration(deps: {
     return user
   }
 
-  function* moderated(adminId: string, userId: string): Tx<UserRow> {
+  function* moderated(adminId: string | undefined, userId: string): Tx<UserRow> {
     const user = yield* active(userId)
     if (user.is_admin === 1 && userId !== adminId) throw forbidden('The user is an administrator too')
     return user
@@ -71,7 +71,11 @@ export function createModeration(deps: {
         yield* setUserFlag(userId, flag, value)
         // Nobody reads on a locked account what was said meanwhile, nor before.
         if (flag === 'locked' && value) yield* forgetPushesOf(userId)
-        yield* audit.record({ act: ACT_OF[flag][value ? 0 : 1], by: adminActor(adminId), on: userId })
+        yield* audit.record({
+          act: ACT_OF[flag][value ? 0 : 1],
+          by: adminId === undefined ? OPERATOR : adminActor(adminId),
+          on: userId,
+        })
       })
       tokenCache.forget(userId)
     },

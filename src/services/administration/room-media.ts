@@ -15,7 +15,8 @@ const PAGE = 500
 /** Media of one room that are told of; the latest. */
 const MAX_MEDIA = 100_000
 
-function mediaIn(content: JsonObject): MediaKey[] {
+/** What the content of an event names openly. */
+export function mediaIn(content: JsonObject): MediaKey[] {
   const info = ownValue(content, 'info')
   const named: (Json | undefined)[] = [
     ownValue(content, 'url'),

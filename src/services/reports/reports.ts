@@ -1,10 +1,13 @@
+import { userActor } from '../../core/audit/acts.js'
 import { invalidParam, MatrixError, notFound } from '../../core/errors.js'
 import { isRoomId } from '../../core/ids/room-id.js'
 import { isUserId } from '../../core/ids/user-id.js'
 import type { JsonObject } from '../../core/json/value.js'
 import type { Clock } from '../../platform/clock.js'
+import { deleteCases, openCase } from '../../storage/tables/report-cases.js'
 import * as rows from '../../storage/tables/reports.js'
 import type { Store } from '../../storage/tx.js'
+import { NO_AUDIT, type AuditTrail } from '../audit/trail.js'
 import type { Requester } from '../requester.js'
 
 /**
@@ -34,27 +37,39 @@ const cannotSee = (): MatrixError => notFound('There is no such event, or you ar
 export function createReports(deps: {
   readonly store: Store
   readonly clock: Pick<Clock, 'now'>
+  readonly audit?: AuditTrail
+  /** Until when a report is to be dealt with. Default a day. */
+  readonly answerWithinMs?: number
   joinedRooms(userId: string): Promise<readonly string[]>
   /** The event as the user sees it; throws a MatrixError when they do not. */
   visibleEvent(requester: Requester, roomId: string, eventId: string): Promise<JsonObject>
 }): Reports {
-  const { store, clock } = deps
+  const { store, clock, audit = NO_AUDIT, answerWithinMs = 24 * 3_600_000 } = deps
 
   async function put(
     reporter: string,
     report: Pick<rows.ReportRow, 'kind' | 'reason'> & Partial<rows.ReportRow>,
   ): Promise<void> {
     await store.write('reports.put', function* () {
-      yield* rows.putReport({
+      const now = clock.now()
+      const reportId = yield* rows.putReport({
         reporter,
         room_id: '',
         event_id: '',
         user_id: '',
         event_json: null,
-        created_ts: clock.now(),
+        created_ts: now,
         ...report,
       })
-      yield* rows.pruneReportsOf(reporter, MAX_PER_REPORTER)
+      yield* openCase(reportId, now + answerWithinMs)
+      yield* deleteCases(yield* rows.pruneReportsOf(reporter, MAX_PER_REPORTER))
+      yield* audit.record({
+        act: 'report.filed',
+        by: userActor(reporter),
+        on: report.event_id ?? report.user_id,
+        room: report.room_id,
+        details: { case: reportId, kind: report.kind },
+      })
     })
   }
 
@@ -90,6 +105,10 @@ export function createReports(deps: {
     },
     list: ({ before = Number.MAX_SAFE_INTEGER, limit }) =>
       store.read('reports.list', () => rows.reportsBefore(before, Math.min(limit, MAX_PAGE))),
-    delete: (reportId) => store.write('reports.delete', () => rows.deleteReport(reportId)),
+    delete: (reportId) =>
+      store.write('reports.delete', function* () {
+        yield* deleteCases([reportId])
+        return yield* rows.deleteReport(reportId)
+      }),
   }
 }

@@ -37,6 +37,7 @@ import { accessVerdicts } from './0036-access-verdicts.js'
 import { threadFollowers } from './0037-thread-followers.js'
 import { retention } from './0038-retention.js'
 import { accountValidity } from './0039-account-validity.js'
+import { reportCases } from './0040-report-cases.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -81,4 +82,5 @@ export const migrations: readonly Migration[] = [
   threadFollowers,
   retention,
   accountValidity,
+  reportCases,
 ]

@@ -17,13 +17,13 @@ export interface ReportRow {
 
 const COLUMNS = 'report_id, kind, reporter, room_id, event_id, user_id, reason, event_json, created_ts'
 
-/** Post: the reporter has one report of the target: this one. */
-export function* putReport(row: Omit<ReportRow, 'report_id'>): Tx<void> {
-  yield* run(
+/** Post: the reporter has one report of the target: this one. Gives its number. */
+export function* putReport(row: Omit<ReportRow, 'report_id'>): Tx<number> {
+  const put = yield* one<{ report_id: number }>(
     `INSERT INTO reports (kind, reporter, room_id, event_id, user_id, reason, event_json, created_ts)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (reporter, kind, room_id, event_id, user_id) DO UPDATE SET reason = excluded.reason,
-       event_json = excluded.event_json, created_ts = excluded.created_ts`,
+       event_json = excluded.event_json, created_ts = excluded.created_ts RETURNING report_id`,
     row.kind,
     row.reporter,
     row.room_id,
@@ -33,17 +33,19 @@ export function* putReport(row: Omit<ReportRow, 'report_id'>): Tx<void> {
     row.event_json,
     row.created_ts,
   )
+  return put!.report_id
 }
 
-/** Post: the reporter has at most `keep` reports, the newest. */
-export function* pruneReportsOf(reporter: string, keep: number): Tx<void> {
-  yield* run(
+/** Post: the reporter has at most `keep` reports, the newest. Gives the numbers of those that are gone. */
+export function* pruneReportsOf(reporter: string, keep: number): Tx<readonly number[]> {
+  const rows = yield* all<{ report_id: number }>(
     `DELETE FROM reports WHERE reporter = ? AND report_id NOT IN (
-       SELECT report_id FROM reports WHERE reporter = ? ORDER BY created_ts DESC, report_id DESC LIMIT ?)`,
+       SELECT report_id FROM reports WHERE reporter = ? ORDER BY created_ts DESC, report_id DESC LIMIT ?) RETURNING report_id`,
     reporter,
     reporter,
     keep,
   )
+  return rows.map((row) => row.report_id)
 }
 
 /** Newest first, below `before`. */
