@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { Type } from 'typebox'
-import { queryValidator } from './validate.js'
+import { bodyValidator, given, queryValidator } from './validate.js'
 
 const check = queryValidator(
   Type.Object({
@@ -45,5 +45,15 @@ describe('a query string', () => {
     expect(fault('name=a&dir=')).toBe('M_INVALID_PARAM')
     expect(fault('name=a&limit=0')).toBe('M_INVALID_PARAM')
     expect(fault('name=a&from=123456789')).toBe('M_INVALID_PARAM')
+  })
+})
+
+describe('a body', () => {
+  test('may say null for what it does not set, where clients do so', () => {
+    const body = bodyValidator(Type.Object({ device_id: given(Type.String()), type: Type.String() }))
+    expect(body({ type: 'a', device_id: null })).toEqual({ type: 'a', device_id: null })
+    expect(body({ type: 'a' })).toEqual({ type: 'a' })
+    expect(() => body({ type: 'a', device_id: 5 })).toThrow('device_id')
+    expect(() => body({ type: null })).toThrow('type')
   })
 })

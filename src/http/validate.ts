@@ -76,3 +76,5 @@ export function queryValidator<T extends TObject>(schema: T): (query: URLSearchP
 /** A string short enough to be an identifier, a key or a name. */
 export const Short = Type.String({ maxLength: 255 })
 export const optional = Type.Optional
+/** What clients leave out, or write as null, when they do not set it. */
+export const given = <T extends TSchema>(schema: T) => optional(Type.Union([schema, Type.Null()]))

@@ -2,6 +2,7 @@ import { Type } from 'typebox'
 import { MatrixError } from '../../../core/errors.js'
 import type { RegistrationWish } from '../../../services/accounts/registration.js'
 import { route, v3 } from '../../route.js'
+import { given } from '../../validate.js'
 import { AuthData, json } from '../auth-data.js'
 import { requestToken } from '../session/request-token.js'
 
@@ -19,20 +20,20 @@ export const register = route({
     auth: AuthData,
     username: Type.Optional(Type.String()),
     password: Type.Optional(Type.String()),
-    device_id: Type.Optional(Type.String()),
-    initial_device_display_name: Type.Optional(Type.String()),
-    inhibit_login: Type.Optional(Type.Boolean()),
-    refresh_token: Type.Optional(Type.Boolean()),
+    device_id: given(Type.String()),
+    initial_device_display_name: given(Type.String()),
+    inhibit_login: given(Type.Boolean()),
+    refresh_token: given(Type.Boolean()),
     guest_access_token: Type.Optional(Type.String({ maxLength: 1_024 })),
   }),
   async handler({ query, body, request }, { accounts }) {
     const { registration } = accounts
-    const deviceName = body.initial_device_display_name
+    const deviceName = body.initial_device_display_name ?? undefined
     if (query.kind === 'guest') return await registration.registerGuest({ deviceName })
     const wish: RegistrationWish = {
       username: body.username,
       password: body.password,
-      deviceId: body.device_id,
+      deviceId: body.device_id ?? undefined,
       deviceName,
       inhibitLogin: body.inhibit_login ?? false,
       canRefresh: body.refresh_token ?? false,

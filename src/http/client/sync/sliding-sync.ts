@@ -1,12 +1,8 @@
 import { Type } from 'typebox'
 import { slidingRequest, type SlidingBody } from '../../../services/sync/sliding/request.js'
 import { MatrixError } from '../../../core/errors.js'
-import { optional, Short } from '../../validate.js'
+import { given, Short } from '../../validate.js'
 import { route, unstable } from '../../route.js'
-
-/** Clients write null for what they do not set. */
-const given = <T extends Parameters<typeof optional>[0]>(schema: T) =>
-  optional(Type.Union([schema, Type.Null()]))
 
 const Names = Type.Array(Short, { maxItems: 200 })
 const Count = Type.Integer({ minimum: 0 })
