@@ -13,9 +13,9 @@ const COUNTED_UP_TO = 100_000
 
 /** Numbers that are read when the metrics are asked for: what waits to go out and to come in. */
 export function watchQueues(deps: {
-  readonly nodeMetrics: NodeMetrics
+  readonly nodeMetrics: Pick<NodeMetrics, 'watch'>
   readonly store: Store
-  readonly sender: Sender
+  readonly sender: Pick<Sender, 'stats'>
 }): void {
   const { nodeMetrics, store, sender } = deps
   const rows = (name: string, help: string, count: (limit: number) => Tx<number>): void =>

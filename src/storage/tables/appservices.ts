@@ -144,7 +144,7 @@ export function* dropOldestForAppservice(id: string, upTo: number, limit: number
 /** How many events wait, at most `limit`. */
 export function* waitingForAppservices(limit: number): Tx<number> {
   const row = yield* one<{ n: number }>(
-    'SELECT COUNT(*) AS n FROM (SELECT 1 AS waits FROM appservice_events LIMIT ?) some',
+    'SELECT COUNT(*) AS n FROM (SELECT 1 AS waits FROM appservice_events LIMIT ?) AS counted',
     limit,
   )
   return row!.n

@@ -1,0 +1,3 @@
+export function readWaits(
+  path: string,
+): { readonly seconds: number; readonly most: readonly (readonly [string, number])[] } | undefined
