@@ -52,6 +52,14 @@ section(
         'tells what may be changed',
         async (server) => {
           const { capabilities } = await (await server.user()).ok('GET', v3('/capabilities'))
+          expect(capabilities['m.room_versions']).toEqual({
+            default: '12',
+            available: {
+              ...Object.fromEntries(Array.from({ length: 12 }, (_, i) => [`${i + 1}`, 'stable'])),
+              'org.matrix.msc3757.10': 'unstable',
+              'org.matrix.msc3757.11': 'unstable',
+            },
+          })
           expect(capabilities).toMatchObject({
             'm.change_password': { enabled: true },
             'm.profile_fields': { enabled: true },

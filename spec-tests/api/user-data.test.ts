@@ -3,6 +3,9 @@ import { eventually, type Answer, type User } from '../harness/client.js'
 import { enc, refusal, section, sharedRoom, v3 } from '../harness/section.js'
 
 const own = (user: User, rest: string): string => v3(`/user/${enc(user.userId)}/${rest}`)
+let counter = 0
+/** What nobody else has: who is given another user's data shall see that it is not theirs. */
+const unique = (what: string): string => `${what} ${Date.now().toString(36)}${counter++}`
 const profile = (user: User, key = ''): string => v3(`/profile/${enc(user.userId)}${key && `/${key}`}`)
 
 section('Profiles', 'client-server-api/#profiles', (operation) => {
@@ -14,13 +17,14 @@ section('Profiles', 'client-server-api/#profiles', (operation) => {
         const alice = await server.user('alice')
         const bob = await server.user('bob')
         const roomId = await sharedRoom(alice, [bob])
-        await alice.ok('PUT', profile(alice, 'displayname'), { displayname: 'Alice A.' })
-        expect(await bob.ok('GET', profile(alice, 'displayname'))).toEqual({ displayname: 'Alice A.' })
+        const displayname = unique('Alice A.')
+        await alice.ok('PUT', profile(alice, 'displayname'), { displayname })
+        expect(await bob.ok('GET', profile(alice, 'displayname'))).toEqual({ displayname })
         const members = (): Promise<Record<string, { display_name?: string }>> =>
           bob.ok('GET', v3(`/rooms/${enc(roomId)}/joined_members`)).then(({ joined }) => joined)
         await eventually(
           'the name in the room',
-          async () => (await members())[alice.userId]?.display_name === 'Alice A.',
+          async () => (await members())[alice.userId]?.display_name === displayname,
         )
       })
       success('sets fields of one’s own', async (server) => {
@@ -64,7 +68,7 @@ section('Profiles', 'client-server-api/#profiles', (operation) => {
     ({ success, error }) => {
       success('gives one field of anybody here', async (server) => {
         const alice = await server.user('alice')
-        const avatar_url = `mxc://${server.serverName}/abc`
+        const avatar_url = `mxc://${server.serverName}/${unique('abc').replace(' ', '')}`
         await alice.ok('PUT', profile(alice, 'avatar_url'), { avatar_url })
         const bob = await server.user('bob')
         expect(await bob.ok('GET', profile(alice, 'avatar_url'))).toEqual({ avatar_url })
@@ -87,10 +91,11 @@ section('Profiles', 'client-server-api/#profiles', (operation) => {
     ({ success, error }) => {
       success('gives all fields of anybody here', async (server) => {
         const alice = await server.user('alice')
-        await alice.ok('PUT', profile(alice, 'displayname'), { displayname: 'Alice' })
+        const displayname = unique('Alice')
+        await alice.ok('PUT', profile(alice, 'displayname'), { displayname })
         await alice.ok('PUT', profile(alice, 'm.tz'), { 'm.tz': 'Europe/Berlin' })
         const bob = await server.user('bob')
-        expect(await bob.ok('GET', profile(alice))).toEqual({ displayname: 'Alice', 'm.tz': 'Europe/Berlin' })
+        expect(await bob.ok('GET', profile(alice))).toEqual({ displayname, 'm.tz': 'Europe/Berlin' })
       })
       error('knows no unknown user', async (server) => {
         const alice = await server.user('alice')
@@ -169,12 +174,9 @@ section('Client config', 'client-server-api/#client-config', (operation) => {
       success('gives what was kept', async (server) => {
         const alice = await server.user('alice')
         const room = await roomOf(alice)
-        await alice.ok('PUT', own(alice, `${room}account_data/org.example.b`), {
-          deep: { list: [1, 'x', null] },
-        })
-        expect(await alice.ok('GET', own(alice, `${room}account_data/org.example.b`))).toEqual({
-          deep: { list: [1, 'x', null] },
-        })
+        const kept = { deep: { list: [1, unique('x'), null] } }
+        await alice.ok('PUT', own(alice, `${room}account_data/org.example.b`), kept)
+        expect(await alice.ok('GET', own(alice, `${room}account_data/org.example.b`))).toEqual(kept)
       })
       error('knows nothing that was not kept', async (server) => {
         const alice = await server.user('alice')
@@ -244,10 +246,9 @@ section('Room tagging', 'client-server-api/#room-tagging', (operation) => {
         const alice = await server.user('alice')
         const roomId = await sharedRoom(alice)
         expect(await alice.ok('GET', tags(alice, roomId))).toEqual({ tags: {} })
-        await alice.ok('PUT', tags(alice, roomId, 'm.lowpriority'), { order: 1 })
-        expect(await alice.ok('GET', tags(alice, roomId))).toEqual({
-          tags: { 'm.lowpriority': { order: 1 } },
-        })
+        const order = Number(`0.${Date.now() % 10_000_000}${counter++}1`)
+        await alice.ok('PUT', tags(alice, roomId, 'm.lowpriority'), { order })
+        expect(await alice.ok('GET', tags(alice, roomId))).toEqual({ tags: { 'm.lowpriority': { order } } })
       })
       authorisation('is for the user alone', async (server) => {
         const [alice, bob] = [await server.user('alice'), await server.user('bob')]
@@ -321,8 +322,10 @@ section('Filtering', 'client-server-api/#filtering', (operation) => {
     ({ success, error, authorisation }) => {
       success('gives the filter back', async (server) => {
         const alice = await server.user('alice')
-        const { filter_id: id } = await alice.ok('POST', own(alice, 'filter'), filter)
-        expect(await alice.ok('GET', own(alice, `filter/${id}`))).toEqual(filter)
+        const types = [`org.example.${unique('type').replace(' ', '')}`]
+        const ofAlice = { ...filter, account_data: { types } }
+        const { filter_id: id } = await alice.ok('POST', own(alice, 'filter'), ofAlice)
+        expect(await alice.ok('GET', own(alice, `filter/${id}`))).toEqual(ofAlice)
       })
       error('knows no unknown id', async (server) => {
         const alice = await server.user('alice')
