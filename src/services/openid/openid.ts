@@ -16,6 +16,8 @@ export interface OpenId {
   }>
   /** Whose token it is. Throws M_UNKNOWN_TOKEN. */
   userOf(token: string): Promise<string>
+  /** Post: the token proves nothing any more. One that is not known is none already. */
+  revoke(token: string): Promise<void>
   /** Job: forgets expired tokens. */
   prune(): Promise<void>
 }
@@ -56,6 +58,7 @@ export function createOpenId(deps: {
         throw new MatrixError('M_UNKNOWN_TOKEN', 'The token is not known, or has expired')
       return userId
     },
+    revoke: (token) => store.write('openid.revoke', () => rows.deleteOpenidToken(tokenHash(token))),
     prune: () => store.write('openid.prune', () => rows.deleteExpiredOpenidTokens(clock.now())),
   }
 }

@@ -35,6 +35,10 @@ export function* pruneOpenidTokensOf(userId: string, keep: number): Tx<void> {
   )
 }
 
+export function* deleteOpenidToken(tokenHash: string): Tx<void> {
+  yield* run('DELETE FROM openid_tokens WHERE token_hash = ?', tokenHash)
+}
+
 export function* deleteExpiredOpenidTokens(now: number): Tx<void> {
   yield* run('DELETE FROM openid_tokens WHERE expires_ts <= ?', now)
 }

@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import { MatrixError } from '../../../core/errors.js'
 import { route } from '../../route.js'
+import { requestToken } from '../session/request-token.js'
 import { asker, offered } from './offered.js'
 
 const ROOT = '/_matrix/identity/v2'
@@ -73,7 +74,7 @@ export const getIdentityAccount = route({
   },
 })
 
-/** The token ends by itself within the hour. SPEC: https://spec.matrix.org/v1.19/identity-service-api/#post_matrixidentityv2accountlogout */
+/** The token is void at once. SPEC: https://spec.matrix.org/v1.19/identity-service-api/#post_matrixidentityv2accountlogout */
 export const logOutOfIdentity = route({
   id: 'logOutOfIdentity',
   method: 'POST',
@@ -83,6 +84,7 @@ export const logOutOfIdentity = route({
   async handler({ request }, { memberIdentity, openId }) {
     offered(memberIdentity)
     await asker(request, openId)
+    await openId.revoke(requestToken(request) ?? '')
     return {}
   },
 })
