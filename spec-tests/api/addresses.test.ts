@@ -97,6 +97,8 @@ section(
               expect((await ask(server, what, email, { send_attempt: 2 })).body).toEqual(body)
               const mails = await mailsTo(email, before + 2)
               expect(mails).toHaveLength(before + 2)
+              for (const { link } of mails.slice(before))
+                expect(new URL(link!).searchParams.get('sid')).toBe(body.sid)
               await confirm(mails.at(-1)!)
             },
             ownOnly,

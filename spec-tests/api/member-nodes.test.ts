@@ -1,20 +1,9 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { expect } from '@jest/globals'
-import {
-  authorityJson,
-  DAY,
-  listJson,
-  listSigner,
-  memberJson,
-  signedJson,
-  signerJson,
-} from '../../src/core/node-list/testing.js'
-import { call, eventually, type Answer } from '../harness/client.js'
+import { memberJson } from '../../src/core/node-list/testing.js'
+import { call, type Answer } from '../harness/client.js'
 import type { Homeserver } from '../harness/homeserver.js'
-import type { NodeOptions } from '../harness/node.js'
-import { refusal, section } from '../harness/section.js'
+import { hasTakenList, listOf } from '../harness/listed-node.js'
+import { refusal, section, v3 } from '../harness/section.js'
 
 const PATH = '/_matrix/identity/api/v1/info'
 const FINANCES = 'agent.finances.example'
@@ -25,36 +14,7 @@ const ask = (server: Homeserver, query: Record<string, string>): Promise<Answer>
 /** No server must have this. */
 const ownOnly = { ownOnly: true }
 
-/** A node that goes by a list of three members. */
-async function listedNode(): Promise<NodeOptions & { dispose(): Promise<void> }> {
-  const folder = await mkdtemp(join(tmpdir(), 'chancery-members-'))
-  const file = join(folder, 'list.json')
-  const signer = listSigner('anssi')
-  const now = Date.now()
-  const list = signedJson(
-    listJson({
-      issued_at: now - 1_000,
-      expires_at: now + 30 * DAY,
-      authorities: [authorityJson(1, 1, [signer])],
-      members: [
-        memberJson(FINANCES, { email: { domains: ['finances.example'] } }),
-        memberJson(INTERIEUR, {
-          email: { domains: ['interieur.example'], patterns: ['*@*.interieur.example'] },
-        }),
-        memberJson('agent.ended.example', {
-          email: { domains: ['ended.example'] },
-          left_at: now - 1_000,
-        }),
-      ],
-    }),
-    [signer],
-  )
-  await writeFile(file, JSON.stringify(list))
-  return {
-    config: { node_list: { file, trusted_signers: [signerJson(signer)] } },
-    dispose: () => rm(folder, { recursive: true, force: true }),
-  }
-}
+const INFO = '/_matrix/client/unstable/users/info'
 
 // Not in the specification: what clients of the French administration ask before anybody logs in.
 section(
@@ -69,11 +29,7 @@ section(
           'says where an address belongs, whoever asks',
           async (server) => {
             const of = (address: string): Promise<Answer> => ask(server, { medium: 'email', address })
-            // The node looks for its list when it starts, and does not wait for it.
-            await eventually(
-              'the list is taken',
-              async () => (await of('a@finances.example')).body.hs !== undefined,
-            )
+            await hasTakenList(server)
             for (const [address, hs] of [
               ['alice@finances.example', FINANCES],
               ['Alice@Finances.Example', FINANCES],
@@ -107,6 +63,51 @@ section(
       },
       { auth: 'none' },
     )
+    operation(
+      'getUsersInfo',
+      `POST ${INFO}`,
+      ({ success, error }) => {
+        success(
+          'says which accounts are read by nobody any more, and leaves out those that are not known',
+          async (server) => {
+            const [alice, bob] = [await server.user('alice'), await server.user('bob')]
+            const auth = {
+              type: 'm.login.password',
+              identifier: { type: 'm.id.user', user: bob.userId },
+              password: bob.password,
+            }
+            await bob.ok('POST', v3('/account/deactivate'), { auth })
+            const unknown = [`@nobody:${server.serverName}`, '@x:elsewhere.example', 'nonsense']
+            const user_ids = [alice.userId, bob.userId, ...unknown]
+            expect(await alice.ok('POST', INFO, { user_ids })).toEqual({
+              [alice.userId]: { expired: false, deactivated: false },
+              [bob.userId]: { expired: false, deactivated: true },
+            })
+          },
+          ownOnly,
+        )
+        error(
+          'wants a list of ids, of bounded length',
+          async (server) => {
+            const alice = await server.user('alice')
+            const asked = (user_ids: unknown): Promise<Answer> =>
+              alice.call('POST', INFO, { body: { user_ids } })
+            await refusal(asked(undefined), 400, 'M_MISSING_PARAM')
+            await refusal(asked([7]), 400, 'M_BAD_JSON')
+            await refusal(asked(Array.from({ length: 501 }, (_, i) => `@${i}:x`)), 400, 'M_BAD_JSON')
+          },
+          ownOnly,
+        )
+      },
+      { sample: { body: { user_ids: [] } } },
+    )
   },
-  listedNode,
+  () =>
+    listOf((now) => [
+      memberJson(FINANCES, { email: { domains: ['finances.example'] } }),
+      memberJson(INTERIEUR, {
+        email: { domains: ['interieur.example'], patterns: ['*@*.interieur.example'] },
+      }),
+      memberJson('agent.ended.example', { email: { domains: ['ended.example'] }, left_at: now - 1_000 }),
+    ]),
 )

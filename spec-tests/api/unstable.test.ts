@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals'
-import { call, type User } from '../harness/client.js'
+import { call, type Answer, type User } from '../harness/client.js'
 import { createRoom, enc, inRoom, refusal, section, v3 } from '../harness/section.js'
 
 const unstable = (path: string): string => `/_matrix/client/unstable/${path}`
@@ -53,6 +53,36 @@ section(
         )
       })
     }
+    operation(
+      'getPasswordPolicy',
+      `GET ${v3('/password_policy')}`,
+      ({ success }) => {
+        success(
+          'says before anybody registers what a password must be, and holds them to it',
+          async (server) => {
+            const { status, body } = await call(server.url, 'GET', v3('/password_policy'))
+            expect([status, body]).toEqual([
+              200,
+              {
+                'm.minimum_length': 9,
+                'm.require_digit': false,
+                'm.require_symbol': false,
+                'm.require_lowercase': true,
+                'm.require_uppercase': false,
+              },
+            ])
+            const register = (password: string): Promise<Answer> =>
+              call(server.url, 'POST', v3('/register'), {
+                body: { username: `policy-${Date.now().toString(36)}`, password },
+              })
+            await refusal(register('short'), 400, 'M_PASSWORD_TOO_SHORT', 'M_WEAK_PASSWORD')
+            await refusal(register('ONLY CAPITALS'), 400, 'M_PASSWORD_NO_LOWERCASE')
+          },
+          ownOnly,
+        )
+      },
+      { auth: 'none' },
+    )
     operation('getRtcTransports', `GET ${unstable('org.matrix.msc4143/rtc/transports')}`, ({ success }) => {
       success(
         'says how calls are carried',
@@ -110,5 +140,10 @@ section(
       { auth: 'none' },
     )
   },
-  { config: { rtc: { transports: [TRANSPORT] } } },
+  {
+    config: {
+      rtc: { transports: [TRANSPORT] },
+      passwords: { min_length: 9, require: ['lowercase'] },
+    },
+  },
 )
