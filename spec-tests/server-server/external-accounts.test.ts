@@ -159,6 +159,18 @@ describe('the invite of an address', () => {
     expect((await invite(zoe, externe, openRoom, 'anne.dupont@finances.example')).status).toBe(403)
   })
 
+  it('that is taken back lets nobody make an account any more', async () => {
+    const roomId = await createRoom(anne, open)
+    const address = 'xavier@home.example'
+    await invite(anne, finances, roomId, address)
+    const state = (await anne.ok('GET', inRoom(roomId, 'state'))) as { type: string; state_key: string }[]
+    const { state_key: token } = state.find(({ type }) => type === 'm.room.third_party_invite')!
+    await anne.ok('PUT', inRoom(roomId, `state/m.room.third_party_invite/${enc(token)}`), {})
+    const before = (await circle.mailsTo(address, 1)).length
+    await circle.askToRegister(externe, address)
+    expect((await circle.mailsTo(address, before + 1)).at(-1)!.text).toContain('was not invited')
+  })
+
   it('does not name anybody whom the circle does not know, in the room', async () => {
     const roomId = await createRoom(anne, open)
     await invite(anne, finances, roomId, 'yann.secret@home.example')

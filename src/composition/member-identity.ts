@@ -53,11 +53,12 @@ export function buildKeptInvites(
 export function buildMemberIdentity(
   deps: Base & { readonly transport: Transport; readonly invites: KeptInvites | undefined },
 ): MemberIdentity | undefined {
-  const { config, store, logger, serverName, nodeList, transport, invites } = deps
+  const { config, store, logger, audit, serverName, nodeList, transport, invites } = deps
   if (invites === undefined) return undefined
   return createMemberIdentity({
     serverName,
     logger,
+    audit,
     client: transport.client,
     index: createAddressIndex({ store }),
     invites,

@@ -32,6 +32,7 @@ import { createGuests } from '../services/rooms/guests.js'
 import { createMemberships } from '../services/rooms/membership.js'
 import { createPolicySigner } from '../services/rooms/policy-servers.js'
 import { createSending } from '../services/rooms/send.js'
+import { tellingWithdrawals } from '../services/rooms/withdrawn-offers.js'
 import type { StateResolving } from '../services/rooms/resolve-aside.js'
 import { createServerNotices } from '../services/server-notices/server-notices.js'
 import { requesterOf } from '../services/requester.js'
@@ -284,8 +285,8 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     joinedRooms: (userId) => memberships.joinedRooms(userId),
     visibleEvent: (requester, roomId, eventId) => services.history.event(requester, roomId, eventId),
   })
-  const sending = createSending(context, aliases)
-  const { identity, homeOf, ...contacts } = buildIdentity({
+  const sending = tellingWithdrawals(createSending(context, aliases), context, (offer) => withdraw(offer))
+  const { identity, homeOf, withdraw, ...contacts } = buildIdentity({
     ...base,
     ...{ config, transport, signer, nodeList, invites, threepids },
   })

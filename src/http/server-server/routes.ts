@@ -37,6 +37,7 @@ import { getInternalInfo } from './identity/get-internal-info.js'
 import { isInviteKeyValid } from './identity/is-key-valid.js'
 import { lookupForMember } from './identity/lookup-for-member.js'
 import { storeInviteForMember } from './identity/store-invite-for-member.js'
+import { withdrawInviteForMember } from './identity/withdraw-invite-for-member.js'
 import { queryUsersInfo } from './ministry/query-users-info.js'
 import { reportPurge } from './report-purge.js'
 import { depositAuditHead, getAuditHead } from './audit-heads.js'
@@ -84,5 +85,6 @@ export const federationRoutes: readonly Route[] = [
   isInviteKeyValid,
   lookupForMember,
   storeInviteForMember,
+  withdrawInviteForMember,
   ...e2eeFederationRoutes,
 ]

@@ -33,6 +33,8 @@ export type Redemption = 'settled' | 'later'
 export interface KeptInvites {
   /** Keeps an invitation and tells the address; or gives the user who has it. Throws M_LIMIT_EXCEEDED. */
   keep(invitation: Invitation, by: Actor): Promise<StoredInvite | { readonly boundTo: string }>
+  /** It was taken back; nothing happens where somebody has the address already. */
+  withdraw(invitation: { readonly token: string; readonly sender: string }): Promise<void>
   isInvited(address: string): Tx<boolean>
   hasWaiting(address: string): Promise<boolean>
   isKeyValid(publicKey: string): Promise<boolean>
@@ -172,6 +174,8 @@ export function createKeptInvites(deps: KeptInvitesDeps): KeptInvites {
       mailer.wake()
       return kept
     },
+    withdraw: ({ token, sender }) =>
+      store.write('addressInvites.withdraw', () => rows.deleteWaitingInvite(token, sender)),
     hasWaiting: (address) =>
       store.read('addressInvites.waiting', () => rows.isAddressInvited(address, clock.now())),
     isInvited: (address) => rows.isAddressInvited(address, clock.now()),

@@ -68,6 +68,7 @@ beforeEach(async () => {
   members = createMemberIdentity({
     serverName: OURS,
     logger: silentLogger,
+    audit: NO_AUDIT,
     client: {
       request({ destination, path, body }) {
         asked.push({ destination, path, body: body ?? {} })
@@ -168,6 +169,22 @@ describe('an invitation of an address', () => {
     expect(redeemed).toEqual([])
     await invites.prune()
     expect(await store.read('test.count', () => countInvitesBy(ANNE, 0))).toBe(0)
+  })
+
+  it('is over when its sender’s server takes it back, and no other', async () => {
+    const { token } = await keep()
+    for (const [origin, sender] of [
+      ['interieur.example', ANNE],
+      [FINANCES, `@boss:${OURS}`],
+    ] as const)
+      await expect(members.withdrawFor(origin, { token, sender })).rejects.toMatchObject({
+        errcode: 'M_FORBIDDEN',
+      })
+    await members.withdrawFor(FINANCES, { token, sender: `@other:${FINANCES}` })
+    await members.withdrawFor(FINANCES, { token: 'other', sender: ANNE })
+    expect(await isInvited()).toBe(true)
+    await members.withdrawFor(FINANCES, { token, sender: ANNE })
+    expect(await isInvited()).toBe(false)
   })
 
   it('is none where somebody has the address', async () => {

@@ -7,6 +7,7 @@ import { serverNameOf } from '../../core/ids/server-name-of.js'
 import { isUserId } from '../../core/ids/user-id.js'
 import { isObject, ownValue, type JsonObject } from '../../core/json/value.js'
 import type { Logger } from '../../platform/logger.js'
+import type { AuditTrail } from '../audit/trail.js'
 import { FederationError, type FederationClient } from '../federation/client.js'
 import { canonicalAddress } from '../identity/address.js'
 import { storedInvite, type Address, type StoredInvite } from '../identity/identity-servers.js'
@@ -36,6 +37,13 @@ export interface MemberIdentity {
   lookupFor(origin: string, question: HashQuestion): Promise<Readonly<Record<string, string>>>
   /** An invitation that a member's user sends to an address of this server. Throws M_INVALID_PARAM, M_FORBIDDEN, M_LIMIT_EXCEEDED. */
   keepFor(origin: string, body: JsonObject): Promise<Kept>
+  /**
+   * An invitation by a user of this server was taken back. Its keeper is told once: where it is away, the invitation waits for nothing until it runs out.
+   * Never rejects for a keeper's answer.
+   */
+  withdraw(offer: { readonly keeper: string; readonly token: string; readonly sender: string }): Promise<void>
+  /** The same by a member's user. Throws M_FORBIDDEN. */
+  withdrawFor(origin: string, invitation: { readonly token: string; readonly sender: string }): Promise<void>
   /** Whether an address of this server is invited, and nobody has it yet. */
   isInvited(address: string): Promise<boolean>
   /** The server whose user has the address, if anybody has it. */
@@ -59,6 +67,7 @@ const MAX_BYTES = 64 * 1024
 export function createMemberIdentity(deps: {
   readonly serverName: string
   readonly logger: Logger
+  readonly audit: AuditTrail
   readonly client: Pick<FederationClient, 'request'>
   readonly index: AddressIndex
   readonly invites: KeptInvites
@@ -202,7 +211,17 @@ export function createMemberIdentity(deps: {
         const boundTo = userIn(answer, 'mxid', home)
         if (boundTo !== undefined) return { boundTo }
         const stored = storedInvite(answer)
-        if (stored !== undefined) return stored
+        if (stored !== undefined) {
+          const details = { address: canonical, kept_by: home }
+          await deps.audit.note({
+            act: 'account.invited',
+            by: userActor(sender),
+            on: sender,
+            room: roomId,
+            details,
+          })
+          return stored
+        }
         throw new FederationError('bad-response', 'it has kept no invitation')
       } catch (error) {
         if (!(error instanceof FederationError)) throw error
@@ -233,6 +252,30 @@ export function createMemberIdentity(deps: {
       if (deps.homeOf(invitation.address)?.serverName !== serverName)
         throw invalidParam('This address does not belong to this server')
       return invites.keep(invitation, { kind: 'server', id: origin })
+    },
+
+    async withdraw({ keeper, token, sender }) {
+      if (serverNameOf(sender) !== serverName) return
+      if (keeper === serverName) return invites.withdraw({ token, sender })
+      if (!deps.others().includes(keeper)) return
+      try {
+        await client.request({
+          destination: keeper,
+          method: 'POST',
+          path: `${ROOT}/withdraw_invite`,
+          body: { token, sender },
+          timeoutMs: ALL_TIMEOUT_MS,
+          maxBytes: MAX_BYTES,
+        })
+      } catch (error) {
+        if (!(error instanceof FederationError)) throw error
+        deps.logger.info({ err: error, keeper }, 'a member is not told that an invitation was taken back')
+      }
+    },
+
+    async withdrawFor(origin, { token, sender }) {
+      if (serverNameOf(sender) !== origin) throw forbidden('The sender is not of your server')
+      await invites.withdraw({ token, sender })
     },
 
     async isInvited(text) {

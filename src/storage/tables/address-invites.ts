@@ -113,6 +113,11 @@ export function* postponeAddressInvite(token: string, attempts: number, due: num
   yield* run('UPDATE address_invites SET attempts = ?, due_ts = ? WHERE token = ?', attempts, due, token)
 }
 
+/** Post: the invitation is gone, unless somebody has the address already. */
+export function* deleteWaitingInvite(token: string, sender: string): Tx<void> {
+  yield* run('DELETE FROM address_invites WHERE token = ? AND sender = ? AND user_id IS NULL', token, sender)
+}
+
 /** Post: at most `limit` of what is over is gone; how many that were. */
 export function* deleteExpiredInvites(now: number, limit: number): Tx<number> {
   return yield* run(

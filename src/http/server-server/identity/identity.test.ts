@@ -97,6 +97,7 @@ describe('what members ask of each other about addresses', () => {
       [`${INFO}?address=zoe@home.example`, undefined],
       [`${CIRCLE}/lookup`, lookup],
       [`${CIRCLE}/store_invite`, invite],
+      [`${CIRCLE}/withdraw_invite`, { token: 'x', sender: '@anne:x' }],
       ['/_matrix/federation/unstable/users/info', { user_ids: [] }],
     ] as const) {
       const { status, body: answer } = await ask('stranger.example', path, body)
@@ -110,6 +111,7 @@ describe('what members ask of each other about addresses', () => {
       [`${INFO}?address=zoe@home.example`, undefined],
       [`${CIRCLE}/lookup`, lookup],
       [`${CIRCLE}/store_invite`, invite],
+      [`${CIRCLE}/withdraw_invite`, { token: 'x', sender: '@anne:x' }],
       ['/_matrix/federation/unstable/users/info', { user_ids: [] }],
       ['/_matrix/identity/v2/pubkey/ephemeral/isvalid?public_key=good', undefined],
     ] as const) {
