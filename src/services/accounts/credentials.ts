@@ -18,6 +18,7 @@ import {
   userById,
   usersToCleanUp,
 } from '../../storage/tables/users.js'
+import { deleteReceiptsOf } from '../../storage/tables/receipts.js'
 import type { Store, Tx } from '../../storage/tx.js'
 import type { AuditTrail } from '../audit/trail.js'
 import type { DeviceChange, Devices } from '../devices/devices.js'
@@ -199,6 +200,7 @@ export function createCredentials(deps: CredentialsDeps): Credentials {
         if (erase) {
           yield* deleteProfile(userId)
           yield* deleteAccountDataOfUser(userId)
+          yield* deleteReceiptsOf(userId)
         }
         const ended = yield* devices.removeOthers(userId, undefined, by)
         yield* audit.record({ act: 'account.deactivated', by, on: userId, details: { erase } })

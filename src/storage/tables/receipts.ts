@@ -149,3 +149,12 @@ export function* receiptsForEvents(
     limit,
   )
 }
+
+/** Post: nothing says what the user has read, in the rooms that they ever were in. */
+export function* deleteReceiptsOf(userId: string): Tx<void> {
+  yield* run(
+    'DELETE FROM receipts WHERE user_id = ? AND room_nid IN (SELECT room_nid FROM memberships WHERE user_id = ?)',
+    userId,
+    userId,
+  )
+}
