@@ -45,6 +45,12 @@ describe('who is on the red list', () => {
     }
   })
 
+  it('does not exist where clients and members ask how accounts are', async () => {
+    const asked = [hidden.userId, friend.userId, `@nobody:${TEST_SERVER}`]
+    for (const answer of [node.services.userStates.of(asked), node.services.userStates.ofLocal(asked)])
+      expect(await answer).toEqual({ [friend.userId]: { expired: false, deactivated: false } })
+  })
+
   it('is known to those who share a room, and to themselves', async () => {
     const { profile } = node.services
     for (const asker of [friend, hidden])

@@ -349,7 +349,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     roomCreation,
     serverNotices,
     nodeList,
-    userStates: buildUserStates({ ...base, nodeList, transport }),
+    userStates: buildUserStates({ ...base, nodeList, transport, redList }),
     roomUpgrades: createRoomUpgrades({ context, memberships, memberProfile }),
     memberships,
     addressInvites,

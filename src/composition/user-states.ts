@@ -2,6 +2,7 @@ import type { Logger } from '../platform/logger.js'
 import { createUserStates, type UserStates } from '../services/accounts/user-states.js'
 import type { Transport } from '../services/federation/transport.js'
 import type { NodeListService } from '../services/node-list/node-list.js'
+import type { RedList } from '../services/red-list/red-list.js'
 import { expiredAmong } from '../storage/tables/account-validity.js'
 import type { Store } from '../storage/tx.js'
 
@@ -14,9 +15,11 @@ export const buildUserStates = (deps: {
   readonly serverName: string
   readonly nodeList: Pick<NodeListService, 'member'> | undefined
   readonly transport: Pick<Transport, 'client'>
+  readonly redList: RedList | undefined
 }): UserStates =>
   createUserStates({
     ...deps,
+    hiddenOf: deps.redList?.hiddenOf,
     expiredOf: expiredAmong,
     isMember: (server) => deps.nodeList?.member(server) !== undefined,
     ask: (destination, userIds) =>

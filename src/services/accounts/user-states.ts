@@ -33,6 +33,8 @@ export function createUserStates(deps: {
   isMember(serverName: string): boolean
   /** Rejects where the server gives no answer. */
   ask(serverName: string, userIds: readonly string[]): Promise<JsonObject>
+  /** Those of the users who hide: nothing is said of them, as of those who do not exist. */
+  hiddenOf?: ((userIds: readonly string[]) => Tx<ReadonlySet<string>>) | undefined
   /** Those of the users whose accounts have run out. */
   expiredOf?(userIds: readonly string[]): Tx<ReadonlySet<string>>
 }): UserStates {
@@ -40,17 +42,20 @@ export function createUserStates(deps: {
 
   async function ofLocal(userIds: readonly string[]): Promise<UserStateMap> {
     const own = userIds.filter((userId) => serverNameOf(userId) === serverName).slice(0, MAX_USERS_ASKED)
-    const { users, expired } = await store.read('accounts.states', function* () {
+    const { users, expired, hidden } = await store.read('accounts.states', function* () {
       return {
         users: yield* usersByIds(own),
+        hidden: deps.hiddenOf === undefined ? new Set<string>() : yield* deps.hiddenOf(own),
         expired: deps.expiredOf === undefined ? new Set<string>() : yield* deps.expiredOf(own),
       }
     })
     return Object.fromEntries(
-      users.map((user) => [
-        user.user_id,
-        { expired: expired.has(user.user_id), deactivated: user.deactivated === 1 },
-      ]),
+      users
+        .filter((user) => !hidden.has(user.user_id))
+        .map((user) => [
+          user.user_id,
+          { expired: expired.has(user.user_id), deactivated: user.deactivated === 1 },
+        ]),
     )
   }
 
