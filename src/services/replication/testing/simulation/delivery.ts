@@ -16,6 +16,15 @@ export async function checkDelivery(world: World, roomId: string): Promise<void>
   }
   const views = amongOthers(all)
   const entries = await entriesOf(views)
+  const gone = goneWithDisks(world, views)
+  const leftUnheard = new Set<string>()
+  for (const view of views) {
+    for (const { event } of view.events.values()) {
+      const left = event.type === 'm.room.member' && event.content['membership'] === 'leave'
+      if (left && serverNameOf(event.sender) === view.server && standsOn(view, event.id, gone))
+        leftUnheard.add(view.server)
+    }
+  }
   for (const view of views) {
     if (world.rash === view.server) continue
     const node = world.nodes.find(({ name }) => name === view.server)!
@@ -27,6 +36,8 @@ export async function checkDelivery(world: World, roomId: string): Promise<void>
       // What its outbox held went with its disk, and so did its knowledge of who has left.
       if (lost !== undefined && event.originServerTs >= lost.from) continue
       const past = pastOf(view, [event.id])
+      // Who has left the room gives nobody what it stood on.
+      if (standsOn(view, event.id, gone)) continue
       const whole = await readWholeState(node.process!.context, { nid: view.roomNid }, stored.stateBefore)
       const there = new Set(
         whole.flatMap(({ event: one }) =>
@@ -39,6 +50,8 @@ export async function checkDelivery(world: World, roomId: string): Promise<void>
         if (other === view || other.server === world.rash || !there.has(other.server)) continue
         // It gets back what it has lost as history, when somebody scrolls there, and a room it has lost only by another join.
         if (world.restored.has(other.server)) continue
+        // It has left by its own state alone.
+        if (leftUnheard.has(other.server)) continue
         if (!(entries.get(other.server) ?? []).every((id) => past.has(id))) continue
         if (other.events.get(event.id)?.outlier !== false)
           world.faults.push(`${other.server} in ${short(roomId)} was never told of ${describeEvent(stored)}`)
@@ -46,3 +59,21 @@ export async function checkDelivery(world: World, roomId: string): Promise<void>
     }
   }
 }
+
+/** Events that their own server has lost with its disk and not got back. */
+function goneWithDisks(world: World, views: readonly View[]): Set<string> {
+  const gone = new Set<string>()
+  if (world.restored.size === 0) return gone
+  for (const view of views) {
+    for (const { event } of view.events.values()) {
+      const server = serverNameOf(event.sender) ?? ''
+      if (server === view.server || !world.restored.has(server)) continue
+      const own = views.find((one) => one.server === server)
+      if (own?.events.has(event.id) === false) gone.add(event.id)
+    }
+  }
+  return gone
+}
+
+const standsOn = (view: View, id: string, gone: ReadonlySet<string>): boolean =>
+  gone.size > 0 && [...pastOf(view, [id])].some((one) => gone.has(one))

@@ -111,6 +111,15 @@ async function checkTimeline(node: SimNode, view: View, at: string, faults: stri
   const byNid = new Map([...view.events.values()].map((stored) => [stored.nid, stored]))
   const now = new Map<string, number>()
   for (const [name, id] of view.stateByName) now.set(name, view.events.get(id)!.nid)
+  const isInBy = (state: ReadonlyMap<string, number>): boolean =>
+    [...state.values()].some((nid) => {
+      const event = byNid.get(nid)?.event
+      return (
+        event?.type === 'm.room.member' &&
+        event.content['membership'] === 'join' &&
+        serverNameOf(event.stateKey!) === view.server
+      )
+    })
   const live = [...view.events.values()].filter((stored) => stored.pos !== undefined)
   live.sort((a, b) => b.pos! - a.pos!)
   let next = 0
@@ -127,10 +136,9 @@ async function checkTimeline(node: SimNode, view: View, at: string, faults: stri
       if (before === null) now.delete(name)
       else now.set(name, before)
     }
-    if (stored.event.type === 'm.room.member' && !(await view.isIn(view.server, stored.stateBefore))) {
-      // Its server came with it, or it stands at the room's very beginning.
-      if (stored.event.sender.endsWith(`:${view.server}`)) return
-    }
+    // Its server came with it, or it stands at the room's very beginning. By the other servers' state it may never have been out.
+    const isOwn = stored.event.type === 'm.room.member' && stored.event.sender.endsWith(`:${view.server}`)
+    if (isOwn && (!(await view.isIn(view.server, stored.stateBefore)) || !isInBy(now))) return
     if (stored.softFailed || stored.rejected !== undefined)
       faults.push(`${at}: clients see ${describeEvent(stored)}`)
     if (stored.redactedBy !== undefined) continue
