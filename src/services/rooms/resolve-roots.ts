@@ -5,7 +5,9 @@ import { conflictedSubgraph } from '../../core/state/subgraph.js'
 import type { NodeName } from '../../core/state-trie/node.js'
 import { createPace, type Pace } from '../../platform/pace.js'
 import type { LocalEventDeps } from './local-event.js'
+import { loadAuth } from './load-auth.js'
 import { resolveAside, resolveHere, type Conflict } from './resolve-aside.js'
+import { authName, isLeaf, remember, resolveStep } from './resolve-step.js'
 import { mapKey, type StateKey } from './state-store.js'
 import type { StoredEvent } from './stored-event.js'
 import { eventsByNids, internKey, type RoomReaders, type WorkingRoom } from './working-room.js'
@@ -31,6 +33,8 @@ export async function resolveRoots(
   const distinct = [...new Set(roots)].sort()
   const first = distinct[0]!
   if (distinct.length === 1) return first
+  const step = await resolveStep(room, distinct, deps)
+  if (step !== undefined) return step
   const { nid: roomNid } = room.base
   const pace = createPace()
 
@@ -119,25 +123,33 @@ export async function resolveRoots(
   }
   const updated = await readers.states.update(roomNid, first, changes, room.nodes)
   for (const [name, node] of updated.created) room.nodes.set(name, node)
+  const touched = new Set([...names.values()].map(mapKey))
+  for (const { event } of difference)
+    if (event.stateKey !== undefined) touched.add(mapKey({ type: event.type, stateKey: event.stateKey }))
+  const byEvent = new Map(conflictedEvents.map((stored) => [stored.nid, stored]))
+  const leaves = leavesOf(distinct, perKey, names, byEvent)
+  remember(room, { roots: distinct, result: updated.root, touched, leaves, steps: 0 })
   return updated.root
 }
 
-/** Auth events of some events, and the power levels behind them as far back as they go: the mainline follows those. */
-async function loadAuth(
-  room: WorkingRoom,
-  events: readonly StoredEvent[],
-  loaded: Map<string, StoredEvent>,
-  readers: RoomReaders,
-): Promise<void> {
-  let level = events
-  const seen = new Set<number>()
-  while (level.length > 0) {
-    const nids = new Set(level.flatMap((stored) => stored.authNids).filter((nid) => !seen.has(nid)))
-    for (const nid of nids) seen.add(nid)
-    const found = [...(await eventsByNids(room, [...nids], readers)).values()]
-    for (const stored of found) loaded.set(stored.event.id, stored)
-    level = found.filter((stored) => stored.event.type === 'm.room.power_levels')
+/** Of each state the auth events of leaves that it alone has: see `resolveStep`. */
+function leavesOf(
+  roots: readonly NodeName[],
+  perKey: ReadonlyMap<number, readonly (number | undefined)[]>,
+  names: ReadonlyMap<number, StateKey>,
+  events: ReadonlyMap<number, StoredEvent>,
+): Map<NodeName, Set<string>> {
+  const leaves = new Map(roots.map((root) => [root, new Set<string>()]))
+  for (const [key, values] of perKey) {
+    const name = names.get(key)
+    if (name === undefined || !isLeaf(name.type)) continue
+    for (const [i, nid] of values.entries()) {
+      const stored = nid === undefined ? undefined : events.get(nid)
+      if (stored !== undefined && values.filter((value) => value === nid).length === 1)
+        leaves.get(roots[i]!)!.add(authName(stored))
+    }
   }
+  return leaves
 }
 
 async function edgesInto(

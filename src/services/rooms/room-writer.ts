@@ -149,7 +149,8 @@ export function createRoomWriter(deps: RoomWriterDeps): RoomWriter {
   async function runBatch(roomId: string, jobs: readonly Job[]): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       const base = await snapshotFor(roomId, jobs)
-      const room = openWorkingRoom(base, await deps.rosters.of(base.nid))
+      const kept = deps.readers.states.resolutions(base.nid)
+      const room = openWorkingRoom(base, await deps.rosters.of(base.nid), kept)
       const results: { job: Job; value?: unknown; error?: unknown }[] = []
       for (const job of jobs) {
         const mark = savepoint(room)
@@ -207,6 +208,7 @@ export function createRoomWriter(deps: RoomWriterDeps): RoomWriter {
     const { readers } = deps
     // What was redacted may be one of the events that were seen.
     if (room.pending.some((item) => item.redaction !== undefined)) readers.states.forgetSeen(room.base.nid)
+    else readers.states.keepResolutions(room.base.nid, room.resolutions)
     readers.events.remember(room.pending.map((item) => item.stored))
     readers.events.forget(
       room.pending.flatMap((item) => (item.redaction === undefined ? [] : [item.redaction.target.nid])),

@@ -57,10 +57,26 @@ export interface StateStore {
   ): Promise<Updated>
   /** What the room's writer has seen of the current state, to be filled by it: the next message then looks nothing up. */
   seen(roomNid: number, root: NodeName): SeenState
-  /** To be called when an event of the state became another, by a redaction, or may have, elsewhere. */
+  /** The latest resolutions of a room's states; whoever makes others keeps them once their nodes are committed. */
+  resolutions(roomNid: number): readonly RememberedResolution[]
+  keepResolutions(roomNid: number, resolutions: readonly RememberedResolution[]): void
+  /** To be called when an event of the state became another, by a redaction, or may have, elsewhere: resolutions are forgotten, too. */
   forgetSeen(roomNid: number): void
   /** Remembers nodes that were just committed. */
   remember(nodes: Iterable<NewNode>): void
+}
+
+/** What a resolution came to, for one that differs a little: see `resolveStep`. */
+export interface RememberedResolution {
+  /** Distinct, sorted. */
+  readonly roots: readonly NodeName[]
+  readonly result: NodeName
+  /** Keys, by `mapKey`, of all events that were in conflict. */
+  readonly touched: ReadonlySet<string>
+  /** Of each state, the auth events of leaves in conflict that it alone has. */
+  readonly leaves: ReadonlyMap<NodeName, ReadonlySet<string>>
+  /** How many steps lead to it from a resolution of all. */
+  readonly steps: number
 }
 
 /** Events of one state by `mapKey`; undefined for a key that the state does not have. */
@@ -70,6 +86,8 @@ export const mapKey = (key: StateKey): string => `${key.type}\u0000${key.stateKe
 
 const CACHED_NODES = 100_000
 const CACHED_KEYS = 100_000
+/** Rooms of which resolutions are remembered. */
+const RESOLVED_ROOMS = 50
 /** Keys that no state has had so far, of which is known that some root lacks them. */
 const CACHED_ABSENT = 20_000
 /** Rooms of whose state what was seen is kept; each keeps the events of its latest speakers. */
@@ -85,6 +103,7 @@ export function createStateStore(deps: { store: Store; nids: Nids }): StateStore
   const seenOf = createLru<number, { readonly root: NodeName; readonly events: SeenState }>({
     max: SEEN_ROOMS,
   })
+  const resolutionsOf = createLru<number, readonly RememberedResolution[]>({ max: RESOLVED_ROOMS })
   /** Most rooms have neither server ACL nor policy server, and are asked for both with each event: a root never gains a key. */
   const absent = createLru<string, true>({ max: CACHED_ABSENT })
   /** Given out in this process and not yet stored: every transaction that uses them stores them. */
@@ -250,7 +269,14 @@ export function createStateStore(deps: { store: Store; nids: Nids }): StateStore
       seenOf.set(roomNid, { root, events })
       return events
     },
-    forgetSeen: (roomNid) => void seenOf.delete(roomNid),
+    resolutions: (roomNid) => resolutionsOf.get(roomNid) ?? [],
+    keepResolutions(roomNid, resolutions) {
+      if (resolutions.length > 0) resolutionsOf.set(roomNid, resolutions)
+    },
+    forgetSeen(roomNid) {
+      seenOf.delete(roomNid)
+      resolutionsOf.delete(roomNid)
+    },
     remember(made) {
       for (const { name, node } of made) nodes.set(name, node)
     },

@@ -5,7 +5,13 @@ import type { NewNode } from '../../core/state-trie/walk.js'
 import type { StateKeyRow } from '../../storage/tables/state.js'
 import type { EventStore } from './event-store.js'
 import { applyMemberChanges, type MemberChange, type Roster } from './roster.js'
-import { mapKey, type SeenState, type StateKey, type StateStore } from './state-store.js'
+import {
+  mapKey,
+  type RememberedResolution,
+  type SeenState,
+  type StateKey,
+  type StateStore,
+} from './state-store.js'
 import type { ClientTxn, StoredEvent } from './stored-event.js'
 
 /** A forward extremity. */
@@ -121,13 +127,19 @@ export interface WorkingRoom {
   readonly byId: Map<string, StoredEvent>
   /** Events of the running job that the room's policy server has signed. */
   signedByPolicy: readonly RoomEvent[]
+  /** Resolutions of states of this room, the latest first. */
+  resolutions: readonly RememberedResolution[]
   /** What was read of events before their turn in this transaction: what is on disk does not change until it is written. */
   readonly readAhead: Map<string, ReadAhead>
   /** Nids of staged PDUs that this transaction settles: their rows go with it. */
   readonly settled: number[]
 }
 
-export function openWorkingRoom(base: RoomSnapshot, roster: Roster): WorkingRoom {
+export function openWorkingRoom(
+  base: RoomSnapshot,
+  roster: Roster,
+  resolutions: readonly RememberedResolution[] = [],
+): WorkingRoom {
   return {
     base,
     roomId: base.roomId,
@@ -141,6 +153,7 @@ export function openWorkingRoom(base: RoomSnapshot, roster: Roster): WorkingRoom
     byNid: new Map(),
     byId: new Map(),
     signedByPolicy: [],
+    resolutions,
     readAhead: new Map(),
     settled: [],
   }
