@@ -20,7 +20,7 @@ export const directory = {
       }),
       wait: duration(
         'How long an answer waits for other members; whoever has not answered by then is left out of it.',
-        '250ms',
+        '200ms',
       ),
     },
     { description: 'What people find of each other and of rooms.', default: {} },

@@ -4,6 +4,7 @@ import type { JsonObject } from '../../core/json/value.js'
 import { manualClock, type ManualClock } from '../../platform/clock.js'
 import { deleteGlobalAccountData, putAccountData } from '../../storage/tables/account-data.js'
 import { setProfileField } from '../../storage/tables/profiles.js'
+import { untilPasses } from '../../platform/testing-until.js'
 import { deactivateUser, insertUser, setUserFlag } from '../../storage/tables/users.js'
 import { openTestStore } from '../../storage/testing.js'
 import type { Store } from '../../storage/tx.js'
@@ -189,6 +190,24 @@ describe('a search for people in a circle', () => {
     await slow
     await addUser(FINANCES, 'dia')
     expect(circle.asked.filter((line) => line.endsWith(PARTNER))).toHaveLength(1)
+  })
+
+  it('does not ask a node again that has kept somebody waiting, until it has answered', async () => {
+    let answer: (value: JsonObject) => void = () => undefined
+    circle.answers.set(PARTNER, () => new Promise((resolve) => (answer = resolve)))
+    await nodes.get(FINANCES)!.store.close()
+    await addNode(FINANCES, 5)
+    await search(FINANCES, 'first')
+    clock.advance(5)
+    await search(FINANCES, 'second')
+    const toPartner = (): number => circle.asked.filter((line) => line.endsWith(PARTNER)).length
+    expect(toPartner()).toBe(1)
+    answer({ results: [] })
+    await untilPasses(async () => {
+      clock.advance(1)
+      await search(FINANCES, `third ${clock.now()}`)
+      expect(toPartner()).toBeGreaterThan(1)
+    })
   })
 
   it('shows of a node that is down who shares a room with the searcher, and nobody from public rooms', async () => {

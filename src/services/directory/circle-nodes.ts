@@ -48,7 +48,15 @@ export function createCircleNodes(deps: {
   const paused = createLru<string, true>({ max: MAX_PAUSED, clock })
   let underWay = 0
 
+  /** When the questions were put that a node has not answered yet. */
+  const open = new Map<string, readonly number[]>()
+  /** A node that keeps somebody waiting is not asked again before it has answered, so that it costs others no time. */
+  const isSlow = (server: string): boolean =>
+    (open.get(server) ?? []).some((since) => since + waitMs <= clock.monotonic())
+
   async function put<T>(server: string, question: (server: string) => Promise<T>): Promise<T> {
+    const since = clock.monotonic()
+    open.set(server, [...(open.get(server) ?? []), since])
     underWay++
     try {
       return await question(server)
@@ -58,6 +66,9 @@ export function createCircleNodes(deps: {
       throw error
     } finally {
       underWay--
+      const others = (open.get(server) ?? []).filter((one) => one !== since)
+      if (others.length === 0) open.delete(server)
+      else open.set(server, others)
     }
   }
 
@@ -79,7 +90,7 @@ export function createCircleNodes(deps: {
     ask(question, among = servers()) {
       const work = new Map(
         among
-          .filter((server) => paused.get(server) === undefined)
+          .filter((server) => paused.get(server) === undefined && !isSlow(server))
           .slice(0, Math.max(0, MAX_UNDER_WAY - underWay))
           .map((server) => [server, put(server, question)] as const),
       )
