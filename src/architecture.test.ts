@@ -47,6 +47,7 @@ const SERVICES = [
   'scanning',
   'previews',
   'rooms',
+  'policy-lists',
   'retention',
   'delayed-events',
   'timeline',

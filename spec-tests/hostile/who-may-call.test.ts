@@ -38,7 +38,7 @@ const OPEN: ReadonlySet<string> = new Set([
   'pingIdentityService', 'getIdentityVersions', 'getIdentityTerms', 'registerIdentityAccount', 'getIdentityAccount', 'logOutOfIdentity', 'getHashDetails',
   'lookupUsers', 'storeInvite', 'isInviteKeyValid',
   // By a link that somebody was sent.
-  'getUnsubscribe', 'postUnsubscribe',
+  'getUnsubscribe', 'postUnsubscribe', 'getRenewAccount', 'postRenewAccount',
   // By the id of a delay, which is handed to a server for calls (MSC4140).
   'sendDelayedEvent', 'cancelDelayedEvent', 'restartDelayedEvent',
   // Of the operator, who decides by listeners who reaches them.

@@ -18,6 +18,7 @@ import type { LocalEventDeps } from '../services/rooms/local-event.js'
 import { createNids } from '../services/rooms/nids.js'
 import { createOutsideMemberships, type OutsideMemberships } from '../services/rooms/outside-memberships.js'
 import type { PolicySigner } from '../services/rooms/policy-servers.js'
+import type { RoomPolicies } from '../services/rooms/room-policies.js'
 import { createRoomLoader } from '../services/rooms/room-loader.js'
 import { createRoomWriter, type Committed, type MemberHooks } from '../services/rooms/room-writer.js'
 import { logResolutions } from '../services/rooms/resolution-log.js'
@@ -56,6 +57,9 @@ export interface RoomsPartsDeps {
   /** How long what is said lives, and what is kept nevertheless. */
   readonly retention?: RetentionPolicy | undefined
   readonly isHeld?: RoomRetention['isHeld']
+  /** Lists of the banned that are followed. */
+  readonly policiesOf?:
+    ((rooms: Pick<RoomsContext, 'loader' | 'events' | 'states'>) => RoomPolicies | undefined) | undefined
   /** An access rule refused what a local user wants. */
   readonly onPolicyRefusal?: LocalEventDeps['onPolicyRefusal']
   /** What becomes of a room whose last administrator goes. Default: they go. */
@@ -188,6 +192,7 @@ export function buildRooms(deps: RoomsPartsDeps): RoomsParts {
       unreadRedaction: (room, target) => unread.redaction(room, target),
     },
     ...(deps.policySigner === undefined ? {} : { policySigner: deps.policySigner }),
+    policies: deps.policiesOf?.({ loader, events, states }),
     lastAdministrator: deps.lastAdministrator ?? 'allow',
     defaultVersion: roomVersion(deps.defaultRoomVersion)!,
   }

@@ -63,12 +63,14 @@ import { buildIdentity } from './identity.js'
 import { buildInfo } from './info.js'
 import { buildMail } from './mail.js'
 import { buildMedia } from './media.js'
+import { buildPolicyLists } from './policy-lists.js'
 import { buildProfile } from './profile.js'
 import { buildProposals } from './proposals.js'
 import { buildPushers, stagingHooks, type PushParts } from './pushers.js'
 import { buildReading } from './reading.js'
 import { buildReplication, type Replication } from './replication.js'
 import { buildRetention } from './retention.js'
+import { roomHooks } from './room-hooks.js'
 import { buildRooms, type RoomsParts } from './rooms.js'
 import { buildServing } from './serving.js'
 import { buildSyncing } from './syncing.js'
@@ -116,7 +118,12 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   const base = { store, clock, random, logger, notifier, serverName, audit }
   const { signer } = ownKeys
   const eventSigner = eventSignerOf(signer, serverName)
-  const { transport, sender, nodeList } = await buildTransport({ ...deps, ...base })
+  const policyLists = buildPolicyLists({ ...base, config })
+  const { transport, sender, nodeList } = await buildTransport({
+    ...deps,
+    ...base,
+    isBanned: policyLists.bansServer,
+  })
   const wakeSender = (destinations: readonly string[]): void => sender.wake(destinations)
 
   const auditReaders = buildAuditReaders({ ...base, config, signer: eventSigner, transport, nodeList })
@@ -165,6 +172,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     followedThreads: config.push.followed_threads,
     ...kept.ofRooms,
     onPolicyRefusal: policyRefusals(audit),
+    policiesOf: policyLists.of,
     ...(deps.resolver && { resolver: deps.resolver }),
     wakeSender,
     onLocalJoin(roomId, userId) {
@@ -172,20 +180,12 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
       void presence.onLocalJoin(roomId, userId)
     },
     onLocalActivity: (userId) => presence.onActivity(userId),
-    onStored(ours, others) {
-      if (ours > 0) nodeMetrics?.onSent(ours)
-      if (others > 0) nodeMetrics?.onReceived(others)
-    },
     onGuestAccess: (roomId) => {
       void guests.checkRoom(roomId).catch((error: unknown) => {
         logger.warn({ err: error, roomId }, 'cannot look for guests in a room')
       })
     },
-    memberHooks: {
-      remoteUsersLeft: e2ee.onRemoteUsersLeft,
-      roomLeft: e2ee.onRoomLeft,
-      localUserJoined: e2ee.onLocalUserJoined,
-    },
+    ...roomHooks(e2ee, nodeMetrics),
   })
   const { context } = rooms
   const { profile, profileRooms, memberProfile, inviteeProfile, redList } = buildProfile({
@@ -306,6 +306,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   const services: Services = {
     audit,
     accountValidity,
+    policyLists,
     ...auditReaders,
     nodeInfo,
     media,

@@ -24,6 +24,7 @@ export async function buildTransport(deps: {
   readonly logger: Logger
   readonly serverName: string
   readonly ownKeys: OwnKeys
+  readonly isBanned: (serverName: string) => boolean
   readonly nodeMetrics?: NodeMetrics
 }): Promise<{
   readonly transport: Transport

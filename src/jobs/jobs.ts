@@ -75,6 +75,12 @@ export function periodicJobs(services: Services, options: JobOptions): readonly 
       run: () => services.accountValidity?.run() ?? Promise.resolve(),
     },
     { name: 'moderation.overdue', every: MINUTE, run: () => services.moderationDesk.watch() },
+    {
+      name: 'policyLists.refresh',
+      every: 5 * SECOND,
+      atStart: true,
+      run: () => services.policyLists.refresh(),
+    },
     { name: 'accounts.lastSeen', every: MINUTE, run: () => accounts.lastSeen.flush() },
     {
       name: 'accounts.deactivations',

@@ -102,6 +102,8 @@ export interface Services {
   whereabouts(address: string, proof: AddressProof): Promise<Whereabouts>
   readonly reports: Reports
   readonly moderationDesk: ModerationDesk
+  /** Where lists of the banned are followed, reads them anew. */
+  readonly policyLists: { refresh(): Promise<void> }
   readonly mutualRooms: MutualRooms
   readonly operator: Operator
   /** The same for the command line: each act is told to the audit log. */

@@ -20,6 +20,12 @@ export const moderation = {
         [],
         { maxItems: 100 },
       ),
+      policy_rooms: list(
+        'Rooms whose lists of banned users, servers and rooms (`m.policy.rule.*`) this server follows at invitations, joins and knocks. Somebody of this server must be in them.',
+        Type.String({ maxLength: 255 }),
+        [],
+        { maxItems: 50 },
+      ),
     },
     {
       description: 'The desk of the moderators: what becomes of reports (docs/operations.md).',

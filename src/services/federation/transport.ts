@@ -50,6 +50,8 @@ export interface TransportDeps {
   readonly userAgent: string
   /** What a list of members says of them. */
   readonly listed?: Peers
+  /** Servers that are shut out for now; asked each time. */
+  readonly isBanned?: (serverName: string) => boolean
   readonly options: TransportOptions
 }
 
@@ -77,8 +79,10 @@ export function createTransport(deps: TransportDeps): Transport {
     ...(options.deniedIpRanges !== undefined && { denied: options.deniedIpRanges }),
     allowed: options.allowedIpRanges ?? [],
   })
-  const peers = createPeers(options, deps.listed)
-  const { federates } = peers
+  const settled = createPeers(options, deps.listed)
+  const { isBanned = () => false } = deps
+  const federates = (name: string): boolean => settled.federates(name) && !isBanned(name)
+  const peers: Peers = { ...settled, federates }
   const connections = createConnections({
     policy,
     lookup: options.lookup ?? guardedLookup(policy),

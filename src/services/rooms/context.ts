@@ -13,6 +13,7 @@ import type { PolicySigner } from './policy-servers.js'
 import type { RoomLoader } from './room-loader.js'
 import { POWER_KEYS, powerLevelsIn } from './room-power.js'
 import type { RoomRetention } from './room-retention.js'
+import type { RoomPolicies } from './room-policies.js'
 import type { RoomWriter } from './room-writer.js'
 import { mapKey, type StateKey, type StateStore } from './state-store.js'
 import type { StoredEvent } from './stored-event.js'
@@ -39,6 +40,8 @@ export interface RoomsContext {
   readonly lastAdministrator: LastAdministratorRule
   /** Absent where no other server is spoken to. */
   readonly policySigner?: PolicySigner
+  /** Absent where no lists are followed. */
+  readonly policies?: RoomPolicies | undefined
 }
 
 /** Reads some keys of a state; by default the current one. */

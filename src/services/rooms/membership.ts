@@ -195,7 +195,7 @@ export function createMemberships(deps: MembershipDeps): Memberships {
 
   async function sendInvite(requester: Requester, input: MemberInput): Promise<StoredEvent> {
     checkTarget(input.userId)
-    await refuseBlocked(context.store, input.roomId)
+    await refuseBlocked(context, input.roomId, requester.userId, input.userId)
     const server = serverNameOf(input.userId)!
     const local = server === context.serverName
     if (local) await checkLocalInvitee(requester, input.userId)
@@ -242,7 +242,7 @@ export function createMemberships(deps: MembershipDeps): Memberships {
       const { roomId, via } = await resolve(target.room, target.via)
       if (target.thirdPartySigned !== undefined)
         await deps.acceptAddressInvite?.(userId, roomId, target.thirdPartySigned)
-      await refuseBlocked(context.store, roomId)
+      await refuseBlocked(context, roomId, requester.userId)
       const room = await context.loader.load(roomId)
       const row = room === undefined ? undefined : await rowOf(room, userId)
       const profile = await deps.memberProfile(userId)
@@ -273,7 +273,7 @@ export function createMemberships(deps: MembershipDeps): Memberships {
       const { userId } = requester
       refuseExternalKnock(context.local.access, userId)
       const { roomId, via } = await resolve(target.room, target.via)
-      await refuseBlocked(context.store, roomId)
+      await refuseBlocked(context, roomId, requester.userId)
       const room = await context.loader.load(roomId)
       const content = withReason(
         { ...(await deps.memberProfile(userId)), membership: 'knock' },

@@ -46,10 +46,9 @@ export const postRenewAccount = route({
   rateLimit: 'registration',
   body: 'stream',
   async handler({ request }, { accountValidity }): Promise<Reply> {
-    const validity = offered(accountValidity)
     const bytes = await readBody(request.stream, request.headers['content-length'], MAX_FORM)
     const form = new URLSearchParams(Buffer.from(bytes).toString('utf8'))
-    const renewal = await validity.renew(form.get('token') ?? '')
+    const renewal = await offered(accountValidity).renew(form.get('token') ?? '')
     if (renewal === undefined) return deadLinkPage()
     if (renewal.isUsed) return usedPage(renewal)
     return htmlPage({

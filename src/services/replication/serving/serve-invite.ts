@@ -81,7 +81,7 @@ export function createInviteServing(deps: InviteServingDeps): InviteServing {
       throw invalidParam('The invited user is not of this server')
     if (!(await deps.isActiveUser(userId))) throw notFound(`There is no user ${userId} on this server`)
     await deps.checkInvitable(userId, event.sender)
-    await refuseBlocked(context.store, roomId)
+    await refuseBlocked(context, roomId, event.sender)
     await checkSignatures(event, origin)
 
     const room = await context.loader.load(roomId)

@@ -67,6 +67,7 @@ export function createMembershipServing(deps: MembershipServingDeps): Membership
     { roomId, userId, versions = ['1'] }: { roomId: string; userId: string; versions?: readonly string[] },
   ): Promise<JsonObject> {
     checkOwnUser(userId, origin)
+    if (kind !== 'leave') await context.policies?.checkUser(userId)
     const room = await residentRoom(context, roomId, origin)
     const { rules } = room
     // Whoever is to leave has been invited, and knows the version.
@@ -104,6 +105,7 @@ export function createMembershipServing(deps: MembershipServingDeps): Membership
     const room = await residentRoom(context, roomId, origin)
     const before = await context.rosters.of(room.nid)
     const event = readMembershipEvent(sent.event, room.rules, { origin, roomId, eventId, membership })
+    if (membership !== 'leave') await context.policies?.checkUser(event.sender)
     const signed = membership === 'join' ? await letIn(room, event) : event
     const [verdict] = await keys.verifyEventSignatures([signed])
     if (verdict?.ok !== true) throw invalidParam('The event is not signed by all that must sign it')
