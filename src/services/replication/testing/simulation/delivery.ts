@@ -27,6 +27,8 @@ export async function checkDelivery(world: World, roomId: string): Promise<void>
   }
   for (const view of views) {
     if (world.rash === view.server) continue
+    // Until it has compared the room with what others have, it tells those of whom it knows; an invite may have waited for just that moment.
+    if (world.deceived.has(view.server)) continue
     const node = world.nodes.find(({ name }) => name === view.server)!
     for (const stored of view.events.values()) {
       const { event } = stored

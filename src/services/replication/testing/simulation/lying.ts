@@ -43,6 +43,7 @@ export async function joinThroughLiar(passage: Passage): Promise<void> {
     if (newcomer === undefined) continue
     const silent = transport.silent.get(liar.name)
     transport.silent.delete(liar.name)
+    world.deceived.add(newcomer.name)
     transport.liars.set(liar.name, omitting(chance, counted('omissions of liars')))
     const join = newcomer.process!.memberships.join(as(chance.pick(newcomer.users)), {
       room: roomId,

@@ -87,6 +87,7 @@ async function simulate(
     acknowledged: [],
     mail: [],
     restored: new Map(),
+    deceived: new Set(),
     counts,
     faults,
   }

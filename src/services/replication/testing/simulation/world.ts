@@ -31,6 +31,8 @@ export interface World {
   readonly mail: DeviceMail[]
   /** Servers that were restored from a backup, with the time between it and the restoration, by their own clocks. */
   readonly restored: Map<string, { readonly from: number; readonly to: number }>
+  /** Servers that came into a room through one that kept a part of its state back. */
+  readonly deceived: Set<string>
   readonly counts: Map<string, number>
   /** What may not happen even so; empties the run's hope. */
   readonly faults: string[]
