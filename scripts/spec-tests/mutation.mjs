@@ -27,8 +27,14 @@ const done = runJest(['--runInBand', 'spec-tests/mutation/run'], {
   },
 })
 try {
-  const { mutants, untouched, equivalent, survivors, unsound } = JSON.parse(readFileSync(report, 'utf8'))
+  const { mutants, untouched, equivalent, endless, survivors, unsound } = JSON.parse(
+    readFileSync(report, 'utf8'),
+  )
   for (const { operation, mutant } of survivors) console.log(`survived  ${operation.padEnd(34)} ${mutant}`)
+  for (const { operation, mutant } of endless)
+    console.log(
+      `endless   ${operation.padEnd(34)} ${mutant}: noticed by a test that waits, and by nothing else`,
+    )
   for (const operation of unsound) console.log(`unsound   ${operation.padEnd(34)} fails on a sound server`)
   console.log(
     `${mutants} mutants: ${mutants - survivors.length} noticed, ${survivors.length} survived (${untouched} more changed nothing, ${equivalent} are known to be equivalent)`,
