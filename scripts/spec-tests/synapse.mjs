@@ -50,8 +50,12 @@ const configuration = (folder, port) => ({
   room_list_publication_rules: [{ action: 'allow' }],
   // A test that looks at once after its change would be given what was true before.
   caches: { sync_response_cache_duration: 0 },
-  // Proposals that have tests in spec-tests/api/unstable.test.ts.
-  experimental_features: { msc3391_enabled: true, msc4143_enabled: true },
+  // Proposals that have tests.
+  experimental_features: {
+    msc3391_enabled: true,
+    msc3814_enabled: true,
+    msc4143_enabled: true,
+  },
   matrix_rtc: { transports: [{ type: 'livekit', livekit_service_url: 'https://rtc.example/' }] },
   ...limitlessRates,
 })

@@ -15,7 +15,7 @@ const data = (pickle: string): object => ({
   device_pickle: pickle,
   nonce: 'AAAA',
 })
-function device(user: User, id: string, more: object = {}): object {
+function device(user: Pick<User, 'userId'>, id: string, more: object = {}): object {
   const signatures = { [user.userId]: { [`ed25519:${id}`]: 's' } }
   return {
     device_id: id,
@@ -66,100 +66,105 @@ const toDevice = (sender: User, n: number): object => ({ type: EVENT, sender: se
 
 // Not in the specification: a proposal, MSC3814.
 section('Dehydrated devices', 'proposals/', (operation) => {
-  operation('putDehydratedDevice', `PUT ${PATH}`, ({ success, error, authorisation }) => {
-    success(
-      'makes a device that others encrypt to',
-      async (server) => {
-        const [alice, bob] = [await server.user('alice'), await server.user('bob')]
-        await sharedRoom(alice, [bob])
-        const { next_batch: since } = await bob.ok('GET', v3('/sync'))
-        const id = newId()
-        expect(await alice.ok('PUT', PATH, device(alice, id))).toEqual({ device_id: id })
-        expect(await devicesOf(alice)).toMatchObject({ [id]: `Device ${id}` })
-        expect(await alice.ok('GET', PATH)).toEqual({ device_id: id, device_data: data(id) })
-        const { device_lists: lists } = await bob.ok('GET', v3('/sync'), undefined, { since })
-        expect(lists.changed).toContain(alice.userId)
-        expect((await keysOf(bob, alice))[id]).toMatchObject({
-          device_id: id,
-          dehydrated: true,
-          keys: { [`curve25519:${id}`]: 'c', [`ed25519:${id}`]: 'e' },
-        })
-        expect(await claim(bob, alice, id)).toMatchObject({
-          'signed_curve25519:AAAA': { key: `once ${id}` },
-        })
-        for (let time = 0; time < 2; time++)
-          expect(await claim(bob, alice, id)).toMatchObject({
-            'signed_curve25519:AAAB': { key: `again ${id}` },
+  operation(
+    'putDehydratedDevice',
+    `PUT ${PATH}`,
+    ({ success, error, authorisation }) => {
+      success(
+        'makes a device that others encrypt to',
+        async (server) => {
+          const [alice, bob] = [await server.user('alice'), await server.user('bob')]
+          await sharedRoom(alice, [bob])
+          const { next_batch: since } = await bob.ok('GET', v3('/sync'))
+          const id = newId()
+          expect(await alice.ok('PUT', PATH, device(alice, id))).toEqual({ device_id: id })
+          expect(await devicesOf(alice)).toMatchObject({ [id]: `Device ${id}` })
+          expect(await alice.ok('GET', PATH)).toEqual({ device_id: id, device_data: data(id) })
+          const { device_lists: lists } = await bob.ok('GET', v3('/sync'), undefined, { since })
+          expect(lists.changed).toContain(alice.userId)
+          expect((await keysOf(bob, alice))[id]).toMatchObject({
+            device_id: id,
+            dehydrated: true,
+            keys: { [`curve25519:${id}`]: 'c', [`ed25519:${id}`]: 'e' },
           })
-      },
-      ownOnly,
-    )
-    success(
-      'puts it in the place of the one before, of which nothing is left',
-      async (server) => {
-        const [alice, bob] = [await server.user('alice'), await server.user('bob')]
-        const first = await put(alice)
-        await send(bob, alice, first, 1)
-        const second = newId()
-        expect(await alice.ok('PUT', PATH, device(alice, second))).toEqual({ device_id: second })
-        expect(Object.keys(await devicesOf(alice)).sort()).toEqual([alice.deviceId, second].sort())
-        // The same id once more is another device.
-        await send(bob, alice, second, 2)
-        const again = await alice.ok('PUT', PATH, device(alice, second, { device_data: data('third') }))
-        expect(again).toEqual({ device_id: second })
-        expect(await alice.ok('GET', PATH)).toEqual({ device_id: second, device_data: data('third') })
-        expect(await alice.ok('GET', events(second))).toEqual({ events: [] })
-      },
-      ownOnly,
-    )
-    error(
-      'refuses what is no device, and keeps the one that is there',
-      async (server) => {
-        const alice = await server.user('alice')
-        const id = await put(alice)
-        const other = newId()
-        for (const wrong of [
-          { device_id: undefined },
-          { device_id: 7 },
-          { device_data: undefined },
-          { device_data: 'x' },
-          { device_data: { device_pickle: 'x' } },
-          { device_keys: undefined },
-          { device_keys: 7 },
-          { initial_device_display_name: 7 },
-          { one_time_keys: { 'signed_curve25519:AAAA': 5 } },
-        ])
-          await refusal(alice.call('PUT', PATH, { body: device(alice, other, wrong) }), 400, 'M_BAD_JSON')
-        const large = { algorithm: 'x', device_pickle: 'x'.repeat(65_536) }
-        await refusal(
-          alice.call('PUT', PATH, { body: device(alice, other, { device_data: large }) }),
-          413,
-          'M_TOO_LARGE',
-        )
-        expect(await alice.ok('GET', PATH)).toEqual({ device_id: id, device_data: data(id) })
-        expect(await devicesOf(alice)).not.toHaveProperty([other])
-      },
-      ownOnly,
-    )
-    authorisation(
-      'is for keys of one’s own, and takes the place of no device that is in use',
-      async (server) => {
-        const [alice, bob] = [await server.user('alice'), await server.user('bob')]
-        await refusal(alice.call('PUT', PATH, { body: device(alice, alice.deviceId) }), 403, 'M_FORBIDDEN')
-        await refusal(
-          bob.call('PUT', PATH, { body: device(alice, newId()) }),
-          400,
-          'M_BAD_JSON',
-          'M_INVALID_PARAM',
-        )
-        for (const user of [alice, bob]) {
-          expect(Object.keys(await devicesOf(user))).toEqual([user.deviceId])
-          await refusal(user.call('GET', PATH), 404, 'M_NOT_FOUND')
-        }
-      },
-      ownOnly,
-    )
-  })
+          expect(await claim(bob, alice, id)).toMatchObject({
+            'signed_curve25519:AAAA': { key: `once ${id}` },
+          })
+          for (let time = 0; time < 2; time++)
+            expect(await claim(bob, alice, id)).toMatchObject({
+              'signed_curve25519:AAAB': { key: `again ${id}` },
+            })
+        },
+        ownOnly,
+      )
+      success(
+        'puts it in the place of the one before, of which nothing is left',
+        async (server) => {
+          const [alice, bob] = [await server.user('alice'), await server.user('bob')]
+          const first = await put(alice)
+          await send(bob, alice, first, 1)
+          const second = newId()
+          expect(await alice.ok('PUT', PATH, device(alice, second))).toEqual({ device_id: second })
+          expect(Object.keys(await devicesOf(alice)).sort()).toEqual([alice.deviceId, second].sort())
+          // The same id once more is another device.
+          await send(bob, alice, second, 2)
+          const again = await alice.ok('PUT', PATH, device(alice, second, { device_data: data('third') }))
+          expect(again).toEqual({ device_id: second })
+          expect(await alice.ok('GET', PATH)).toEqual({ device_id: second, device_data: data('third') })
+          expect(await alice.ok('GET', events(second))).toEqual({ events: [] })
+        },
+        ownOnly,
+      )
+      error(
+        'refuses what is no device, and keeps the one that is there',
+        async (server) => {
+          const alice = await server.user('alice')
+          const id = await put(alice)
+          const other = newId()
+          for (const wrong of [
+            { device_id: undefined },
+            { device_id: 7 },
+            { device_data: undefined },
+            { device_data: 'x' },
+            { device_data: { device_pickle: 'x' } },
+            { device_keys: undefined },
+            { device_keys: 7 },
+            { initial_device_display_name: 7 },
+            { one_time_keys: { 'signed_curve25519:AAAA': 5 } },
+          ])
+            await refusal(alice.call('PUT', PATH, { body: device(alice, other, wrong) }), 400, 'M_BAD_JSON')
+          const large = { algorithm: 'x', device_pickle: 'x'.repeat(65_536) }
+          await refusal(
+            alice.call('PUT', PATH, { body: device(alice, other, { device_data: large }) }),
+            413,
+            'M_TOO_LARGE',
+          )
+          expect(await alice.ok('GET', PATH)).toEqual({ device_id: id, device_data: data(id) })
+          expect(await devicesOf(alice)).not.toHaveProperty([other])
+        },
+        ownOnly,
+      )
+      authorisation(
+        'is for keys of one’s own, and takes the place of no device that is in use',
+        async (server) => {
+          const [alice, bob] = [await server.user('alice'), await server.user('bob')]
+          await refusal(alice.call('PUT', PATH, { body: device(alice, alice.deviceId) }), 403, 'M_FORBIDDEN')
+          await refusal(
+            bob.call('PUT', PATH, { body: device(alice, newId()) }),
+            400,
+            'M_BAD_JSON',
+            'M_INVALID_PARAM',
+          )
+          for (const user of [alice, bob]) {
+            expect(Object.keys(await devicesOf(user))).toEqual([user.deviceId])
+            await refusal(user.call('GET', PATH), 404, 'M_NOT_FOUND')
+          }
+        },
+        ownOnly,
+      )
+    },
+    { sample: { body: device({ userId: '@user:example.org' }, 'SAMPLE') } },
+  )
   operation('getDehydratedDevice', `GET ${PATH}`, ({ success, error }) => {
     success(
       'gives back what was put, to each user their own',

@@ -79,7 +79,9 @@ export function createPostgresSession(): PostgresSession {
       return { rows: NO_ROWS, changes: await runRows(client, query.sql, query.rows ?? []) }
     }
     const { text, values } = translate(query.sql, query.params)
-    const result = await client.query<Record<string, unknown>>(named(text, values))
+    // A named statement gets one plan for all parameters once it has run some times.
+    const config = query.planAnew === true ? { text, values } : named(text, values)
+    const result = await client.query<Record<string, unknown>>(config)
     if (query.kind === 'run' && result.fields.length > 0)
       throw new StorageError('misuse', `this statement returns rows, use all or one: ${query.sql}`)
     return { rows: result.rows, changes: result.rowCount ?? 0 }

@@ -6,7 +6,7 @@ import { positions } from './migrations/0001-positions.js'
 import { openPostgres, type PostgresOptions } from './postgres-store.js'
 import { allocatePosition } from './tables/positions.js'
 import { createTestDatabase, testPostgres } from './testing-postgres.js'
-import { all, many, one, run, type Store, type Tx } from './tx.js'
+import { all, allPlannedAnew, many, one, run, type Store, type Tx } from './tx.js'
 
 const things: Migration = {
   id: 2,
@@ -221,6 +221,18 @@ whenRunning('several processes on one PostgreSQL', () => {
     await holder
     await a.write('w', insert('c'))
     expect(await a.read('r', () => all('SELECT name FROM things'))).toEqual([{ name: 'c' }])
+  })
+
+  it('plan a query anew where that is asked for, and others once', async () => {
+    const store = await open()
+    const kept = await store.read('r', function* () {
+      yield* allPlannedAnew('SELECT name FROM things WHERE amount = ?', 1)
+      yield* all('SELECT name FROM things WHERE amount > ?', 1)
+      return yield* all<{ statement: string }>(
+        "SELECT statement FROM pg_prepared_statements WHERE statement LIKE 'SELECT name FROM things%'",
+      )
+    })
+    expect(kept.map(({ statement }) => /[=>]/.exec(statement)?.[0])).toEqual(['>'])
   })
 
   it('tell where no server answers, or the database is not fit', async () => {

@@ -20,6 +20,8 @@ export interface Query {
   /** Several parameter rows for one statement: SQLite loops, PostgreSQL sends one multi-row statement. */
   readonly rows?: readonly (readonly Value[])[]
   readonly kind: 'rows' | 'run' | 'many'
+  /** PostgreSQL plans it for these very parameters: for where the best plan differs with them by orders of magnitude. SQLite has one plan. */
+  readonly planAnew?: true
 }
 
 export interface QueryResult {
@@ -31,6 +33,12 @@ export type Tx<T> = Generator<Query, T, QueryResult>
 
 export function* all<R>(sql: string, ...params: Param[]): Tx<readonly R[]> {
   const result = yield { sql, params, kind: 'rows' }
+  return result.rows as readonly R[]
+}
+
+/** As `all`, with `planAnew`. */
+export function* allPlannedAnew<R>(sql: string, ...params: Param[]): Tx<readonly R[]> {
+  const result = yield { sql, params, kind: 'rows', planAnew: true }
   return result.rows as readonly R[]
 }
 

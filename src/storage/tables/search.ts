@@ -1,4 +1,4 @@
-import { all, many, one, run, type Store, type Tx } from '../tx.js'
+import { all, allPlannedAnew, many, one, run, type Store, type Tx } from '../tx.js'
 
 /**
  * The index of what was said. `words` has the words of one event in order, each behind a letter for its key, and before them the room's
@@ -132,7 +132,8 @@ const LATEST =
 
 function* findInPostgres({ words, rooms, below, limit }: SearchQuery): Tx<SearchDocs> {
   const match = words.map((list) => `(${list.map((word) => `'${lettersOf(word)}'`).join(' | ')})`).join(' & ')
-  const rows = yield* all<SearchDocRow>(
+  // A common word is best looked for from the latest entry back, a rare one in the index.
+  const rows = yield* allPlannedAnew<SearchDocRow>(
     `SELECT ${COLUMNS} FROM search_docs d
      WHERE array_to_tsvector(string_to_array(d.words, ' ')) @@ CAST(? AS tsquery) AND d.doc < ?
      ${rooms === undefined ? '' : 'AND d.room_nid IN (??)'} ORDER BY d.doc DESC LIMIT ?`,
