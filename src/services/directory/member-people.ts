@@ -23,7 +23,7 @@ export interface MemberPeople {
 export const PEOPLE_PATH = '/_matrix/federation/unstable/org.chancery/user_directory/search'
 export const MIN_TERM = 3
 
-const TIMEOUT = 5_000
+const TIMEOUT = 15_000
 const MAX_BYTES = 128 * 1024
 /** Who types asks for the same more than once, and others for the same names. */
 const KEPT = 10_000
@@ -62,7 +62,11 @@ export function createMemberPeople(deps: {
         if (known !== undefined) return known
         const asked = ask(server, term.trim(), needle, limit)
         kept.set(key, asked)
-        asked.catch(() => kept.delete(key))
+        // Its time begins with the answer.
+        asked.then(
+          () => kept.set(key, asked),
+          () => kept.delete(key),
+        )
         return asked
       })
     },
