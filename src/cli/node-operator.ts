@@ -1,5 +1,6 @@
 import { request } from 'node:http'
 import type { DepositedHead } from '../core/audit/signed-head.js'
+import type { JsonObject } from '../core/json/value.js'
 import type { Rotation } from '../services/federation/own-keys.js'
 import type {
   AccountExpiry,
@@ -92,6 +93,7 @@ export function nodeOperator(socketPath: string): Operator {
     // Each of several servers may take its time.
     healRoom: async (room) =>
       (await call(socketPath, 'rooms/heal', { room }, HEAL_TIMEOUT_MS)) as unknown as RoomHealing,
+    workOnCase: async (request) => (await call(socketPath, 'cases', request)) as JsonObject,
     accountExpiry: async (user) =>
       (await call(socketPath, 'account-validity/show', { user })) as unknown as AccountExpiry,
     extendAccount: async (user, expiresTs) =>

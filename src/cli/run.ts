@@ -7,6 +7,7 @@ import { VERSION } from '../version.js'
 import { accountValidity } from './account-validity.js'
 import { audit } from './audit.js'
 import { backup } from './backup.js'
+import { cases } from './cases.js'
 import { checkConfig } from './check-config.js'
 import { CliError, EXIT, type CliIo, type Command, type Options } from './command.js'
 import { deactivate } from './deactivate.js'
@@ -39,6 +40,7 @@ export const COMMANDS: readonly Command[] = [
   accountValidity,
   registrationToken,
   reports,
+  cases,
   audit,
   notice,
   room,

@@ -59,14 +59,20 @@ export function buildAdministration(
     readonly onContact: (serverName: string) => void
   } & Needed,
 ): Pick<Services, 'operator' | 'commandLine' | 'moderationDesk' | 'administration' | 'adminActs'> {
-  const operator = createOperator({ ...deps, notices: deps.serverNotices, rooms: deps.roomHealth })
-  const rooms = createRoomAdministration(deps)
   const roomRemoval = createRoomRemoval(deps)
+  const moderationDesk = buildDesk({ ...deps, roomRemoval })
+  const operator = createOperator({
+    ...deps,
+    notices: deps.serverNotices,
+    rooms: deps.roomHealth,
+    desk: moderationDesk,
+  })
+  const rooms = createRoomAdministration(deps)
   return {
     operator,
     commandLine: auditedOperator(operator, deps.audit),
     adminActs: createAdminActs(deps),
-    moderationDesk: buildDesk({ ...deps, roomRemoval }),
+    moderationDesk,
     administration: {
       users: createUserAdministration({ ...deps, operator }),
       userData: createUserData(deps),

@@ -153,6 +153,33 @@ const healRoom = route({
   handler: async ({ body }, { commandLine: operator }) => ({ ...(await operator.healRoom(body.room)) }),
 })
 
+const oneOf = <const T extends readonly string[]>(values: T) =>
+  Type.Unsafe<T[number]>(Type.Union(values.map((value) => Type.Literal(value))))
+const Words = Type.Optional(Type.String({ maxLength: 4_096 }))
+
+const workOnCase = route({
+  ...post('cases'),
+  id: 'operatorCases',
+  body: Type.Union([
+    Type.Object({ do: Type.Literal('list'), overdue: Type.Boolean(), limit: Positive }),
+    Type.Object({ do: Type.Literal('show'), id: Positive }),
+    Type.Object({ do: Type.Literal('assign'), id: Positive, assignee: Type.Union([Short, Type.Null()]) }),
+    Type.Object({
+      do: Type.Literal('close'),
+      id: Positive,
+      resolution: oneOf(['upheld', 'rejected']),
+      comment: Words,
+    }),
+    Type.Object({
+      do: Type.Literal('act'),
+      id: Positive,
+      action: oneOf(['redact', 'lock', 'suspend', 'quarantine_media', 'shut_down_room']),
+      reason: Words,
+    }),
+  ]),
+  handler: ({ body }, { commandLine: operator }) => operator.workOnCase(body),
+})
+
 const accountExpiry = route({
   ...post('account-validity/show'),
   id: 'operatorAccountExpiry',
@@ -221,6 +248,7 @@ export const operatorRoutes: readonly Route[] = [
   deleteReport,
   compareState,
   healRoom,
+  workOnCase,
   accountExpiry,
   extendAccount,
   auditLog,

@@ -50,6 +50,10 @@ export function auditedOperator(operator: Operator, audit: AuditTrail): Operator
     deleteReport: (id) => act('deleteReport', { on: String(id) }, () => operator.deleteReport(id)),
     compareState: (room, server) =>
       over('compareState', { on: server, room }, () => operator.compareState(room, server)),
+    workOnCase: (request) =>
+      over(`cases ${request.do}`, { on: 'id' in request ? String(request.id) : undefined }, () =>
+        operator.workOnCase(request),
+      ),
     accountExpiry: (user) => over('accountExpiry', { on: user }, () => operator.accountExpiry(user)),
     extendAccount: (user, ...rest) =>
       act('extendAccount', { on: user }, () => operator.extendAccount(user, ...rest)),

@@ -13,6 +13,7 @@ import type { KeptDeposits } from '../audit-deposits/keep-deposits.js'
 import type { MadeDeposits } from '../audit-deposits/make-deposits.js'
 import type { AccountValidity } from '../account-validity/account-validity.js'
 import type { Audit } from '../audit/audit.js'
+import { workOnCase, type CaseDesk, type CaseRequest } from './case-work.js'
 import type { OwnKeys, Rotation } from '../federation/own-keys.js'
 import type { Reports } from '../reports/reports.js'
 import { isServerName } from '../../core/ids/server-name.js'
@@ -70,6 +71,8 @@ export interface Operator {
   /** See `RoomHealth`. */
   compareState(roomId: string, server: string): Promise<RoomComparison>
   healRoom(roomId: string): Promise<RoomHealing>
+  /** See `CaseDesk`. */
+  workOnCase(request: CaseRequest): Promise<JsonObject>
   /** When an account expires. Throws M_UNRECOGNIZED where none does. */
   accountExpiry(user: string): Promise<AccountExpiry>
   /** `expiresTs` undefined: one period from now. */
@@ -138,6 +141,7 @@ export function createOperator(deps: {
   readonly serverName: string
   readonly rooms: RoomHealth
   readonly accountValidity: AccountValidity | undefined
+  readonly desk: CaseDesk
   readonly audit: Audit
   readonly auditDeposits: { readonly kept: KeptDeposits; readonly made: MadeDeposits }
   readonly rotateKey: OwnKeys['rotate']
@@ -193,6 +197,7 @@ export function createOperator(deps: {
       return deps.rooms.compare(roomId, server)
     },
     healRoom: (roomId) => deps.rooms.heal(roomId),
+    workOnCase: (request) => workOnCase(deps.desk, request),
     async accountExpiry(user) {
       const { user_id: userId } = await find(user)
       return { userId, expiresTs: await validity().expiryOf(userId) }
