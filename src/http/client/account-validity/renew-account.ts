@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import type { Renewal } from '../../../services/account-validity/account-validity.js'
-import { readBody } from '../../body.js'
 import { route, type Reply } from '../../route.js'
+import { readForm } from '../form.js'
 import { escapeHtml, htmlPage } from '../page.js'
 import { offered } from './offered.js'
 
@@ -9,7 +9,6 @@ const PATHS = [
   '/_matrix/client/unstable/account_validity/renew',
   '/_synapse/client/email_account_validity/renew',
 ]
-const MAX_FORM = 16 * 1024
 
 /**
  * NOTSPEC: the page that the link in a mail opens. It only asks, unlike others of its kind: programs that look into mails for malice open links too, and would
@@ -46,8 +45,7 @@ export const postRenewAccount = route({
   rateLimit: 'registration',
   body: 'stream',
   async handler({ request }, { accountValidity }): Promise<Reply> {
-    const bytes = await readBody(request.stream, request.headers['content-length'], MAX_FORM)
-    const form = new URLSearchParams(Buffer.from(bytes).toString('utf8'))
+    const form = await readForm(request)
     const renewal = await offered(accountValidity).renew(form.get('token') ?? '')
     if (renewal === undefined) return deadLinkPage()
     if (renewal.isUsed) return usedPage(renewal)

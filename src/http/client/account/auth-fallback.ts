@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { MatrixError } from '../../../core/errors.js'
 import type { Services } from '../../../services/services.js'
-import { readBody } from '../../body.js'
+import { readForm } from '../form.js'
 import { route, v3, type Reply } from '../../route.js'
 import { donePage, mailSentPage, overPage, stagePage } from './fallback-page.js'
 
@@ -9,7 +9,6 @@ const PATHS = v3('/auth/{authType}/fallback/web')
 const EMAIL = 'm.login.email.identity'
 /** The password of an account is asked for by clients alone, not by a page that anybody can link to. */
 const STAGES: ReadonlySet<string> = new Set(['m.login.dummy', 'm.login.registration_token', EMAIL])
-const MAX_FORM = 16 * 1024
 
 /** SPEC: https://spec.matrix.org/v1.19/client-server-api/#fallback */
 export const getAuthFallback = route({
@@ -38,8 +37,7 @@ export const postAuthFallback = route({
   body: 'stream',
   async handler({ params, request }, services) {
     const stage = params['authType']!
-    const bytes = await readBody(request.stream, request.headers['content-length'], MAX_FORM)
-    const form = new URLSearchParams(Buffer.from(bytes).toString('utf8'))
+    const form = await readForm(request)
     const session = form.get('session') ?? ''
     const { fallback } = services.accounts.uia
     const operation = STAGES.has(stage) ? await fallback.offers(session, stage) : undefined

@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
-import { readBody } from '../../body.js'
 import { reply, route, type Reply } from '../../route.js'
+import { readForm } from '../form.js'
 import { escapeHtml, htmlPage } from '../page.js'
 
 const PATHS = ['/_chancery/email/confirm']
@@ -10,7 +10,6 @@ const WISH = {
   add: 'to add it to your account',
   reset: '<strong>for a new password</strong> for your account',
 } as const
-const MAX_FORM = 16 * 1024
 
 /**
  * The page that a link in a mail opens. It only asks: programs that look into mails for malice open links too, and must not confirm
@@ -53,8 +52,7 @@ export const postConfirmEmail = route({
   rateLimit: 'registration',
   body: 'stream',
   async handler({ request }, { threepids }): Promise<Reply> {
-    const bytes = await readBody(request.stream, request.headers['content-length'], MAX_FORM)
-    const form = new URLSearchParams(Buffer.from(bytes).toString('utf8'))
+    const form = await readForm(request)
     const link = await threepids.confirm(form.get('sid') ?? '', form.get('token') ?? '')
     if (link === undefined) return deadLinkPage()
     if (link.nextLink !== undefined)

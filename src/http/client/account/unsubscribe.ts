@@ -1,10 +1,9 @@
 import { Type } from 'typebox'
-import { readBody } from '../../body.js'
 import { route, type Reply } from '../../route.js'
+import { readForm } from '../form.js'
 import { escapeHtml, htmlPage } from '../page.js'
 
 const PATHS = ['/_chancery/email/unsubscribe']
-const MAX_FORM = 16 * 1024
 
 const deadLinkPage = (): Reply =>
   htmlPage({
@@ -48,8 +47,7 @@ export const postUnsubscribe = route({
   query: Type.Object({ token: Type.Optional(Type.String({ maxLength: 255 })) }),
   body: 'stream',
   async handler({ request, query }, { pushers }): Promise<Reply> {
-    const bytes = await readBody(request.stream, request.headers['content-length'], MAX_FORM)
-    const form = new URLSearchParams(Buffer.from(bytes).toString('utf8'))
+    const form = await readForm(request)
     const isOneClick = form.get('List-Unsubscribe') === 'One-Click'
     const token = form.get('token') ?? (isOneClick ? query.token : undefined) ?? ''
     if (!(await pushers.unsubscribe(token))) return deadLinkPage()
