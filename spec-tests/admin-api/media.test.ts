@@ -201,8 +201,41 @@ describe('reports of events', () => {
   })
 })
 
+describe('reports of users', () => {
+  it('are listed by who reports and whom, shown, and deleted, and are no reports of events', async () => {
+    const carol = await register(node.url, 'carol')
+    const dora = await register(node.url, 'dora')
+    for (const who of [carol, dora])
+      await carol.ok('POST', v3(`/users/${enc(who.userId)}/report`), { reason: `about ${who.userId}` })
+    const list = (query: Record<string, string | number>) =>
+      root.ok('GET', admin('/user_reports'), undefined, query)
+    const all = await list({ user_id: carol.userId })
+    expect(all).toMatchObject({
+      total: 2,
+      user_reports: [
+        { user_id: carol.userId, target_user_id: dora.userId, reason: `about ${dora.userId}` },
+        { user_id: carol.userId, target_user_id: carol.userId },
+      ],
+    })
+    expect(await list({ user_id: carol.userId, limit: 1 })).toMatchObject({ total: 2, next_token: 1 })
+    expect(await list({ target_user_id: dora.userId })).toMatchObject({ total: 1 })
+    const { id } = all.user_reports[0]
+    await refusal(root.call('GET', admin(`/event_reports/${id}`)), 404, 'M_NOT_FOUND')
+    await refusal(root.call('DELETE', admin(`/event_reports/${id}`)), 404, 'M_NOT_FOUND')
+    expect(await root.ok('GET', admin(`/user_reports/${id}`))).toEqual(all.user_reports[0])
+    await root.ok('DELETE', admin(`/user_reports/${id}`))
+    await refusal(root.call('GET', admin(`/user_reports/${id}`)), 404, 'M_NOT_FOUND')
+    expect(await list({ user_id: carol.userId })).toMatchObject({ total: 1 })
+  })
+})
+
 it('all of it is for administrators alone', async () => {
-  for (const path of ['/event_reports', '/federation/destinations', '/statistics/users/media'])
+  for (const path of [
+    '/event_reports',
+    '/user_reports',
+    '/federation/destinations',
+    '/statistics/users/media',
+  ])
     await refusal(alice.call('GET', admin(path)), 403, 'M_FORBIDDEN')
   expect((await call(node.url, 'GET', admin('/event_reports'))).status).toBe(401)
 })

@@ -4,7 +4,7 @@ import type { Logger } from '../platform/logger.js'
 import type { Random } from '../platform/random.js'
 import { createAdminActs } from '../services/administration/acts.js'
 import { createDestinations } from '../services/administration/destinations.js'
-import { createEventReports } from '../services/administration/event-reports.js'
+import { createEventReports, createUserReports } from '../services/administration/report-lists.js'
 import { createRateLimitOverrides } from '../services/administration/rate-limits.js'
 import { createRoomMedia } from '../services/administration/room-media.js'
 import { createRoomPower } from '../services/administration/room-power.js'
@@ -79,6 +79,7 @@ export function buildAdministration(
       rooms,
       roomMedia: createRoomMedia(deps.context),
       eventReports: createEventReports({ store: deps.store, titleOf: (roomId) => rooms.title(roomId) }),
+      userReports: createUserReports(deps.store),
       destinations: createDestinations(deps),
       rateLimits: createRateLimitOverrides(deps),
       roomRemoval,

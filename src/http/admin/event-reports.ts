@@ -23,11 +23,12 @@ export const adminListEventReports = adminRoute({
       descending: query.dir !== 'f',
       reporter: query.user_id,
       roomId: query.room_id,
-      sender: query.event_sender_user_id,
+      userId: query.event_sender_user_id,
     }),
 })
 
-const numberOf = (text: string): number => {
+/** The number of a report in a path. Throws M_NOT_FOUND. */
+export const numberOf = (text: string): number => {
   if (!/^\d{1,15}$/.test(text)) throw notFound('There is no such report')
   return Number(text)
 }
@@ -47,8 +48,11 @@ export const adminDeleteEventReport = adminRoute({
   method: 'DELETE',
   paths: ['/_synapse/admin/v1/event_reports/{reportId}'],
   rateLimit: 'write',
-  async handler({ params }, { operator }) {
-    await operator.deleteReport(numberOf(params['reportId']!))
+  async handler({ params }, { administration, operator }) {
+    const id = numberOf(params['reportId']!)
+    // The numbers of other kinds are not of this list.
+    await administration.eventReports.details(id)
+    await operator.deleteReport(id)
     return {}
   },
 })

@@ -9,6 +9,7 @@ import {
   adminResetDestination,
 } from './destinations.js'
 import { adminDeleteEventReport, adminGetEventReport, adminListEventReports } from './event-reports.js'
+import { adminDeleteUserReport, adminGetUserReport, adminListUserReports } from './user-reports.js'
 import { adminMediaStatistics } from './media-statistics.js'
 import { adminDeleteMedium, adminGetMedium } from './medium.js'
 import { adminDeleteRateLimit, adminGetRateLimit, adminSetRateLimit } from './override-rate-limit.js'
@@ -121,6 +122,9 @@ export const adminRoutes: readonly Route[] = [
   adminListEventReports,
   adminGetEventReport,
   adminDeleteEventReport,
+  adminListUserReports,
+  adminGetUserReport,
+  adminDeleteUserReport,
   adminListDestinations,
   adminGetDestination,
   adminDestinationRooms,

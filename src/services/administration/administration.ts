@@ -1,5 +1,5 @@
 import type { Destinations } from './destinations.js'
-import type { EventReports } from './event-reports.js'
+import type { ReportLists } from './report-lists.js'
 import type { RateLimitOverrides } from './rate-limits.js'
 import type { RoomMedia } from './room-media.js'
 import type { RoomPower } from './room-power.js'
@@ -16,7 +16,8 @@ export interface Administration {
   readonly roomRemoval: RoomRemoval
   readonly roomPower: RoomPower
   readonly roomMedia: RoomMedia
-  readonly eventReports: EventReports
+  readonly eventReports: ReportLists
+  readonly userReports: ReportLists
   readonly destinations: Destinations
   readonly rateLimits: RateLimitOverrides
 }

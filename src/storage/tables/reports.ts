@@ -63,30 +63,33 @@ export function* deleteReport(reportId: number): Tx<boolean> {
 }
 
 /** Undefined: any. */
-export interface EventReportFilter {
+export interface ReportFilter {
+  readonly kind: ReportRow['kind']
   readonly reporter?: string | undefined
   readonly roomId?: string | undefined
-  readonly sender?: string | undefined
+  /** Of an event its sender, else who was reported. */
+  readonly userId?: string | undefined
 }
 
-function eventReports({ reporter, roomId, sender }: EventReportFilter): { where: string; params: Param[] } {
+function matching({ kind, reporter, roomId, userId }: ReportFilter): { where: string; params: Param[] } {
   const terms = [
+    ['kind', kind],
     ['reporter', reporter],
     ['room_id', roomId],
-    ['user_id', sender],
+    ['user_id', userId],
   ].filter(([, value]) => value !== undefined)
   return {
-    where: ["kind = 'event'", ...terms.map(([column]) => `${column} = ?`)].join(' AND '),
+    where: terms.map(([column]) => `${column} = ?`).join(' AND '),
     params: terms.map(([, value]) => value!),
   }
 }
 
-/** One page of the reports of events, by number. */
-export function* eventReportsPage(
-  filter: EventReportFilter,
+/** One page of the reports of a kind, by number. */
+export function* reportsPage(
+  filter: ReportFilter,
   page: { readonly descending: boolean; readonly offset: number; readonly limit: number },
 ): Tx<readonly ReportRow[]> {
-  const { where, params } = eventReports(filter)
+  const { where, params } = matching(filter)
   return yield* all<ReportRow>(
     `SELECT ${COLUMNS} FROM reports WHERE ${where} ORDER BY report_id ${page.descending ? 'DESC' : 'ASC'} LIMIT ? OFFSET ?`,
     ...params,
@@ -95,14 +98,15 @@ export function* eventReportsPage(
   )
 }
 
-export function* countEventReports(filter: EventReportFilter): Tx<number> {
-  const { where, params } = eventReports(filter)
+export function* countReports(filter: ReportFilter): Tx<number> {
+  const { where, params } = matching(filter)
   return (yield* one<{ n: number }>(`SELECT COUNT(*) AS n FROM reports WHERE ${where}`, ...params))!.n
 }
 
-export function* eventReport(reportId: number): Tx<ReportRow | undefined> {
+export function* reportOfKind(kind: ReportRow['kind'], reportId: number): Tx<ReportRow | undefined> {
   return yield* one<ReportRow>(
-    `SELECT ${COLUMNS} FROM reports WHERE report_id = ? AND kind = 'event'`,
+    `SELECT ${COLUMNS} FROM reports WHERE report_id = ? AND kind = ?`,
     reportId,
+    kind,
   )
 }
