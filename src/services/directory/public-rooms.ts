@@ -16,6 +16,7 @@ import { publishedRooms, roomById, setPublished } from '../../storage/tables/roo
 import type { Tx } from '../../storage/tx.js'
 import type { Requester } from '../requester.js'
 import { accessRefused } from '../rooms/access.js'
+import { isOpenToAll } from '../rooms/alike-for-strangers.js'
 import { readPowerLevels, readState, readStateEvent, type RoomsContext } from '../rooms/context.js'
 import { notInRoom } from '../rooms/not-in-room.js'
 import { mapKey } from '../rooms/state-store.js'
@@ -179,22 +180,27 @@ export function createPublicRooms(deps: {
       throw forbidden('External servers are shown no list of rooms')
   }
 
-  /** Whether a room is listed, and what the requester is in it. Throws M_NOT_FOUND for strangers to a room that is not listed. */
+  /** Whether a room is listed, and what the requester is in it. Throws M_NOT_FOUND for strangers to a room that is neither listed nor open. */
   async function standing(
     requester: Requester | undefined,
     roomId: string,
   ): Promise<{ readonly isListed: boolean; readonly membership: string | undefined }> {
-    return context.store.read('directory.standing', function* () {
+    const found = await context.store.read('directory.standing', function* () {
       const room = yield* roomById(roomId)
       const isListed = room?.published === 1
       const member =
         room === undefined || requester === undefined
           ? undefined
           : yield* membershipOf(room.nid, requester.userId)
-      const isKnown = isListed || member !== undefined || requester?.isAdmin === true
-      if (room === undefined || !isKnown) throw notFound('Unknown room')
-      return { isListed, membership: member?.membership }
+      const isKnown =
+        room !== undefined && (isListed || member !== undefined || requester?.isAdmin === true)
+      return { isListed, membership: member?.membership, isKnown }
     })
+    if (!found.isKnown) {
+      const room = await context.loader.load(roomId)
+      if (room === undefined || !(await isOpenToAll(context, room))) throw notFound('Unknown room')
+    }
+    return found
   }
 
   /** The list of rooms is for everybody of the circle: who is not in it has no part in the rooms that are on it. */

@@ -15,6 +15,15 @@ export const notInvited = (): Error => forbidden('You are not invited to this ro
 /** Rules that show the room to everybody, so that a refusal may say why. */
 const OPEN: ReadonlySet<unknown> = new Set(['public', 'knock', 'knock_restricted'])
 
+/** Whether anybody who has its id may ask to come into the room: that there is such a room is no secret then. */
+export async function isOpenToAll(
+  context: Pick<RoomsContext, 'events' | 'states'>,
+  room: RoomSnapshot,
+): Promise<boolean> {
+  const rules = await readStateEvent(context, room, 'm.room.join_rules', '')
+  return OPEN.has(rules?.event.content['join_rule'])
+}
+
 /** Does something for somebody who asks to come in; a stranger to a room that is not open gets one refusal for all reasons, that of no room. */
 export async function alikeForStrangers<T>(
   context: RoomsContext,
@@ -33,7 +42,6 @@ export async function alikeForStrangers<T>(
       error.errcode !== 'M_FORBIDDEN'
     )
       throw error
-    const rules = await readStateEvent(context, room, 'm.room.join_rules', '')
-    throw OPEN.has(rules?.event.content['join_rule']) ? error : refusal()
+    throw (await isOpenToAll(context, room)) ? error : refusal()
   }
 }
