@@ -1,17 +1,12 @@
-import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { JsonObject } from '../../src/core/json/value.js'
-import { NODE_LIST_TYPE } from '../../src/core/node-list/parse-node-list.js'
-import { authorityJson, DAY, listSigner, signedJson } from '../../src/core/node-list/testing.js'
 import type { MemberRole } from '../../src/core/node-list/types.js'
-import { createSigner, parseKeyFile } from '../../src/platform/ed25519.js'
 import {
   startMailServer,
   type ReceivedMail,
   type TestMailServer,
 } from '../../src/services/mail/testing-smtp.js'
 import { call, eventually, session, v3, type User } from './client.js'
+import { createNodeListFile, goesBy, memberEntry } from './node-list-file.js'
 import { startNode, testAuthority, type Node } from './node.js'
 
 /** Nodes that go by one signed list, whose accounts are made with e-mail addresses. */
@@ -42,8 +37,7 @@ const SECRET = 'client-secret'
 export const PASSWORD = 'correct horse battery'
 
 export async function startCircle(specs: readonly CircleNode[]): Promise<Circle> {
-  const folder = await mkdtemp(join(tmpdir(), 'chancery-circle-'))
-  const signers = [listSigner('anssi')]
+  const list = await createNodeListFile()
   const authority = testAuthority()
   const mail = await startMailServer({ tls: 'off' })
   const nodes: Node[] = []
@@ -52,15 +46,7 @@ export async function startCircle(specs: readonly CircleNode[]): Promise<Circle>
       await startNode({
         authority,
         config: {
-          node_list: {
-            file: join(folder, 'list.json'),
-            refresh: '200ms',
-            trusted_signers: signers.map(({ name, keyId, publicKey }) => ({
-              name,
-              key_id: keyId,
-              public_key: publicKey,
-            })),
-          },
+          node_list: list.nodeList,
           registration: { email: 'required' },
           mail: { host: '127.0.0.1', port: mail.port, tls: 'off', from: 'matrix@administration.example' },
           address_gate: { enforced: true },
@@ -73,44 +59,18 @@ export async function startCircle(specs: readonly CircleNode[]): Promise<Circle>
   let sequence = 0
   let attempt = 0
 
-  async function member(node: Node, { role, label, email }: CircleNode): Promise<JsonObject> {
-    const [key] = parseKeyFile(await readFile(join(node.folder, 'signing.key'), 'utf8'))
-    const { keyId, publicKey } = createSigner(key!)
-    return {
-      server_name: node.serverName,
-      label,
-      role,
-      keys: [{ key_id: keyId, public_key: publicKey }],
-      email,
-      addresses: [{ host: 'localhost', port: Number(node.serverName.split(':')[1]) }],
-    }
-  }
-
-  async function goesBy(node: Node): Promise<true | undefined> {
-    const text = await (await fetch(`${node.url}/metrics`)).text()
-    return text.includes(`chancery_node_list_sequence ${sequence}\n`) ? true : undefined
-  }
-
   const circle: Circle = {
     nodes,
     mail,
     async publish(change = (members) => members) {
-      const now = Date.now()
-      const list = signedJson(
-        {
-          type: NODE_LIST_TYPE,
-          circle: 'administration.example',
-          sequence: ++sequence,
-          issued_at: now - 1_000,
-          expires_at: now + 30 * DAY,
-          authorities: [authorityJson(1, 1, signers)],
-          members: change(await Promise.all(nodes.map((node, index) => member(node, specs[index]!)))),
-        },
-        signers,
+      const members = await Promise.all(
+        nodes.map((node, index) => {
+          const { role, label, email } = specs[index]!
+          return memberEntry(node, { role, label, email })
+        }),
       )
-      await writeFile(join(folder, 'new.json'), JSON.stringify(list))
-      await rename(join(folder, 'new.json'), join(folder, 'list.json'))
-      for (const node of nodes) await eventually(`list ${sequence}`, () => goesBy(node))
+      await list.publish(change(members), { sequence: ++sequence })
+      for (const node of nodes) await goesBy(node.url, sequence)
     },
     async mailsTo(address, count) {
       for (;;) {
@@ -150,7 +110,7 @@ export async function startCircle(specs: readonly CircleNode[]): Promise<Circle>
     async dispose() {
       await Promise.all(nodes.map((node) => node.dispose()))
       await mail.close()
-      await rm(folder, { recursive: true, force: true })
+      await list.dispose()
     },
   }
   return circle

@@ -1,33 +1,24 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
-import type { JsonObject } from '../../src/core/json/value.js'
-import { NODE_LIST_TYPE } from '../../src/core/node-list/parse-node-list.js'
-import { authorityJson, DAY, listSigner, signedJson } from '../../src/core/node-list/testing.js'
-import { createSigner, parseKeyFile } from '../../src/platform/ed25519.js'
 import { freePort } from '../../scripts/free-port.mjs'
 import { eventually, register } from '../harness/client.js'
+import { createNodeListFile, memberEntry, type NodeListFile } from '../harness/node-list-file.js'
 import { startNode, testAuthority, type Node } from '../harness/node.js'
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
-const signer = listSigner('anssi')
-let folder: string
+let list: NodeListFile
 let finances: Node
 let interieur: Node
 let port: number
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'chancery-audit-'))
+  list = await createNodeListFile()
   const authority = testAuthority()
   const config = {
-    node_list: {
-      file: join(folder, 'list.json'),
-      refresh: '200ms',
-      trusted_signers: [{ name: signer.name, key_id: signer.keyId, public_key: signer.publicKey }],
-    },
+    node_list: list.nodeList,
     audit: { enabled: true },
   }
   interieur = await startNode({ authority, config })
@@ -44,41 +35,13 @@ beforeAll(async () => {
       },
     },
   })
-  const now = Date.now()
-  const list = signedJson(
-    {
-      type: NODE_LIST_TYPE,
-      circle: 'administration.example',
-      sequence: 1,
-      issued_at: now - 1_000,
-      expires_at: now + 30 * DAY,
-      authorities: [authorityJson(1, 1, [signer])],
-      members: await Promise.all([finances, interieur].map(member)),
-    },
-    [signer],
-  )
-  await writeFile(join(folder, 'new.json'), JSON.stringify(list))
-  await rename(join(folder, 'new.json'), join(folder, 'list.json'))
+  await list.publish(await Promise.all([finances, interieur].map((node) => memberEntry(node))))
 })
 afterAll(async () => {
   await finances?.dispose()
   await interieur?.dispose()
-  if (folder !== undefined) await rm(folder, { recursive: true })
+  await list?.dispose()
 })
-
-async function member(node: Node): Promise<JsonObject> {
-  const [key] = parseKeyFile(await readFile(join(node.folder, 'signing.key'), 'utf8'))
-  const { keyId, publicKey } = createSigner(key!)
-  const own = Number(node.serverName.split(':')[1])
-  return {
-    server_name: node.serverName,
-    label: node.serverName,
-    role: 'agents',
-    keys: [{ key_id: keyId, public_key: publicKey }],
-    email: { domains: [`n${own}.example`] },
-    addresses: [{ host: 'localhost', port: own }],
-  }
-}
 
 const audit = (node: Node, ...args: string[]): Promise<{ code: number; out: string; err: string }> =>
   new Promise((resolve) => {

@@ -84,7 +84,7 @@ describe('nodes of one list', () => {
       query: { server: circle.nodes.justice.serverName },
       body: {},
     })
-    expect([asked.status, asked.body['errcode']]).toEqual([403, 'M_FORBIDDEN'])
+    expect(asked).toMatchObject({ status: 200, body: { chunk: [], total_room_count_estimate: 0 } })
     // Who has not logged in sees the rooms of the node alone.
     const own = await fetch(`${circle.nodes.finances.url}${v3('/publicRooms')}`)
     expect(await own.json()).toMatchObject({ chunk: [] })
