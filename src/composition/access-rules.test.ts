@@ -37,6 +37,12 @@ describe('a node that holds rooms to their access rules', () => {
     const closed = await create({})
     await publicRooms.setVisibility(ana, closed, 'public')
     await publicRooms.setVisibility(ana, open, 'private')
+    expect(await publicRooms.list({ origin: 'other.example' })).toMatchObject({
+      total_room_count_estimate: 1,
+    })
+    await expect(publicRooms.list({ origin: 'guests.example' })).rejects.toMatchObject({
+      errcode: 'M_FORBIDDEN',
+    })
   })
 
   it('opens a private room to whoever has its address, without guests, and without listing it', async () => {
