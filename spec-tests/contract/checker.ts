@@ -27,7 +27,10 @@ const ERROR: JsonObject = {
   required: ['errcode', 'error'],
   properties: {
     // One of them is none of these forms, and clients know it as it is.
-    errcode: { type: 'string', pattern: '^(M_[A-Z0-9_]+|ORG_MATRIX_EXPIRED_ACCOUNT|[A-Za-z0-9_]+(\\.[A-Za-z0-9_]+)+)$' },
+    errcode: {
+      type: 'string',
+      pattern: '^(M_[A-Z0-9_]+|ORG_MATRIX_EXPIRED_ACCOUNT|[A-Za-z0-9_]+(\\.[A-Za-z0-9_]+)+)$',
+    },
     error: { type: 'string', minLength: 1 },
     retry_after_ms: { type: 'integer', minimum: 0 },
     soft_logout: { type: 'boolean' },

@@ -192,8 +192,7 @@ export function createPublicRooms(deps: {
         room === undefined || requester === undefined
           ? undefined
           : yield* membershipOf(room.nid, requester.userId)
-      const isKnown =
-        room !== undefined && (isListed || member !== undefined || requester?.isAdmin === true)
+      const isKnown = room !== undefined && (isListed || member !== undefined || requester?.isAdmin === true)
       return { isListed, membership: member?.membership, isKnown }
     })
     if (!found.isKnown) {
