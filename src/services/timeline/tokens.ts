@@ -58,35 +58,30 @@ export function parseSlidingToken(text: string): SlidingToken | undefined {
   return { seq: Number(match[1]), pos: Number(match[2]), ephemeral: Number(match[3]) }
 }
 
+/** Of a token that is one position. Throws M_INVALID_PARAM. */
+function parsePosition(pattern: RegExp, text: string): number {
+  const match = pattern.exec(text)
+  if (match === null) throw invalidParam('Not a token of this server')
+  return Number(match[1])
+}
+
 /** Messages to a device up to a position, as sliding sync counts them. */
 export const toDeviceToken = (pos: number): string => `d1_${pos}`
 
 /** Throws M_INVALID_PARAM. */
-export function parseToDeviceToken(text: string): number {
-  const match = TO_DEVICE.exec(text)
-  if (match === null) throw invalidParam('Not a token of this server')
-  return Number(match[1])
-}
+export const parseToDeviceToken = (text: string): number => parsePosition(TO_DEVICE, text)
 
 /** Sticky events up to and with a position, as sliding sync counts them. */
 export const stickyToken = (pos: number): string => `k1_${pos}`
 
 /** Throws M_INVALID_PARAM. */
-export function parseStickyToken(text: string): number {
-  const match = STICKY.exec(text)
-  if (match === null) throw invalidParam('Not a token of this server')
-  return Number(match[1])
-}
+export const parseStickyToken = (text: string): number => parsePosition(STICKY, text)
 
 /** Changes of the threads that a user follows, up to and with a position. */
 export const threadsToken = (pos: number): string => `h1_${pos}`
 
 /** Throws M_INVALID_PARAM. */
-export function parseThreadsToken(text: string): number {
-  const match = THREADS.exec(text)
-  if (match === null) throw invalidParam('Not a token of this server')
-  return Number(match[1])
-}
+export const parseThreadsToken = (text: string): number => parsePosition(THREADS, text)
 
 /** A token for paging: any kind. Throws M_INVALID_PARAM. */
 export function parsePagingToken(text: string): TopologicalToken | { readonly pos: number } {
