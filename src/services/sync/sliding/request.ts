@@ -187,6 +187,10 @@ function listOf(name: string, wire: WireList, userId: string): SlidingList {
   }
 }
 
+/** How many at once: as many as are asked for, at least one. */
+const portion = (limit: number | null | undefined, max: number): number =>
+  Math.min(Math.max(limit ?? max, 1), max)
+
 function scopeOf(wire: WireScope | null | undefined): ExtensionScope | undefined {
   if (wire?.enabled !== true) return undefined
   return { lists: new Set(wire.lists ?? ['*']), rooms: new Set(wire.rooms ?? ['*']) }
@@ -242,14 +246,11 @@ export function slidingRequest(
     accountData: scopeOf(extensions.account_data),
     receipts: scopeOf(extensions.receipts),
     typing: scopeOf(extensions.typing),
-    threads:
-      threads?.enabled === true
-        ? { limit: Math.min(Math.max(threads.limit ?? MAX_THREADS, 1), MAX_THREADS) }
-        : undefined,
+    threads: threads?.enabled === true ? { limit: portion(threads.limit, MAX_THREADS) } : undefined,
     sticky:
       sticky?.enabled === true
         ? {
-            limit: Math.min(Math.max(sticky.limit ?? MAX_STICKY, 1), MAX_STICKY),
+            limit: portion(sticky.limit, MAX_STICKY),
             since: sticky.since ?? undefined,
           }
         : undefined,
