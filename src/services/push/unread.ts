@@ -110,10 +110,11 @@ export function createUnread(deps: {
       const reader = event.stateKey === undefined && local.has(event.sender) ? event.sender : undefined
       const special = new Map<string, UnreadOutcome>()
       let common: UnreadEffect['common'] = SILENT
-      const thread = await threadOf(event, findIn(room))
+      // Where no rule asks for the thread, it is looked for only once the event concerns somebody.
+      const asked = pushRules.threads ? await threadOf(event, findIn(room)) : ''
       if (local.size > 1 || !local.has(event.sender)) {
         const subject = subjectOf(event, await factsOf(room))
-        const follows = await followersOf(store, pushRules, room.roomId, thread)
+        const follows = await followersOf(store, pushRules, room.roomId, asked)
         common = told(evaluate(pushRules.nobody, subject, { follows: follows('') }))
         for (const [userId, own] of await pushRules.ownIn(local)) {
           if (userId === event.sender) continue
@@ -135,6 +136,7 @@ export function createUnread(deps: {
           special.set(event.sender, SILENT)
       }
       if (!common.notify && special.size === 0 && reader === undefined) return undefined
+      const thread = pushRules.threads ? asked : await threadOf(event, findIn(room))
       return { thread, common, reader, special }
     },
 
