@@ -25,7 +25,6 @@ import { logResolutions } from '../services/rooms/resolution-log.js'
 import { createRoomRetention, type RoomRetention } from '../services/rooms/room-retention.js'
 import { createRosters } from '../services/rooms/roster.js'
 import { createStickyEvents, type StickyEvents } from '../services/rooms/sticky-events.js'
-import { newcomers } from '../services/rooms/sticky-rows.js'
 import { createStateStore } from '../services/rooms/state-store.js'
 import { memberChanges, type RoomReaders, type WorkingRoom } from '../services/rooms/working-room.js'
 import { createPushRules, type PushRules } from '../services/push/push-rules.js'
@@ -104,7 +103,7 @@ export function buildRooms(deps: RoomsPartsDeps): RoomsParts {
   const pushRules = createPushRules({ store, threads: deps.followedThreads ?? false })
   const unread = createUnread({ store, pushRules, events, readers })
 
-  function onCommitted({ room, pending }: Committed): void {
+  function onCommitted({ room, pending, persisted }: Committed): void {
     notifier.notify(room.roster.local)
     logResolutions(logger, room, pending)
     deps.onEvents?.(room)
@@ -122,7 +121,7 @@ export function buildRooms(deps: RoomsPartsDeps): RoomsParts {
     if (arrived.length > 0 && room.base.rev > 0) void showWhatSticks(room, arrived)
     if (pending.some((item) => item.stateChanges.some((change) => change.type === 'm.room.guest_access')))
       deps.onGuestAccess?.(room.roomId)
-    const destinations = new Set([...pending.flatMap((item) => item.destinations), ...newcomers(room)])
+    const destinations = new Set([...pending.flatMap((item) => item.destinations), ...persisted.newcomers])
     if (destinations.size > 0) deps.wakeSender([...destinations])
     const live = pending.filter((item) => item.live)
     for (const { stored } of live) {

@@ -41,6 +41,8 @@ export interface Persisted {
   /** Positions of the live events, in the order of `room.pending`; undefined for the others. */
   readonly positions: readonly (number | undefined)[]
   readonly lastPos: number
+  /** Servers that came into the room. */
+  readonly newcomers: readonly string[]
 }
 
 /**
@@ -141,7 +143,7 @@ export function* persistRoom(room: WorkingRoom, now: number, serverName: string)
     }
   }
   yield* insertEvents(pending.map((item) => toRow(item.stored, item.json)))
-  yield* writeSticky(room, taken, now, serverName)
+  const newcomers = yield* writeSticky(room, taken, now, serverName)
   yield* insertRelations(
     pending.flatMap((item) => (item.isRevised === true ? [] : (relationRow(item.stored) ?? []))),
   )
@@ -169,7 +171,7 @@ export function* persistRoom(room: WorkingRoom, now: number, serverName: string)
     base.rev,
   )
   if (!advanced) throw new StaleRoom(base.roomId)
-  return { positions, lastPos }
+  return { positions, lastPos, newcomers }
 }
 
 /** Whether clients see the event in the timeline, so that a search finds it. */

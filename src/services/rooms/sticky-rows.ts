@@ -17,7 +17,7 @@ const isShown = ({ stored, isRevised }: Pending): boolean =>
   isRevised !== true && !stored.outlier && stored.rejected === undefined && !stored.softFailed
 
 /** Servers that came into the room with these events. */
-export function newcomers(room: WorkingRoom): string[] {
+function newcomers(room: WorkingRoom): string[] {
   const gained = new Map<string, number>()
   for (const { userId, before, after } of memberChanges(room.pending.flatMap((item) => item.stateChanges))) {
     if ((before === 'join') === (after === 'join')) continue
@@ -31,14 +31,14 @@ export function newcomers(room: WorkingRoom): string[] {
 
 /**
  * Keeps of new events those that stick, each with the position from which clients are told of it, and what a change of membership
- * makes of others. NOTSPEC: MSC4354.
+ * makes of others. Gives the servers that came into the room, for which something may wait now. NOTSPEC: MSC4354.
  */
 export function* writeSticky(
   room: WorkingRoom,
   positions: readonly (number | undefined)[],
   now: number,
   serverName: string,
-): Tx<void> {
+): Tx<readonly string[]> {
   const rows: StickyRow[] = []
   room.pending.forEach((item, i) => {
     const { event, nid, outlier, rejected } = item.stored
@@ -63,4 +63,5 @@ export function* writeSticky(
     )
   const servers = newcomers(room)
   if (servers.length > 0) yield* enqueueOwnSticky(room.base.nid, servers, now)
+  return servers
 }
