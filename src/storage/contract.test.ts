@@ -7,7 +7,7 @@ import type { StoreEvent } from './observer.js'
 import { allocatePosition, readPosition } from './tables/positions.js'
 import { openSqliteTestStore } from './testing.js'
 import { openPostgresTestStore, testPostgres } from './testing-postgres.js'
-import { all, many, one, run, type Store, type Tx, type Value } from './tx.js'
+import { all, many, manyChanges, one, run, runChanges, type Store, type Tx, type Value } from './tx.js'
 
 const tables: Migration = {
   id: 2,
@@ -180,6 +180,34 @@ describe.each(drivers)('the storage port on $name', (driver) => {
       expect(await read(names)).toEqual(['a'])
     })
 
+    it('tells which query failed, also where nobody waited for it and others came after it', async () => {
+      await write(() => insertThing('a'))
+      const reads = function* (): Tx<void> {
+        yield* insertThing('a')
+        yield* all('SELECT * FROM things')
+      }
+      const throws = function* (): Tx<void> {
+        yield* insertThing('b')
+        yield* run('INSERT INTO pairs (a, b) VALUES (?, ?)', 'x', -1)
+        yield* many('INSERT INTO things (name) VALUES (?)', [['c'], ['a']])
+        yield* run('INSERT INTO nowhere (a) VALUES (?)', 1)
+        throw new Error('not reached where each query is waited for')
+      }
+      expect((await failure(write(reads))).code).toBe('unique')
+      expect((await failure(write(throws))).code).toBe('constraint')
+      expect(await read(names)).toEqual(['a'])
+    })
+
+    it('sends more than it keeps on their way', async () => {
+      await write(function* () {
+        for (let index = 0; index < 250; index++) yield* insertThing(`t${index}`, index)
+      })
+      expect(await read(() => one('SELECT COUNT(*) AS n, SUM(amount) AS sum FROM things'))).toEqual({
+        n: 250,
+        sum: 31_125,
+      })
+    })
+
     it('runs the clean-up of a body whose query failed', async () => {
       let cleaned = false
       await failure(
@@ -212,10 +240,12 @@ describe.each(drivers)('the storage port on $name', (driver) => {
 
     it('gives the number of rows changed', async () => {
       await write(() => many('INSERT INTO things (name) VALUES (?)', [['a'], ['b'], ['c']]))
-      expect(await write(() => run('UPDATE things SET amount = ? WHERE name <> ?', 1, 'a'))).toBe(2)
-      expect(await write(() => run('DELETE FROM things WHERE name = ?', 'z'))).toBe(0)
+      expect(await write(() => runChanges('UPDATE things SET amount = ? WHERE name <> ?', 1, 'a'))).toBe(2)
+      expect(await write(() => runChanges('DELETE FROM things WHERE name = ?', 'z'))).toBe(0)
       expect(
-        await write(() => run('INSERT INTO things (name) VALUES (?) ON CONFLICT (name) DO NOTHING', 'a')),
+        await write(() =>
+          runChanges('INSERT INTO things (name) VALUES (?) ON CONFLICT (name) DO NOTHING', 'a'),
+        ),
       ).toBe(0)
     })
 
@@ -470,14 +500,14 @@ describe.each(drivers)('the storage port on $name', (driver) => {
       let left = 100
       for (const count of [1, 2, 3, 60, 1]) {
         const list = Array.from({ length: count }, (_, index) => 100 - left + index)
-        expect(await write(() => run('DELETE FROM things WHERE amount IN (??)', list))).toBe(count)
+        expect(await write(() => runChanges('DELETE FROM things WHERE amount IN (??)', list))).toBe(count)
         left -= count
       }
       expect(await read(() => all('SELECT 1 AS one FROM things'))).toHaveLength(left)
     })
 
     it('change rows too', async () => {
-      expect(await write(() => run('DELETE FROM things WHERE amount IN (??)', [1, 2, 3]))).toBe(3)
+      expect(await write(() => runChanges('DELETE FROM things WHERE amount IN (??)', [1, 2, 3]))).toBe(3)
     })
 
     it('are refused when too long, mixed, or where a single value belongs', async () => {
@@ -502,21 +532,21 @@ describe.each(drivers)('the storage port on $name', (driver) => {
   describe('many', () => {
     it('inserts thousands of rows in one call', async () => {
       const rows = Array.from({ length: 20_000 }, (_, index) => [`n${index}`, index, null])
-      expect(await write(() => many('INSERT INTO things (name, amount, body) VALUES (?, ?, ?)', rows))).toBe(
-        20_000,
-      )
+      expect(
+        await write(() => manyChanges('INSERT INTO things (name, amount, body) VALUES (?, ?, ?)', rows)),
+      ).toBe(20_000)
       expect(await read(() => one('SELECT count(*) AS n FROM things WHERE amount IS NOT NULL'))).toEqual({
         n: 20_000,
       })
     })
 
     it('does nothing for no rows', async () => {
-      expect(await write(() => many('INSERT INTO things (name) VALUES (?)', []))).toBe(0)
+      expect(await write(() => manyChanges('INSERT INTO things (name) VALUES (?)', []))).toBe(0)
     })
 
     it('skips rows that are there already', async () => {
       const sql = 'INSERT INTO pairs (a, b) VALUES (?, ?) ON CONFLICT DO NOTHING'
-      expect(await write(() => many(sql, [['x', 1], ['x', 1], ['x', 2]]))).toBe(2) // prettier-ignore
+      expect(await write(() => manyChanges(sql, [['x', 1], ['x', 1], ['x', 2]]))).toBe(2) // prettier-ignore
     })
 
     it('lets the last row of one key win, within one call too', async () => {
@@ -531,7 +561,7 @@ describe.each(drivers)('the storage port on $name', (driver) => {
 
     it('runs any other statement once for each row', async () => {
       await write(() => many('INSERT INTO things (name, amount) VALUES (?, ?)', [['a', 1], ['b', 2]])) // prettier-ignore
-      expect(await write(() => many('UPDATE things SET amount = amount + ? WHERE name = ?', [[10, 'a'], [20, 'b'], [5, 'z']]))).toBe(2) // prettier-ignore
+      expect(await write(() => manyChanges('UPDATE things SET amount = amount + ? WHERE name = ?', [[10, 'a'], [20, 'b'], [5, 'z']]))).toBe(2) // prettier-ignore
       expect(await read(() => all('SELECT amount FROM things ORDER BY name'))).toEqual([
         { amount: 11 },
         { amount: 22 },
@@ -574,9 +604,9 @@ describe.each(drivers)('the storage port on $name', (driver) => {
     it('knows upserts with a condition, common tables and row comparison', async () => {
       const upsert = `INSERT INTO things (name, amount) VALUES (?, ?)
         ON CONFLICT (name) DO UPDATE SET amount = excluded.amount WHERE things.amount < excluded.amount`
-      expect(await write(() => run(upsert, 'a', 5))).toBe(1)
-      expect(await write(() => run(upsert, 'a', 3))).toBe(0)
-      expect(await write(() => run(upsert, 'a', 2 ** 40))).toBe(1)
+      expect(await write(() => runChanges(upsert, 'a', 5))).toBe(1)
+      expect(await write(() => runChanges(upsert, 'a', 3))).toBe(0)
+      expect(await write(() => runChanges(upsert, 'a', 2 ** 40))).toBe(1)
       await write(() => many('INSERT INTO pairs (a, b) VALUES (?, ?)', [['x', 1], ['x', 2], ['y', 0]])) // prettier-ignore
       expect(
         await read(() =>

@@ -11,7 +11,7 @@ import { ownDatabase } from './sqlite-connection.js'
 import { SqliteDatabase } from './sqlite-driver.js'
 import { fromSqlite } from './sqlite-errors.js'
 import { migrateSqlite } from './sqlite-migrate.js'
-import { all, many, one, run, type Store, type Tx, type Value } from './tx.js'
+import { all, manyChanges, one, run, type Store, type Tx, type Value } from './tx.js'
 
 export interface CopyOptions {
   /** The SQLite file of a stopped node. */
@@ -185,14 +185,14 @@ function* copyTable(source: Database, table: Table, seeded: boolean): Tx<number>
       batch.push(row)
       bytes += row.reduce<number>((sum, value) => sum + sizeOf(value), 0)
       if (batch.length < BATCH_ROWS && bytes < BATCH_BYTES) continue
-      copied += yield* many(insert, batch)
+      copied += yield* manyChanges(insert, batch)
       batch = []
       bytes = 0
     }
   } finally {
     cursor.return?.()
   }
-  return copied + (yield* many(insert, batch))
+  return copied + (yield* manyChanges(insert, batch))
 }
 
 const sizeOf = (value: Value): number =>

@@ -14,7 +14,10 @@ export interface PostgresSession {
 
 /** Statements that the server keeps parsed, on each connection. */
 const MAX_NAMED = 1_000
+/** Statements of one body that are on their way before one of them is waited for. */
+const MAX_AHEAD = 100
 const NO_ROWS: readonly unknown[] = []
+const NOTHING: QueryResult = { rows: NO_ROWS, changes: 0 }
 
 const INT8 = 20
 const NUMERIC = 1700
@@ -91,18 +94,25 @@ export function createPostgresSession(): PostgresSession {
     execute,
     async runBody(client, body) {
       const generator = body()
-      let step = generator.next()
-      while (!step.done) {
-        let result: QueryResult
-        try {
-          result = await execute(client, step.value)
-        } catch (error) {
-          generator.return(undefined as never)
-          throw error
+      const sent: Promise<unknown>[] = []
+      try {
+        let step = generator.next()
+        while (!step.done) {
+          const result = execute(client, step.value)
+          if (step.value.ahead === true) {
+            result.catch(() => undefined)
+            if (sent.push(result) % MAX_AHEAD === 0) await result
+          }
+          step = generator.next(step.value.ahead === true ? NOTHING : await result)
         }
-        step = generator.next(result)
+        await Promise.all(sent)
+        return step.value
+      } catch (error) {
+        generator.return(undefined as never)
+        // The first that failed says why; those behind it, only that the transaction is aborted.
+        for (const result of sent) await result
+        throw error
       }
-      return step.value
     },
   }
 }

@@ -211,7 +211,7 @@ whenRunning('several processes on one PostgreSQL', () => {
 
   it('say so when it is not their turn for too long, and go on afterwards', async () => {
     const [a, b] = [await open({ tuning: { lockMs: 200 } }), await open()]
-    const insert = (name: string): (() => Tx<number>) => () => run('INSERT INTO things (name, amount) VALUES (?, ?)', name, 0) // prettier-ignore
+    const insert = (name: string): (() => Tx<void>) => () => run('INSERT INTO things (name, amount) VALUES (?, ?)', name, 0) // prettier-ignore
     const holder = b.write('hold', function* () {
       yield* one('SELECT CAST(pg_sleep(3) AS TEXT) AS slept')
     })

@@ -38,7 +38,7 @@ async function open(options: Partial<SqliteOptions> = {}): Promise<Store> {
   return store
 }
 
-const insert = (name: string): Tx<number> => run('INSERT INTO things (name) VALUES (?)', name)
+const insert = (name: string): Tx<void> => run('INSERT INTO things (name) VALUES (?)', name)
 function* count(): Tx<number> {
   return (yield* one<{ n: number }>('SELECT count(*) AS n FROM things'))!.n
 }
@@ -92,7 +92,7 @@ describe('durability', () => {
     })
     const first = store.write('insert', () => insert('first'))
     await until(() => disk.waiting() === 1)
-    const later: Promise<number>[] = []
+    const later: Promise<void>[] = []
     for (const name of ['a', 'b', 'c']) {
       later.push(store.write('insert', () => insert(name)))
       await pause(5)
@@ -154,7 +154,7 @@ describe('a full disk', () => {
   /** SQLite refuses to grow the database, as it does when the disk is full. */
   const limitPages = (store: Store, pages: number): Promise<unknown> =>
     store.write('limit', () => all(`PRAGMA max_page_count = ${pages}`))
-  const big = (name: string): Tx<number> =>
+  const big = (name: string): Tx<void> =>
     many('INSERT INTO things (name) VALUES (?)', Array.from({ length: 200 }, (_, i) => [`${name}${i}${'x'.repeat(2_000)}`])) // prettier-ignore
 
   it('rejects writes with StorageFull and undoes them whole; reads go on; with space again so do writes', async () => {
@@ -303,7 +303,7 @@ describe('a foreign lock', () => {
 })
 
 describe('checkpoints', () => {
-  const rows = (from: number): Tx<number> =>
+  const rows = (from: number): Tx<void> =>
     many('INSERT INTO things (name) VALUES (?)', Array.from({ length: 50 }, (_, i) => [`${from + i}${'x'.repeat(500)}`])) // prettier-ignore
 
   it('keep the log small under load, and empty it when idle', async () => {

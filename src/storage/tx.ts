@@ -20,6 +20,8 @@ export interface Query {
   /** Several parameter rows for one statement: SQLite loops, PostgreSQL sends one multi-row statement. */
   readonly rows?: readonly (readonly Value[])[]
   readonly kind: 'rows' | 'run' | 'many'
+  /** Nobody reads its result: PostgreSQL is sent it together with what follows. Where it fails, so does all that comes after it. */
+  readonly ahead?: true
   /** PostgreSQL plans it for these very parameters: for where the best plan differs with them by orders of magnitude. SQLite has one plan. */
   readonly planAnew?: true
 }
@@ -47,17 +49,27 @@ export function* one<R>(sql: string, ...params: Param[]): Tx<R | undefined> {
   return result.rows[0] as R | undefined
 }
 
+/** Runs a statement that returns no rows, for its effect: PostgreSQL does not wait for its end before the next. */
+export function* run(sql: string, ...params: Param[]): Tx<void> {
+  yield { sql, params, kind: 'run', ahead: true }
+}
+
 /** Runs a statement that returns no rows; gives the number of rows changed. */
-export function* run(sql: string, ...params: Param[]): Tx<number> {
+export function* runChanges(sql: string, ...params: Param[]): Tx<number> {
   const result = yield { sql, params, kind: 'run' }
   return result.changes
 }
 
 /**
- * Runs one `INSERT … VALUES (?, …)` (an ON CONFLICT clause may follow) or other statement for each row.
+ * Runs one `INSERT … VALUES (?, …)` (an ON CONFLICT clause may follow) or other statement for each row, for its effect, as `run` does.
  * Does nothing for no rows.
  */
-export function* many(sql: string, rows: readonly (readonly Value[])[]): Tx<number> {
+export function* many(sql: string, rows: readonly (readonly Value[])[]): Tx<void> {
+  if (rows.length > 0) yield { sql, params: [], rows, kind: 'many', ahead: true }
+}
+
+/** As `many`; gives the number of rows changed. */
+export function* manyChanges(sql: string, rows: readonly (readonly Value[])[]): Tx<number> {
   if (rows.length === 0) return 0
   const result = yield { sql, params: [], rows, kind: 'many' }
   return result.changes

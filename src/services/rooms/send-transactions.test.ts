@@ -6,7 +6,7 @@ import {
   sentIn,
   transactionKey,
 } from '../../storage/tables/client-transactions.js'
-import { all, run } from '../../storage/tx.js'
+import { all, runChanges } from '../../storage/tx.js'
 import type { Requester } from '../requester.js'
 
 const DAY = 24 * 3_600_000
@@ -63,7 +63,7 @@ describe('a transaction id of a client', () => {
   it('is known that an older program has stored, until it is a day old', async () => {
     const store = (txnId: string, ts: number): Promise<number> =>
       test.store.write('test', () =>
-        run(
+        runChanges(
           'INSERT INTO client_transactions (user_id, device_id, path, txn_id, ts, response) VALUES (?, ?, ?, ?, ?, ?)',
           alice.userId,
           'PHONE',

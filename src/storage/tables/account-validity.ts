@@ -1,4 +1,4 @@
-import { all, many, one, run, type Tx } from '../tx.js'
+import { all, many, one, run, runChanges, type Tx } from '../tx.js'
 
 export interface AccountValidityRow {
   readonly user_id: string
@@ -76,7 +76,7 @@ export function* accountsToRemind(
 
 /** Post: so many reminders are behind. False where they were already, or the account was renewed meanwhile. */
 export function* setReminded(row: AccountValidityRow, reminded: number): Tx<boolean> {
-  const changes = yield* run(
+  const changes = yield* runChanges(
     'UPDATE account_validity SET reminded = ? WHERE user_id = ? AND reminded = ? AND expires_ts = ?',
     reminded,
     row.user_id,
@@ -103,7 +103,7 @@ export function* accountsToExpire(now: number, limit: number): Tx<readonly Accou
 /** Post: false where the account was renewed meanwhile. */
 export function* markExpired(userId: string, expiresTs: number): Tx<boolean> {
   return (
-    (yield* run(
+    (yield* runChanges(
       'UPDATE account_validity SET expired = 1 WHERE user_id = ? AND expires_ts = ? AND expired = 0',
       userId,
       expiresTs,
@@ -166,7 +166,7 @@ export function* useRenewals(userId: string, ts: number): Tx<void> {
 
 /** Post: links older than that are gone; at most `limit` of them at once. Gives how many. */
 export function* pruneRenewals(before: number, limit: number): Tx<number> {
-  return yield* run(
+  return yield* runChanges(
     `DELETE FROM account_renewals WHERE token_hash IN
        (SELECT token_hash FROM account_renewals WHERE created_ts < ? LIMIT ?)`,
     before,

@@ -1,4 +1,4 @@
-import { all, one, run, type Tx } from '../tx.js'
+import { all, one, run, runChanges, type Tx } from '../tx.js'
 
 /** An invitation of an address, kept by the server to which the address belongs. Addresses are canonical. */
 export interface AddressInviteRow {
@@ -120,7 +120,7 @@ export function* deleteWaitingInvite(token: string, sender: string): Tx<void> {
 
 /** Post: at most `limit` of what is over is gone; how many that were. */
 export function* deleteExpiredInvites(now: number, limit: number): Tx<number> {
-  return yield* run(
+  return yield* runChanges(
     `DELETE FROM address_invites WHERE token IN
        (SELECT token FROM address_invites WHERE expires_ts <= ? ORDER BY expires_ts LIMIT ?)`,
     now,

@@ -1,4 +1,4 @@
-import { all, one, run, type Tx } from '../tx.js'
+import { all, one, runChanges, type Tx } from '../tx.js'
 
 export interface AliasRow {
   readonly alias: string
@@ -9,7 +9,7 @@ export interface AliasRow {
 
 /** False when the alias is taken. */
 export function* insertAlias(row: AliasRow): Tx<boolean> {
-  const changes = yield* run(
+  const changes = yield* runChanges(
     'INSERT INTO aliases (alias, room_id, creator, ts) VALUES (?, ?, ?, ?) ON CONFLICT (alias) DO NOTHING',
     row.alias,
     row.room_id,
@@ -32,5 +32,5 @@ export function* aliasesOf(roomId: string): Tx<readonly string[]> {
 }
 
 export function* deleteAlias(alias: string): Tx<boolean> {
-  return (yield* run('DELETE FROM aliases WHERE alias = ?', alias)) === 1
+  return (yield* runChanges('DELETE FROM aliases WHERE alias = ?', alias)) === 1
 }

@@ -1,4 +1,4 @@
-import { all, many, one, run, type Tx } from '../tx.js'
+import { all, many, one, run, runChanges, type Tx } from '../tx.js'
 
 export interface AppserviceProgress {
   readonly pos: number
@@ -79,7 +79,7 @@ export function* setAppserviceProgress(id: string, progress: AppserviceProgress)
 
 /** Post: the transaction is taken; false when it was not the one under way. */
 export function* clearAppserviceTransaction(id: string, txnId: string): Tx<boolean> {
-  const changes = yield* run(
+  const changes = yield* runChanges(
     'UPDATE appservice_progress SET txn_id = NULL, body = NULL, txn_ts = NULL WHERE appservice_id = ? AND txn_id = ?',
     id,
     txnId,
@@ -130,7 +130,7 @@ export function* appserviceSurplus(id: string, keep: number): Tx<number | undefi
 export function* dropOldestForAppservice(id: string, upTo: number, limit: number): Tx<number> {
   let dropped = 0
   for (const table of ['appservice_events', 'appservice_to_device'])
-    dropped += yield* run(
+    dropped += yield* runChanges(
       `DELETE FROM ${table} WHERE appservice_id = ? AND pos IN (
          SELECT pos FROM ${table} WHERE appservice_id = ? AND pos <= ? ORDER BY pos LIMIT ?)`,
       id,

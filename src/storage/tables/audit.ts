@@ -1,4 +1,4 @@
-import { all, one, run, type Tx } from '../tx.js'
+import { all, one, run, runChanges, type Tx } from '../tx.js'
 
 export interface AuditRow {
   readonly id: number
@@ -76,7 +76,7 @@ export function* putAuditDeposit(row: AuditDepositRow): Tx<void> {
 
 /** Gives whether there was one. */
 export function* deleteAuditDeposit(server: string): Tx<boolean> {
-  return (yield* run('DELETE FROM audit_deposits WHERE server = ?', server)) === 1
+  return (yield* runChanges('DELETE FROM audit_deposits WHERE server = ?', server)) === 1
 }
 
 /** The last entry that a reader has; 0 for a new one. */

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { all, many, one, run, type Tx } from '../tx.js'
+import { all, many, one, run, runChanges, type Tx } from '../tx.js'
 
 /** What makes a client's request a repetition of another. */
 export interface ClientTransaction {
@@ -74,7 +74,7 @@ function* earlierResponse(of: ClientTransaction): Tx<string | undefined> {
 /** Post: true when this device had not used the transaction id on this path before. Its answer is `{}`. */
 export function* recordTransaction(of: ClientTransaction, ts: number): Tx<boolean> {
   if ((yield* earlierResponse(of)) !== undefined) return false
-  const changes = yield* run(
+  const changes = yield* runChanges(
     'INSERT INTO transaction_keys (key, ts, event_nid) VALUES (?, ?, NULL) ON CONFLICT DO NOTHING',
     transactionKey(of),
     ts,
@@ -99,11 +99,16 @@ export function* transactionPage(
 
 /** Those of a page. */
 export function* deleteTransactionsBefore(after: string, last: string, ts: number): Tx<number> {
-  return yield* run('DELETE FROM transaction_keys WHERE key > ? AND key <= ? AND ts < ?', after, last, ts)
+  return yield* runChanges(
+    'DELETE FROM transaction_keys WHERE key > ? AND key <= ? AND ts < ?',
+    after,
+    last,
+    ts,
+  )
 }
 
 export function* deleteEarlierTransactionsBefore(ts: number): Tx<number> {
-  return yield* run('DELETE FROM client_transactions WHERE ts < ?', ts)
+  return yield* runChanges('DELETE FROM client_transactions WHERE ts < ?', ts)
 }
 
 export function* hasEarlierTransactions(): Tx<boolean> {

@@ -1,4 +1,4 @@
-import { all, many, run, type Tx } from '../tx.js'
+import { all, manyChanges, run, runChanges, type Tx } from '../tx.js'
 
 export type KeyUsage = 'master' | 'self_signing' | 'user_signing'
 
@@ -36,7 +36,7 @@ export function* isCrossSigningKey(userId: string, publicKey: string): Tx<boolea
 }
 
 export function* upsertCrossSigningKeys(rows: readonly CrossSigningKeyRow[]): Tx<number> {
-  return yield* many(
+  return yield* manyChanges(
     `INSERT INTO cross_signing_keys (user_id, usage, public_key, json) VALUES (?, ?, ?, ?)
      ON CONFLICT (user_id, usage) DO UPDATE SET public_key = excluded.public_key, json = excluded.json
      WHERE cross_signing_keys.json <> excluded.json`,
@@ -45,7 +45,11 @@ export function* upsertCrossSigningKeys(rows: readonly CrossSigningKeyRow[]): Tx
 }
 
 export function* deleteCrossSigningKeys(userId: string, usages: readonly KeyUsage[]): Tx<number> {
-  return yield* run('DELETE FROM cross_signing_keys WHERE user_id = ? AND usage IN (??)', userId, usages)
+  return yield* runChanges(
+    'DELETE FROM cross_signing_keys WHERE user_id = ? AND usage IN (??)',
+    userId,
+    usages,
+  )
 }
 
 /** Signatures for keys of these users that `viewer` may see: the owners' own and the viewer's. */
@@ -60,7 +64,7 @@ export function* signaturesFor(userIds: readonly string[], viewer: string): Tx<r
 
 /** Post: gives how many are new or other than before. */
 export function* upsertSignatures(rows: readonly KeySignatureRow[]): Tx<number> {
-  return yield* many(
+  return yield* manyChanges(
     `INSERT INTO key_signatures (target_user, target_key, signer_user, signer_key, signature) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT (target_user, target_key, signer_user, signer_key) DO UPDATE SET signature = excluded.signature
      WHERE key_signatures.signature <> excluded.signature`,

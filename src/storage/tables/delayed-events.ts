@@ -1,4 +1,4 @@
-import { all, one, run, type Tx } from '../tx.js'
+import { all, one, run, runChanges, type Tx } from '../tx.js'
 
 export interface DelayedEventRow {
   readonly nid: number
@@ -146,7 +146,7 @@ export function* trimFinalised(userId: string, keep: number): Tx<void> {
 
 /** Gives how many it has deleted. */
 export function* deleteFinalisedBefore(ts: number, limit: number): Tx<number> {
-  return yield* run(
+  return yield* runChanges(
     `DELETE FROM delayed_events WHERE nid IN (
        SELECT nid FROM delayed_events WHERE finalised_ts < ? ORDER BY finalised_ts LIMIT ?)`,
     ts,

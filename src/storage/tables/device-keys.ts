@@ -1,4 +1,4 @@
-import { all, many, one, run, type Tx } from '../tx.js'
+import { all, many, one, run, runChanges, type Tx } from '../tx.js'
 
 /** Identity keys of devices: our users' own, and the cache of other servers' users. */
 export interface DeviceKeysRow {
@@ -44,7 +44,7 @@ export function* localDevicesOf(userIds: readonly string[]): Tx<readonly LocalDe
 
 /** Post: true when something changed. */
 export function* upsertDeviceKeys(userId: string, deviceId: string, json: string): Tx<boolean> {
-  const changes = yield* run(
+  const changes = yield* runChanges(
     `INSERT INTO device_keys (user_id, device_id, json) VALUES (?, ?, ?)
      ON CONFLICT (user_id, device_id) DO UPDATE SET json = excluded.json WHERE device_keys.json <> excluded.json`,
     userId,
@@ -101,7 +101,7 @@ export function* saveRemoteList(
   stale: number,
   retryAt: number,
 ): Tx<boolean> {
-  const changes = yield* run(
+  const changes = yield* runChanges(
     `UPDATE remote_device_lists SET recent_ids = ?, failures = 0, retry_at = ?,
        stale = CASE WHEN stale = ? THEN 0 ELSE stale END
      WHERE user_id = ?`,

@@ -9,7 +9,7 @@ let store: Store
 const news = (from: number, to: number, toDeviceFrom = from): Promise<DeviceNews> =>
   store.read('news', () => deviceNews(USER, 'D', toDeviceFrom, from, to))
 
-const write = (body: () => Tx<number>): Promise<number> => store.write('test', body)
+const write = (body: () => Tx<void>): Promise<void> => store.write('test', body)
 
 describe('what is new for a device', () => {
   beforeAll(async () => {

@@ -1,4 +1,4 @@
-import { all, many, one, run, type Tx } from '../tx.js'
+import { all, many, one, run, runChanges, type Tx } from '../tx.js'
 
 export interface DeviceRow {
   readonly user_id: string
@@ -20,7 +20,7 @@ export function* insertDevice(row: {
   readonly displayName: string | null
   readonly createdTs: number
 }): Tx<boolean> {
-  const changes = yield* run(
+  const changes = yield* runChanges(
     `INSERT INTO devices (user_id, device_id, display_name, created_ts) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
     row.userId,
     row.deviceId,
@@ -68,7 +68,7 @@ export function* surplusDevices(userId: string, keep: number, except: string): T
 
 /** Post: false when there is no such device. */
 export function* renameDevice(userId: string, deviceId: string, displayName: string): Tx<boolean> {
-  const changes = yield* run(
+  const changes = yield* runChanges(
     'UPDATE devices SET display_name = ? WHERE user_id = ? AND device_id = ?',
     displayName,
     userId,

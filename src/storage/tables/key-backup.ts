@@ -1,4 +1,4 @@
-import { all, many, one, run, type Tx } from '../tx.js'
+import { all, manyChanges, one, run, runChanges, type Tx } from '../tx.js'
 
 export interface BackupVersionRow {
   readonly user_id: string
@@ -73,7 +73,7 @@ export function* updateBackupAuthData(userId: string, version: number, authData:
 
 /** Post: no other transaction changes or deletes the version before this one ends. False when it does not exist. */
 export function* lockBackup(userId: string, version: number): Tx<boolean> {
-  const changes = yield* run(
+  const changes = yield* runChanges(
     'UPDATE key_backup_versions SET etag = etag WHERE user_id = ? AND version = ? AND deleted = 0',
     userId,
     version,
@@ -83,7 +83,7 @@ export function* lockBackup(userId: string, version: number): Tx<boolean> {
 
 /** Post: the version is gone for its user; its sessions are to be swept. Gives whether it existed. */
 export function* markBackupDeleted(userId: string, version: number): Tx<boolean> {
-  const changes = yield* run(
+  const changes = yield* runChanges(
     'UPDATE key_backup_versions SET deleted = 1 WHERE user_id = ? AND version = ? AND deleted = 0',
     userId,
     version,
@@ -104,7 +104,7 @@ export function* deletedBackups(
 
 /** Deletes up to `limit` sessions of a deleted version; gives how many. */
 export function* sweepBackupSessions(userId: string, version: number, limit: number): Tx<number> {
-  return yield* run(
+  return yield* runChanges(
     `DELETE FROM key_backup_sessions WHERE user_id = ? AND version = ? AND (room_id, session_id) IN (
        SELECT room_id, session_id FROM key_backup_sessions WHERE user_id = ? AND version = ? LIMIT ?)`,
     userId,
@@ -154,8 +154,8 @@ export function* mergeBackupSessions(
   rows: readonly BackupSessionRow[],
 ): Tx<{ readonly added: number; readonly replaced: number }> {
   const params = rows.map((row) => values(userId, version, row))
-  const added = yield* many(`${INSERT_SESSION} ON CONFLICT DO NOTHING`, params)
-  const replaced = yield* many(
+  const added = yield* manyChanges(`${INSERT_SESSION} ON CONFLICT DO NOTHING`, params)
+  const replaced = yield* manyChanges(
     `${INSERT_SESSION} ON CONFLICT (user_id, version, room_id, session_id) DO UPDATE SET
        first_message_index = excluded.first_message_index, forwarded_count = excluded.forwarded_count,
        is_verified = excluded.is_verified, session_data = excluded.session_data
@@ -241,7 +241,7 @@ export function* deleteBackupSessions(
 ): Tx<number> {
   if (roomId === undefined) return yield* sweepBackupSessions(userId, version, limit)
   if (sessionId === undefined) {
-    return yield* run(
+    return yield* runChanges(
       `DELETE FROM key_backup_sessions WHERE user_id = ? AND version = ? AND room_id = ? AND session_id IN (
          SELECT session_id FROM key_backup_sessions WHERE user_id = ? AND version = ? AND room_id = ? LIMIT ?)`,
       userId,
@@ -253,7 +253,7 @@ export function* deleteBackupSessions(
       limit,
     )
   }
-  return yield* run(
+  return yield* runChanges(
     'DELETE FROM key_backup_sessions WHERE user_id = ? AND version = ? AND room_id = ? AND session_id = ?',
     userId,
     version,

@@ -1,4 +1,4 @@
-import { all, one, run, type Tx } from '../tx.js'
+import { all, one, run, runChanges, type Tx } from '../tx.js'
 import { allocatePosition, readPosition } from './positions.js'
 import { scheduleAllRepairs } from './room-repairs.js'
 
@@ -60,9 +60,12 @@ export function* resumeFromCopy(now: number): Tx<Resumption> {
     resumed,
     Math.floor(now),
   )
-  const oneTimeKeys = yield* run('UPDATE one_time_keys SET claimed_ts = ? WHERE claimed_ts IS NULL', now)
+  const oneTimeKeys = yield* runChanges(
+    'UPDATE one_time_keys SET claimed_ts = ? WHERE claimed_ts IS NULL',
+    now,
+  )
   yield* run('UPDATE fallback_keys SET used = 1 WHERE used = 0')
-  const remoteLists = yield* run(
+  const remoteLists = yield* runChanges(
     'UPDATE remote_device_lists SET stale = stale + 1, failures = 0, retry_at = 0',
   )
   const pos = yield* allocatePosition()

@@ -1,4 +1,4 @@
-import { all, many, one, run, type Param, type Tx } from '../tx.js'
+import { all, many, manyChanges, one, type Param, run, type Tx } from '../tx.js'
 import type { MediaRow } from './media.js'
 
 /** (server, media id) */
@@ -86,7 +86,7 @@ export function* mediaWithBytesOf(origin: string, mediaId: string): Tx<readonly 
 
 /** Post: those that are not protected are in quarantine. Gives how many were not before. */
 export function* quarantineMedia(keys: readonly MediaKey[], by: string): Tx<number> {
-  return yield* many(
+  return yield* manyChanges(
     `INSERT INTO media_moderation (origin, media_id, quarantined_by, protected) VALUES (?, ?, ?, 0)
      ON CONFLICT (origin, media_id) DO UPDATE SET quarantined_by = excluded.quarantined_by
        WHERE media_moderation.protected = 0 AND media_moderation.quarantined_by IS NULL`,

@@ -1,4 +1,4 @@
-import { all, many, one, run, type Tx } from '../tx.js'
+import { all, manyChanges, one, run, runChanges, type Tx } from '../tx.js'
 
 export interface MediaRow {
   readonly origin: string
@@ -32,7 +32,7 @@ const THUMBNAIL_COLUMNS = 'source_sha256, width, height, method, animated, sha25
 
 /** Post: true when the row is new, false when the (origin, media id) was taken and nothing changed. */
 export function* insertMedia(row: MediaRow): Tx<boolean> {
-  const changes = yield* run(
+  const changes = yield* runChanges(
     `INSERT INTO media (${MEDIA_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
     row.origin,
     row.media_id,
@@ -71,7 +71,7 @@ export function* fillAnnouncedMedia(fill: {
   readonly fileName: string | null
   readonly now: number
 }): Tx<boolean> {
-  const changes = yield* run(
+  const changes = yield* runChanges(
     `UPDATE media SET sha256 = ?, size = ?, content_type = ?, file_name = ?, created_ts = ?, expires_ts = NULL,
        last_access_ts = ?
      WHERE origin = ? AND media_id = ? AND user_id = ? AND sha256 IS NULL AND expires_ts > ?`,
@@ -115,7 +115,7 @@ export function* announcedMediaOfUser(userId: string, now: number): Tx<number> {
 
 /** Forgets announced uploads that did not arrive in time; at most `limit` of them. Gives how many. */
 export function* deleteExpiredAnnouncements(now: number, limit: number): Tx<number> {
-  return yield* run(
+  return yield* runChanges(
     `DELETE FROM media WHERE (origin, media_id) IN (
        SELECT origin, media_id FROM media WHERE expires_ts <= ? ORDER BY expires_ts LIMIT ?)`,
     now,
@@ -129,7 +129,7 @@ export function* touchMedia(origin: string, mediaId: string, now: number): Tx<vo
 
 /** Gives how many of the given (origin, media id) there were. */
 export function* deleteMedia(keys: readonly (readonly [string, string])[]): Tx<number> {
-  return yield* many('DELETE FROM media WHERE origin = ? AND media_id = ?', keys)
+  return yield* manyChanges('DELETE FROM media WHERE origin = ? AND media_id = ?', keys)
 }
 
 /** A place in the order in which other servers' media were last used. */

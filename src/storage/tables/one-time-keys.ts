@@ -1,4 +1,4 @@
-import { all, many, one, run, type Tx } from '../tx.js'
+import { all, many, manyChanges, one, run, runChanges, type Tx } from '../tx.js'
 
 export interface OneTimeKeyRow {
   readonly nid: number
@@ -105,7 +105,7 @@ export function* claimOneTimeKeys(nids: readonly number[], now: number): Tx<Read
 
 /** Forgets claimed keys; at most `limit` of them. Gives how many. */
 export function* deleteClaimedOneTimeKeys(before: number, limit: number): Tx<number> {
-  return yield* run(
+  return yield* runChanges(
     `DELETE FROM one_time_keys WHERE nid IN (
        SELECT nid FROM one_time_keys WHERE claimed_ts < ? ORDER BY claimed_ts LIMIT ?)`,
     before,
@@ -141,7 +141,7 @@ export function* saveFallbackKeys(
   deviceId: string,
   keys: readonly { readonly algorithm: string; readonly keyId: string; readonly json: string }[],
 ): Tx<number> {
-  return yield* many(
+  return yield* manyChanges(
     `INSERT INTO fallback_keys (user_id, device_id, algorithm, key_id, json, used) VALUES (?, ?, ?, ?, ?, ?)
      ON CONFLICT (user_id, device_id, algorithm) DO UPDATE SET key_id = excluded.key_id, json = excluded.json, used = 0
      WHERE fallback_keys.key_id <> excluded.key_id OR fallback_keys.json <> excluded.json`,

@@ -1,4 +1,4 @@
-import { all, many, one, run, type Tx } from '../tx.js'
+import { all, many, one, run, runChanges, type Tx } from '../tx.js'
 
 /** Durable queues towards other servers; rows are written in the transaction of what causes them. */
 export interface OutboxEdu {
@@ -101,7 +101,7 @@ export function* dropOldestPdus(
     keep,
     count,
   )
-  return yield* run(
+  return yield* runChanges(
     'DELETE FROM outbox_pdus WHERE destination = ? AND event_nid IN (??)',
     destination,
     rows.map((row) => row.event_nid),
@@ -185,7 +185,7 @@ export function* countEdusByType(destination: string): Tx<ReadonlyMap<string, nu
 
 /** Deletes the oldest EDUs of one type for a destination, at most `count`; gives how many. */
 export function* dropOldestEdus(destination: string, count: number, eduType: string): Tx<number> {
-  return yield* run(
+  return yield* runChanges(
     `DELETE FROM outbox_edus WHERE nid IN (
        SELECT nid FROM outbox_edus WHERE destination = ? AND edu_type = ? ORDER BY nid LIMIT ?)`,
     destination,

@@ -1,4 +1,4 @@
-import { all, run, type Tx } from '../tx.js'
+import { all, run, runChanges, type Tx } from '../tx.js'
 
 export interface ProfileFieldRow {
   readonly field: string
@@ -38,7 +38,7 @@ export function* setProfileField(userId: string, field: string, value: string): 
 
 /** Post: false when there was no such field. */
 export function* deleteProfileField(userId: string, field: string): Tx<boolean> {
-  return (yield* run('DELETE FROM profiles WHERE user_id = ? AND field = ?', userId, field)) === 1
+  return (yield* runChanges('DELETE FROM profiles WHERE user_id = ? AND field = ?', userId, field)) === 1
 }
 
 export function* deleteProfile(userId: string): Tx<void> {

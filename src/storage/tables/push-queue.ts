@@ -1,4 +1,4 @@
-import { all, many, one, run, type Tx } from '../tx.js'
+import { all, many, one, run, runChanges, type Tx } from '../tx.js'
 
 /** Something that may concern users with pushers, not yet judged. */
 export interface StagedPush {
@@ -68,7 +68,7 @@ export function* deleteQueuedPushes(pusherId: number, positions: readonly number
 
 /** Post: what was found before `ts` is told no more. Gives how many. */
 export function* dropOldPushes(pusherId: number, ts: number): Tx<number> {
-  return yield* run('DELETE FROM push_queue WHERE pusher_id = ? AND ts < ?', pusherId, ts)
+  return yield* runChanges('DELETE FROM push_queue WHERE pusher_id = ? AND ts < ?', pusherId, ts)
 }
 
 /** Post: only the newest `keep` wait. Gives how many were dropped. */
@@ -79,7 +79,7 @@ export function* trimPushes(pusherId: number, keep: number): Tx<number> {
     keep,
   )
   if (row === undefined) return 0
-  return yield* run('DELETE FROM push_queue WHERE pusher_id = ? AND pos <= ?', pusherId, row.pos)
+  return yield* runChanges('DELETE FROM push_queue WHERE pusher_id = ? AND pos <= ?', pusherId, row.pos)
 }
 
 /** Where the newest live event of each room stands, up to a position. Rooms without one are left out. */

@@ -1,4 +1,4 @@
-import { all, one, run, type Tx } from '../tx.js'
+import { all, one, run, runChanges, type Tx } from '../tx.js'
 
 export interface ReceiptRow {
   readonly room_nid: number
@@ -16,7 +16,7 @@ export interface ReceiptRow {
 
 /** Post: the receipt is stored unless a later event was read before; false then. */
 export function* putReceipt(row: ReceiptRow): Tx<boolean> {
-  const changes = yield* run(
+  const changes = yield* runChanges(
     `INSERT INTO receipts (room_nid, user_id, receipt_type, thread, event_id, event_pos, ts, pos) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (room_nid, user_id, receipt_type, thread) DO UPDATE SET event_id = excluded.event_id,
        event_pos = excluded.event_pos, ts = excluded.ts, pos = excluded.pos

@@ -1,4 +1,4 @@
-import { all, one, run, type Tx } from '../tx.js'
+import { all, one, run, runChanges, type Tx } from '../tx.js'
 
 export interface RegistrationTokenRow {
   readonly token: string
@@ -21,7 +21,7 @@ export function* insertRegistrationToken(row: {
   readonly expiresTs: number | null
   readonly createdTs: number
 }): Tx<boolean> {
-  const changes = yield* run(
+  const changes = yield* runChanges(
     `INSERT INTO registration_tokens (token, uses_allowed, completed, expires_ts, created_ts)
      VALUES (?, ?, 0, ?, ?) ON CONFLICT DO NOTHING`,
     row.token,
@@ -42,7 +42,7 @@ export function* registrationTokens(now: number, limit: number): Tx<readonly Reg
 
 /** Counts a completed registration. Post: false, and nothing changed, when the token is used up, over or gone. */
 export function* useRegistrationToken(token: string, now: number): Tx<boolean> {
-  const changes = yield* run(
+  const changes = yield* runChanges(
     `UPDATE registration_tokens SET completed = completed + 1
      WHERE token = ? AND (uses_allowed IS NULL OR completed < uses_allowed) AND (expires_ts IS NULL OR expires_ts > ?)`,
     token,
@@ -66,5 +66,5 @@ export function* setRegistrationTokenBounds(
 }
 
 export function* deleteRegistrationToken(token: string): Tx<boolean> {
-  return (yield* run('DELETE FROM registration_tokens WHERE token = ?', token)) === 1
+  return (yield* runChanges('DELETE FROM registration_tokens WHERE token = ?', token)) === 1
 }

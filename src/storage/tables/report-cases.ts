@@ -1,4 +1,4 @@
-import { all, one, run, type Param, type Tx } from '../tx.js'
+import { all, one, type Param, run, runChanges, type Tx } from '../tx.js'
 import type { ReportRow } from './reports.js'
 
 export type CaseState = 'open' | 'assigned' | 'closed'
@@ -89,7 +89,7 @@ export function* countCases(filter: CaseFilter): Tx<number> {
 
 /** Post: the case is this person's, or nobody's. False where it is closed. */
 export function* assignCase(reportId: number, assignee: string | null): Tx<boolean> {
-  const changes = yield* run(
+  const changes = yield* runChanges(
     `UPDATE report_cases SET state = ?, assignee = ? WHERE report_id = ? AND state <> 'closed'`,
     assignee === null ? 'open' : 'assigned',
     assignee,
@@ -108,7 +108,7 @@ export function* closeCase(
     readonly ts: number
   },
 ): Tx<boolean> {
-  const changes = yield* run(
+  const changes = yield* runChanges(
     `UPDATE report_cases SET state = 'closed', resolution = ?, comment = ?, closed_by = ?, closed_ts = ?
      WHERE report_id = ? AND state <> 'closed'`,
     end.resolution,

@@ -1,4 +1,4 @@
-import { all, one, run, type Param, type Tx } from '../tx.js'
+import { all, one, type Param, runChanges, type Tx } from '../tx.js'
 
 /** What a user reported to the administrators. Empty strings stand for what a report of its kind does not name. */
 export interface ReportRow {
@@ -59,7 +59,7 @@ export function* reportsBefore(before: number, limit: number): Tx<readonly Repor
 
 /** Post: the report is gone; false when there was none. */
 export function* deleteReport(reportId: number): Tx<boolean> {
-  return (yield* run('DELETE FROM reports WHERE report_id = ?', reportId)) === 1
+  return (yield* runChanges('DELETE FROM reports WHERE report_id = ?', reportId)) === 1
 }
 
 /** Undefined: any. */

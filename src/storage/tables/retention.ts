@@ -1,4 +1,4 @@
-import { all, many, one, run, type Tx } from '../tx.js'
+import { all, many, one, run, runChanges, type Tx } from '../tx.js'
 
 /** How far the purge of a room has come; see the migration. */
 export interface RetentionRoomRow {
@@ -95,7 +95,7 @@ export function* legalHolds(): Tx<readonly LegalHoldRow[]> {
 
 /** Post: the hold is there; gives false, and the one of before stays, where there was one. */
 export function* insertLegalHold(row: LegalHoldRow): Tx<boolean> {
-  const changes = yield* run(
+  const changes = yield* runChanges(
     'INSERT INTO legal_holds (kind, target, reason, set_by, since) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
     row.kind,
     row.target,
@@ -107,7 +107,7 @@ export function* insertLegalHold(row: LegalHoldRow): Tx<boolean> {
 }
 
 export function* deleteLegalHold(kind: 'room' | 'user', target: string): Tx<boolean> {
-  return (yield* run('DELETE FROM legal_holds WHERE kind = ? AND target = ?', kind, target)) === 1
+  return (yield* runChanges('DELETE FROM legal_holds WHERE kind = ? AND target = ?', kind, target)) === 1
 }
 
 /** Users of this server who are or were in some rooms. */

@@ -1,4 +1,4 @@
-import { all, run, type Tx } from '../tx.js'
+import { all, run, runChanges, type Tx } from '../tx.js'
 import { insertRoom, roomById, type RoomRow } from './rooms.js'
 
 /**
@@ -57,7 +57,7 @@ const STILL_UNSEEN = 'EXISTS (SELECT 1 FROM rooms r WHERE r.nid = ? AND r.state_
 
 /** Deletes outliers of a room without a state that no membership of a local user names; gives how many. */
 export function* deleteImportedEvents(roomNid: number, limit: number): Tx<number> {
-  return yield* run(
+  return yield* runChanges(
     `DELETE FROM events WHERE ${STILL_UNSEEN} AND nid IN (
        SELECT e.nid FROM events e WHERE e.room_nid = ? AND e.outlier = 1
          AND ${NOT_NAMED}
@@ -70,7 +70,7 @@ export function* deleteImportedEvents(roomNid: number, limit: number): Tx<number
 
 /** Deletes state of a room that has none now; gives how many nodes. */
 export function* deleteImportedState(roomNid: number, limit: number): Tx<number> {
-  return yield* run(
+  return yield* runChanges(
     `DELETE FROM state_nodes WHERE ${STILL_UNSEEN} AND room_nid = ? AND hash IN (
        SELECT hash FROM state_nodes WHERE room_nid = ? LIMIT ?)`,
     roomNid,
@@ -82,7 +82,7 @@ export function* deleteImportedState(roomNid: number, limit: number): Tx<number>
 
 /** Deletes what a room without a state is said to have of other servers' users; gives how many. */
 export function* deleteImportedMembers(roomNid: number, limit: number): Tx<number> {
-  return yield* run(
+  return yield* runChanges(
     `DELETE FROM memberships WHERE ${STILL_UNSEEN} AND room_nid = ? AND local = 0 AND user_id IN (
        SELECT user_id FROM memberships WHERE room_nid = ? AND local = 0 LIMIT ?)`,
     roomNid,

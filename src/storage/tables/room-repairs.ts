@@ -1,4 +1,4 @@
-import { all, one, run, type Tx } from '../tx.js'
+import { all, one, run, runChanges, type Tx } from '../tx.js'
 
 /** A room that is to be compared with what other servers have. */
 export interface RoomRepair {
@@ -22,7 +22,7 @@ export function* scheduleRepair(roomNid: number, via: string, due: number): Tx<v
 
 /** The same for all rooms that users of this server share with others. Gives how many. */
 export function* scheduleAllRepairs(due: number): Tx<number> {
-  return yield* run(
+  return yield* runChanges(
     `INSERT INTO room_repairs (room_nid, via, attempts, due)
      SELECT r.nid, '', 0, CAST(? AS BIGINT) FROM rooms r
      WHERE EXISTS (SELECT 1 FROM memberships m WHERE m.room_nid = r.nid AND m.local = 1 AND m.membership = 'join')

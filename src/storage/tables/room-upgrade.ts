@@ -1,4 +1,4 @@
-import { all, run, type Tx } from '../tx.js'
+import { all, run, runChanges, type Tx } from '../tx.js'
 
 /** What moves with a room that is replaced by another. */
 
@@ -25,8 +25,8 @@ export function* moveAliases(fromRoomId: string, toRoomId: string): Tx<void> {
 
 /** Post: the other room is on the public list in place of the one, if that was. */
 export function* movePublication(fromNid: number, toNid: number): Tx<void> {
-  const moved = yield* run('UPDATE rooms SET published = 0 WHERE nid = ? AND published = 1', fromNid)
-  if (moved === 1) yield* run('UPDATE rooms SET published = 1 WHERE nid = ?', toNid)
+  const moved = yield* runChanges('UPDATE rooms SET published = 0 WHERE nid = ? AND published = 1', fromNid)
+  if (moved === 1) yield* runChanges('UPDATE rooms SET published = 1 WHERE nid = ?', toNid)
 }
 
 /** An upgrade that is under way, or that a process left behind. */

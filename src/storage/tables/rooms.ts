@@ -1,4 +1,4 @@
-import { all, one, run, type Tx } from '../tx.js'
+import { all, one, run, runChanges, type Tx } from '../tx.js'
 
 export interface RoomRow {
   readonly nid: number
@@ -25,7 +25,7 @@ export function* roomsByNids(nids: readonly number[]): Tx<readonly RoomRow[]> {
 
 /** Post: the row exists; false when the room was known already. */
 export function* insertRoom(row: RoomRow): Tx<boolean> {
-  const changes = yield* run(
+  const changes = yield* runChanges(
     `INSERT INTO rooms (nid, room_id, version, rev, state_root, heads, last_pos, published)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (room_id) DO NOTHING`,
     row.nid,
@@ -45,7 +45,7 @@ export function* advanceRoom(
   row: Pick<RoomRow, 'nid' | 'version' | 'state_root' | 'heads' | 'last_pos'>,
   expected: number,
 ): Tx<boolean> {
-  const changes = yield* run(
+  const changes = yield* runChanges(
     `UPDATE rooms SET rev = rev + 1, version = ?, state_root = ?, heads = ?, last_pos = ? WHERE nid = ? AND rev = ?`,
     row.version,
     row.state_root,

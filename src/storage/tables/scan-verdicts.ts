@@ -1,4 +1,4 @@
-import { one, run, type Tx } from '../tx.js'
+import { one, run, runChanges, type Tx } from '../tx.js'
 
 /** What the content scanner said of the bytes of a medium, with the signatures of then. */
 export interface ScanVerdictRow {
@@ -35,7 +35,7 @@ export function* upsertScanVerdict(row: ScanVerdictRow): Tx<void> {
 
 /** Forgets at most `limit` verdicts from before a time. Gives how many. */
 export function* deleteOldVerdicts(before: number, limit: number): Tx<number> {
-  return yield* run(
+  return yield* runChanges(
     `DELETE FROM scan_verdicts WHERE sha256 IN (
        SELECT sha256 FROM scan_verdicts WHERE scanned_ts < ? ORDER BY scanned_ts LIMIT ?)`,
     before,

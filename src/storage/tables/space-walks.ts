@@ -1,4 +1,4 @@
-import { all, one, run, type Tx } from '../tx.js'
+import { all, one, run, runChanges, type Tx } from '../tx.js'
 
 /** Post: of the user's walks the newest `keep` are left, this one among them. `expiresTs`: milliseconds. */
 export function* insertSpaceWalk(
@@ -38,7 +38,7 @@ export function* spaceWalk(token: string, userId: string, now: number): Tx<strin
 
 /** Gives how many there were, at most `limit`. */
 export function* deleteSpaceWalks(now: number, limit: number): Tx<number> {
-  return yield* run(
+  return yield* runChanges(
     'DELETE FROM space_walks WHERE token IN (SELECT token FROM space_walks WHERE expires_ts <= ? LIMIT ?)',
     now,
     limit,

@@ -1,4 +1,4 @@
-import { all, many, one, run, type Tx } from '../tx.js'
+import { all, many, manyChanges, one, run, runChanges, type Tx } from '../tx.js'
 
 /** PDUs that other servers were told are taken, until their room's drain has applied or dropped them. */
 export interface StagedPdu {
@@ -22,7 +22,7 @@ export interface StagedRow extends StagedPdu {
  * copy is verified: junk signatures cannot keep the real event out. Gives the number of rows written.
  */
 export function* stagePdus(rows: readonly StagedPdu[]): Tx<number> {
-  return yield* many(
+  return yield* manyChanges(
     `INSERT INTO staged_pdus (origin, room_id, event_id, received, json, verified) VALUES (?, ?, ?, ?, ?, ?)
      ON CONFLICT (room_id, event_id) DO UPDATE SET origin = excluded.origin, json = excluded.json, verified = 1,
        attempts = 0, retry_at = 0 WHERE staged_pdus.verified = 0 AND excluded.verified = 1`,
@@ -157,7 +157,7 @@ export function* saveReceivedTransaction(
 
 /** Forgets up to `limit` transactions of before `ts`; gives how many there were. */
 export function* forgetTransactions(ts: number, limit: number): Tx<number> {
-  return yield* run(
+  return yield* runChanges(
     `DELETE FROM received_transactions WHERE (origin, txn_id) IN (
        SELECT origin, txn_id FROM received_transactions WHERE ts < ? ORDER BY ts LIMIT ?)`,
     ts,

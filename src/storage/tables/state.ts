@@ -1,4 +1,4 @@
-import { all, many, one, type Tx } from '../tx.js'
+import { all, many, manyChanges, one, type Tx } from '../tx.js'
 
 export interface StateKeyRow {
   readonly nid: number
@@ -21,7 +21,7 @@ export function* stateKeysOf(type: string, stateKeys: readonly string[]): Tx<rea
 
 /** Post: every row exists; false when one of them was known by another nid. */
 export function* insertStateKeys(rows: readonly StateKeyRow[]): Tx<boolean> {
-  const changes = yield* many(
+  const changes = yield* manyChanges(
     'INSERT INTO state_keys (nid, type, state_key) VALUES (?, ?, ?) ON CONFLICT (type, state_key) DO NOTHING',
     rows.map((row) => [row.nid, row.type, row.state_key]),
   )

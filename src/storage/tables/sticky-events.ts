@@ -1,4 +1,4 @@
-import { all, many, run, type Tx } from '../tx.js'
+import { all, many, run, runChanges, type Tx } from '../tx.js'
 
 export interface StickyRow {
   readonly event_nid: number
@@ -97,5 +97,5 @@ export function* showSticky(eventNid: number, pos: number): Tx<void> {
 
 /** Gives how many there were. */
 export function* deleteStickyUntil(ts: number): Tx<number> {
-  return yield* run('DELETE FROM sticky_events WHERE until_ts <= ?', ts)
+  return yield* runChanges('DELETE FROM sticky_events WHERE until_ts <= ?', ts)
 }

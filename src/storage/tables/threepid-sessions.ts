@@ -1,4 +1,4 @@
-import { one, run, type Tx } from '../tx.js'
+import { one, run, runChanges, type Tx } from '../tx.js'
 
 /** One attempt to prove that an e-mail address is the asker's. */
 export interface ThreepidSessionRow {
@@ -86,7 +86,7 @@ export function* renewThreepidSession(
 
 /** Post: the session is validated until `expires`, and its link opens no more; false when it was validated before. */
 export function* setThreepidValidated(sessionId: string, now: number, expires: number): Tx<boolean> {
-  const changes = yield* run(
+  const changes = yield* runChanges(
     `UPDATE threepid_sessions SET validated_ts = ?, expires_ts = ?, token_hash = NULL WHERE session_id = ? AND validated_ts IS NULL`,
     now,
     expires,
@@ -97,7 +97,7 @@ export function* setThreepidValidated(sessionId: string, now: number, expires: n
 
 /** Post: the session is gone; false when somebody else has used it. */
 export function* deleteThreepidSession(sessionId: string): Tx<boolean> {
-  return (yield* run('DELETE FROM threepid_sessions WHERE session_id = ?', sessionId)) === 1
+  return (yield* runChanges('DELETE FROM threepid_sessions WHERE session_id = ?', sessionId)) === 1
 }
 
 /** Post: sessions that are over are gone, and of the others at most `max`, the ones that end last. */

@@ -1,4 +1,4 @@
-import { all, one, run, type Tx } from '../tx.js'
+import { all, one, run, runChanges, type Tx } from '../tx.js'
 
 /** An address of an account, which its user has proved to be theirs. Addresses are canonical. */
 export interface ThreepidRow {
@@ -11,7 +11,7 @@ export interface ThreepidRow {
 
 /** Post: false, and nothing changed, when an account has the address already, this one included. */
 export function* insertThreepid(row: ThreepidRow): Tx<boolean> {
-  const changes = yield* run(
+  const changes = yield* runChanges(
     `INSERT INTO threepids (medium, address, user_id, validated_ts, added_ts) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT DO NOTHING`,
     row.medium,
@@ -42,7 +42,7 @@ export function* threepidsOf(userId: string): Tx<readonly ThreepidRow[]> {
 
 /** Post: the user does not have the address; false when they did not have it before. */
 export function* deleteThreepid(userId: string, medium: string, address: string): Tx<boolean> {
-  const changes = yield* run(
+  const changes = yield* runChanges(
     'DELETE FROM threepids WHERE user_id = ? AND medium = ? AND address = ?',
     userId,
     medium,

@@ -1,5 +1,5 @@
 import { utf8Length } from '../../core/ids/common.js'
-import { all, many, one, run, type Tx } from '../tx.js'
+import { all, many, one, run, runChanges, type Tx } from '../tx.js'
 
 export interface ToDeviceRow {
   readonly user_id: string
@@ -149,7 +149,7 @@ export function* queuesWithOldMessages(
 
 /** Post: true when this message had not been taken before. */
 export function* recordReceivedToDevice(origin: string, messageId: string, ts: number): Tx<boolean> {
-  const changes = yield* run(
+  const changes = yield* runChanges(
     'INSERT INTO received_to_device (origin, message_id, ts) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
     origin,
     messageId,
@@ -159,7 +159,7 @@ export function* recordReceivedToDevice(origin: string, messageId: string, ts: n
 }
 
 export function* deleteReceivedToDevice(before: number, limit: number): Tx<number> {
-  return yield* run(
+  return yield* runChanges(
     `DELETE FROM received_to_device WHERE (origin, message_id) IN (
        SELECT origin, message_id FROM received_to_device WHERE ts < ? ORDER BY ts LIMIT ?)`,
     before,

@@ -1,4 +1,4 @@
-import { one, run, type Tx } from '../tx.js'
+import { one, run, runChanges, type Tx } from '../tx.js'
 import type { UserRow } from './users.js'
 
 export interface AccessTokenRow {
@@ -68,7 +68,7 @@ export function* markAccessTokenUsed(tokenHash: string): Tx<void> {
 
 /** Post: the device's access tokens of earlier generations are gone. */
 export function* deleteOlderAccessTokens(userId: string, deviceId: string, generation: number): Tx<number> {
-  return yield* run(
+  return yield* runChanges(
     'DELETE FROM access_tokens WHERE user_id = ? AND device_id = ? AND generation < ?',
     userId,
     deviceId,
@@ -153,7 +153,7 @@ export function* supersedeRefreshToken(
   next: string,
   now: number,
 ): Tx<boolean> {
-  const changes = yield* run(
+  const changes = yield* runChanges(
     `UPDATE refresh_tokens SET next_hash = ?, superseded_ts = ?
      WHERE token_hash = ? AND revoked = 0 AND COALESCE(next_hash, '') = ?`,
     next,

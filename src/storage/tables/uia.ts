@@ -1,4 +1,4 @@
-import { one, run, type Tx } from '../tx.js'
+import { one, run, runChanges, type Tx } from '../tx.js'
 
 export interface UiaSessionRow {
   readonly session_id: string
@@ -50,7 +50,7 @@ export function* setUiaCompleted(
   completed: string,
   pass: { readonly registrationToken: string | null; readonly threepidSession: string | null },
 ): Tx<boolean> {
-  const changes = yield* run(
+  const changes = yield* runChanges(
     `UPDATE uia_sessions SET completed = ?, registration_token = COALESCE(?, registration_token),
        threepid_session = COALESCE(?, threepid_session)
      WHERE session_id = ? AND completed = ?`,
@@ -74,7 +74,7 @@ export function* countUiaAttempt(sessionId: string): Tx<number | undefined> {
 
 /** Post: the session is gone; false when it was gone already, i.e. somebody else has used it. */
 export function* deleteUiaSession(sessionId: string): Tx<boolean> {
-  return (yield* run('DELETE FROM uia_sessions WHERE session_id = ?', sessionId)) === 1
+  return (yield* runChanges('DELETE FROM uia_sessions WHERE session_id = ?', sessionId)) === 1
 }
 
 /** Post: sessions that are over are gone, and of the others at most `max`, the ones that end last. */

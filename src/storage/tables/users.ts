@@ -1,4 +1,4 @@
-import { all, one, run, type Tx } from '../tx.js'
+import { all, one, run, runChanges, type Tx } from '../tx.js'
 
 /** Flags are 0 or 1. */
 export interface UserRow {
@@ -27,7 +27,7 @@ export function* insertUser(row: {
   readonly isAdmin: boolean
   readonly appserviceId: string | null
 }): Tx<boolean> {
-  const changes = yield* run(
+  const changes = yield* runChanges(
     `INSERT INTO users (${COLUMNS}) VALUES (?, ?, ?, ?, ?, 0, 0, 0, 0, 0, ?) ON CONFLICT DO NOTHING`,
     row.userId,
     row.passwordHash,
@@ -57,8 +57,11 @@ export function* usersByIds(userIds: readonly string[]): Tx<readonly UserRow[]> 
 /** Post: false when there is no such account, or it is deactivated. */
 export function* setPasswordHash(userId: string, hash: string): Tx<boolean> {
   return (
-    (yield* run('UPDATE users SET password_hash = ? WHERE user_id = ? AND deactivated = 0', hash, userId)) ===
-    1
+    (yield* runChanges(
+      'UPDATE users SET password_hash = ? WHERE user_id = ? AND deactivated = 0',
+      hash,
+      userId,
+    )) === 1
   )
 }
 
@@ -69,7 +72,7 @@ export function* replacePasswordHash(userId: string, old: string, hash: string):
 
 /** Post: the guest is an ordinary account with a password; false when there is no such active guest. */
 export function* upgradeGuest(userId: string, passwordHash: string): Tx<boolean> {
-  const changes = yield* run(
+  const changes = yield* runChanges(
     'UPDATE users SET is_guest = 0, password_hash = ? WHERE user_id = ? AND is_guest = 1 AND deactivated = 0 AND locked = 0',
     passwordHash,
     userId,
@@ -81,12 +84,12 @@ export type UserFlag = 'locked' | 'suspended' | 'is_admin'
 
 /** Post: false when there is no such account. */
 export function* setUserFlag(userId: string, flag: UserFlag, value: boolean): Tx<boolean> {
-  return (yield* run(`UPDATE users SET ${flag} = ? WHERE user_id = ?`, Number(value), userId)) === 1
+  return (yield* runChanges(`UPDATE users SET ${flag} = ? WHERE user_id = ?`, Number(value), userId)) === 1
 }
 
 /** Post: no password, no administrator's rights, clean-up pending. False when there was no such active account. */
 export function* deactivateUser(userId: string, erase: boolean): Tx<boolean> {
-  const changes = yield* run(
+  const changes = yield* runChanges(
     `UPDATE users SET deactivated = 1, erased = ?, cleanup_pending = 1, password_hash = NULL, is_admin = 0
      WHERE user_id = ? AND deactivated = 0`,
     Number(erase),
