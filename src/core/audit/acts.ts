@@ -36,7 +36,7 @@ export const ACTS = {
   'report.changed': 'a report was assigned, taken up, or closed',
   'policy_list.changed': 'a trusted list of banned users, rooms or servers has other entries',
   'data.exported': 'data left the node at the wish of an administrator or operator',
-  'data.purged': 'data were deleted by the rules of retention',
+  'data.purged': 'data were deleted by the rules of retention, or at the wish of an administrator',
   'data.held': 'a legal hold was set or lifted',
   'key.rotated': 'another key signs for this server',
   'node_list.taken': 'another list of member nodes was taken',

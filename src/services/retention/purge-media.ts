@@ -1,6 +1,11 @@
-import { SERVER } from '../../core/audit/acts.js'
+import { SERVER, type Actor } from '../../core/audit/acts.js'
 import { createPace } from '../../platform/pace.js'
-import { localMediaAfter, localPeopleOf, profilePictures } from '../../storage/tables/retention.js'
+import {
+  localMediaAfter,
+  localPeopleOf,
+  profilePictures,
+  type LocalMediumRow,
+} from '../../storage/tables/retention.js'
 import type { AuditTrail } from '../audit/trail.js'
 import type { Media } from '../media/media.js'
 import { mxcUri } from '../media/mxc.js'
@@ -9,47 +14,92 @@ import type { LegalHolds } from './legal-holds.js'
 
 const PAGE = 200
 
+interface MediaDeps {
+  readonly context: RoomsContext
+  readonly media: Pick<Media, 'remove' | 'evictRemoteBefore'>
+  readonly holds: LegalHolds
+  readonly audit: AuditTrail
+}
+
+/** Which files of this server's users an administrator wants gone: those that fulfil all of it. */
+export interface MediaWish {
+  /** Milliseconds: what was used, or else uploaded, then and later stays. */
+  readonly before: number
+  /** Bytes: only what is larger. */
+  readonly largerThan: number
+  /** Pictures of people and rooms as they are now stay. */
+  readonly keepPictures: boolean
+  readonly by: Actor
+}
+
 /**
  * Deletes files that users of this server uploaded before a moment. Which message a file belongs to is not known where rooms are encrypted, so that age alone decides; kept are
  * pictures of people and rooms as they are now, and what was uploaded by whoever is under a hold, or is or was in a room that is. Gives how many.
  */
 export async function purgeMedia(
-  deps: {
-    readonly context: RoomsContext
-    readonly media: Pick<Media, 'remove' | 'evictRemoteBefore'>
-    readonly holds: LegalHolds
-    readonly audit: AuditTrail
-  },
+  deps: MediaDeps,
   before: number,
   rooms: readonly string[],
   signal: AbortSignal,
 ): Promise<number> {
-  const { context, media, holds, audit } = deps
+  const removed = await sweep(deps, (row) => row.created_ts < before, rooms, signal)
+  await tell(deps, SERVER, removed.length, before)
+  await deps.media.evictRemoteBefore(before)
+  return removed.length
+}
+
+/** The same at the wish of an administrator: holds are kept to, copies of other servers' files stay. `rooms`: whose pictures are kept. Gives the ids. */
+export async function deleteMedia(
+  deps: MediaDeps,
+  wish: MediaWish,
+  rooms: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const { before, largerThan, keepPictures } = wish
+  const removed = await sweep(
+    deps,
+    (row) => Math.max(row.created_ts, row.last_access_ts) < before && row.size > largerThan,
+    keepPictures ? rooms : undefined,
+    signal,
+  )
+  await tell(deps, wish.by, removed.length, before)
+  return removed
+}
+
+async function tell({ audit }: MediaDeps, by: Actor, media: number, before: number): Promise<void> {
+  if (media > 0) await audit.note({ act: 'data.purged', by, details: { media, before } })
+}
+
+/** Goes through all files of this server's users. `rooms` undefined: pictures of people and rooms go as well. */
+async function sweep(
+  { context, media, holds }: MediaDeps,
+  isDue: (row: LocalMediumRow) => boolean,
+  rooms: readonly string[] | undefined,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   const { store, serverName } = context
-  const pictures = await roomPictures(context, rooms, signal)
+  const pictures = rooms === undefined ? undefined : await roomPictures(context, rooms, signal)
   const held = await store.read('retention.people', () => localPeopleOf([...holds.rooms]))
   const pace = createPace()
-  let removed = 0
+  const removed: string[] = []
   for (let after = ''; !signal.aborted;) {
     const from = after
     const rows = await store.read('retention.media', () => localMediaAfter(serverName, from, PAGE))
-    const old = rows.filter(
-      ({ created_ts: ts, user_id: user }) =>
-        ts < before && (user === null || !(holds.users.has(user) || held.has(user))),
+    const due = rows.filter(
+      (row) =>
+        isDue(row) && (row.user_id === null || !(holds.users.has(row.user_id) || held.has(row.user_id))),
     )
-    const uris = old.map((row) => mxcUri(serverName, row.media_id))
+    const uris = pictures === undefined ? [] : due.map((row) => mxcUri(serverName, row.media_id))
     const inUse = await store.read('retention.pictures', () => profilePictures(uris))
-    for (const { media_id: id } of old) {
+    for (const { media_id: id } of due) {
       const uri = mxcUri(serverName, id)
-      if (inUse.has(uri) || pictures.has(uri)) continue
-      if (await media.remove(serverName, id)) removed++
+      if (inUse.has(uri) || pictures?.has(uri) === true) continue
+      if (await media.remove(serverName, id)) removed.push(id)
       await pace()
     }
     if (rows.length < PAGE) break
     after = rows.at(-1)!.media_id
   }
-  if (removed > 0) await audit.note({ act: 'data.purged', by: SERVER, details: { media: removed, before } })
-  await media.evictRemoteBefore(before)
   return removed
 }
 

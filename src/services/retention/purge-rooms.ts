@@ -1,23 +1,18 @@
 import { SERVER } from '../../core/audit/acts.js'
 import { canonicalJson } from '../../core/json/canonical.js'
-import { redactedEvent } from '../../core/event/redact.js'
-import { reviveEvent } from '../../core/event/revive.js'
 import type { JsonObject } from '../../core/json/value.js'
 import { createPace } from '../../platform/pace.js'
-import { deleteRelationsOf } from '../../storage/tables/relations.js'
 import {
   awaitReceipts,
   insertPurgeRecord,
-  messagesByTime,
   retentionRoom,
-  stripEvents,
   upsertRetentionRoom,
   type TimePlace,
 } from '../../storage/tables/retention.js'
-import { deleteSearchDocs } from '../../storage/tables/search.js'
 import type { AuditTrail } from '../audit/trail.js'
 import type { RoomsContext } from '../rooms/context.js'
 import type { RoomRetention } from '../rooms/room-retention.js'
+import { stripBatch } from './strip-messages.js'
 
 /** What was done in one room. */
 export interface RoomPurge {
@@ -32,8 +27,6 @@ export interface RoomPurge {
 /** Signs a canonical JSON object in the name of this server. */
 export type SignRecord = (object: JsonObject) => JsonObject
 
-/** One transaction strips so many: a few milliseconds of the store, between which all others have their turn. */
-const BATCH = 100
 /** Rooms are gone through from their beginning after so long, for what came late with an old time. */
 const WHOLE_MS = 7 * 86_400_000
 
@@ -52,44 +45,7 @@ export function createRoomPurge(deps: {
   readonly witnesses?: (roomNid: number) => Promise<readonly string[]>
 }): (roomNid: number, roomId: string, signal: AbortSignal) => Promise<RoomPurge | undefined> {
   const { context, retention, audit, sign } = deps
-  const { store, clock, events, serverName } = context
-
-  /** One batch; undefined when there is nothing more before the horizon. */
-  async function step(
-    room: { readonly nid: number; readonly roomId: string },
-    after: TimePlace,
-    horizon: number,
-    progress: { readonly done: number; readonly whole: number; readonly purged: number },
-  ): Promise<{ readonly place: TimePlace; readonly stripped: number } | undefined> {
-    const rows = await store.read('retention.page', () => messagesByTime(room.nid, after, horizon, BATCH))
-    const last = rows.at(-1)
-    if (last === undefined) return undefined
-    const { rules } = await events.meta(room.nid)
-    const going = rows.flatMap((row) => {
-      if (retention.isHeld(room.roomId, row.sender)) return []
-      const event = redactedEvent(reviveEvent(row.json, row.event_id, room.roomId, rules))
-      const json = canonicalJson(event.pdu, rules.strictCanonicalJson ? 'strict' : 'lenient')
-      return json === row.json ? [] : [{ nid: row.nid, json }]
-    })
-    const nids = going.map((row) => row.nid)
-    const place = { ts: last.ts, nid: last.nid }
-    if (nids.length > 0) {
-      await store.write('retention.strip', function* () {
-        yield* stripEvents(going)
-        yield* deleteRelationsOf(nids)
-        yield* deleteSearchDocs(nids)
-        yield* upsertRetentionRoom({
-          room_nid: room.nid,
-          // The last moment may go on in the next batch.
-          done_ts: progress.whole === 0 ? 0 : place.ts,
-          whole_ts: progress.whole,
-          purged: progress.purged + nids.length,
-        })
-      })
-      events.forget(nids)
-    }
-    return rows.length < BATCH && nids.length === 0 ? undefined : { place, stripped: nids.length }
-  }
+  const { store, clock, serverName } = context
 
   return async (roomNid, roomId, signal) => {
     const room = await context.loader.load(roomId)
@@ -105,7 +61,22 @@ export function createRoomPurge(deps: {
     const pace = createPace()
     for (;;) {
       if (signal.aborted) return undefined
-      const done = await step(room, place, horizon, { done: place.ts, whole, purged })
+      const purgedBefore = purged
+      const done = await stripBatch(
+        context,
+        {
+          ...{ roomNid, roomId, after: place, before: horizon },
+          isDue: (sender) => !retention.isHeld(roomId, sender),
+        },
+        (at, stripped) =>
+          upsertRetentionRoom({
+            room_nid: roomNid,
+            // The last moment may go on in the next batch.
+            done_ts: whole === 0 ? 0 : at.ts,
+            whole_ts: whole,
+            purged: purgedBefore + stripped,
+          }),
+      )
       if (done === undefined) break
       place = done.place
       purged += done.stripped

@@ -1,3 +1,4 @@
+import { MatrixError } from '../../core/errors.js'
 import type { Clock } from '../../platform/clock.js'
 import type { Logger } from '../../platform/logger.js'
 import { createKeyedQueue } from '../../platform/keyed-queue.js'
@@ -12,7 +13,8 @@ import type { AuditTrail } from '../audit/trail.js'
 import type { Media } from '../media/media.js'
 import type { RoomsContext } from '../rooms/context.js'
 import type { LegalHolds } from './legal-holds.js'
-import { purgeMedia } from './purge-media.js'
+import { createErasure, type EraseMessages } from './erase-messages.js'
+import { deleteMedia, purgeMedia, type MediaWish } from './purge-media.js'
 import { createPurgeNotices, type PurgeNotices, type PurgeNoticesDeps } from './purge-notices.js'
 import { createRoomPurge, type RoomPurge, type SignRecord } from './purge-rooms.js'
 
@@ -30,6 +32,10 @@ export interface Retention {
   readonly isOn: boolean
   /** Job: goes through all rooms and media. Nothing where it is off. One run at a time: who asks meanwhile waits for the same. */
   run(): Promise<PurgeRun>
+  /** Takes what was said, whatever its age, but for what is under a legal hold; also where nothing is purged by itself. */
+  readonly erase: EraseMessages
+  /** Deletes files of this server's users; gives their ids. One such deletion at a time: throws M_LIMIT_EXCEEDED. */
+  deleteMedia(wish: MediaWish): Promise<readonly string[]>
   /** Signed records of what was purged, the latest first, with lower numbers than `before`. */
   records(before: number, limit: number): Promise<readonly PurgeRecord[]>
   /** Ends a run that is under way; the next one goes on where it was. */
@@ -78,6 +84,20 @@ export function createRetention(deps: RetentionDeps): Retention {
   const notices = createPurgeNotices({ ...deps, purgeRoom })
   let running: Promise<PurgeRun> | undefined
 
+  let deleting = false
+
+  /** All rooms, for the pictures that they have. */
+  async function everyRoom(): Promise<readonly string[]> {
+    const ids: string[] = []
+    for (let after = 0; ;) {
+      const from = after
+      const rows = await store.read('retention.rooms', () => roomIdsAfter(from, PAGE))
+      ids.push(...rows.map((row) => row.room_id))
+      if (rows.length < PAGE) return ids
+      after = rows.at(-1)!.nid
+    }
+  }
+
   async function runOnce(): Promise<PurgeRun> {
     const done: RoomPurge[] = []
     const seen: string[] = []
@@ -122,6 +142,19 @@ export function createRetention(deps: RetentionDeps): Retention {
         running = undefined
       })
       return running
+    },
+    erase: createErasure(deps),
+    async deleteMedia(wish) {
+      if (deleting)
+        throw new MatrixError('M_LIMIT_EXCEEDED', 'Files are being deleted already', {
+          retry_after_ms: 5_000,
+        })
+      deleting = true
+      try {
+        return await deleteMedia(deps, wish, wish.keepPictures ? await everyRoom() : [], signal)
+      } finally {
+        deleting = false
+      }
     },
     records: (before, limit) =>
       store.read('retention.records', function* () {

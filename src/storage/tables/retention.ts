@@ -147,16 +147,23 @@ export function* purgeRecords(before: number, limit: number): Tx<readonly PurgeR
   )
 }
 
+export interface LocalMediumRow {
+  readonly media_id: string
+  readonly user_id: string | null
+  /** Bytes. */
+  readonly size: number
+  readonly created_ts: number
+  readonly last_access_ts: number
+}
+
 /** A page of this server's media by id, with what decides whether they go. */
 export function* localMediaAfter(
   origin: string,
   after: string,
   limit: number,
-): Tx<
-  readonly { readonly media_id: string; readonly user_id: string | null; readonly created_ts: number }[]
-> {
-  return yield* all(
-    `SELECT media_id, user_id, created_ts FROM media WHERE origin = ? AND media_id > ? AND sha256 IS NOT NULL
+): Tx<readonly LocalMediumRow[]> {
+  return yield* all<LocalMediumRow>(
+    `SELECT media_id, user_id, size, created_ts, last_access_ts FROM media WHERE origin = ? AND media_id > ? AND sha256 IS NOT NULL
      ORDER BY media_id LIMIT ?`,
     origin,
     after,
