@@ -83,7 +83,8 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
 
   async function close(): Promise<void> {
     stopping.abort()
-    await Promise.all(servers.map(closeListener))
+    // Requests wait for tasks of administrators, which go on at the next start.
+    await Promise.all([...servers.map(closeListener), built?.services.administration.tasks.close()])
     await jobs?.stop()
     await built?.repairs.close()
     await built?.drain.close()

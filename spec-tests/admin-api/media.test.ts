@@ -239,3 +239,48 @@ it('all of it is for administrators alone', async () => {
     await refusal(alice.call('GET', admin(path)), 403, 'M_FORBIDDEN')
   expect((await call(node.url, 'GET', admin('/event_reports'))).status).toBe(401)
 })
+
+describe('files of this server', () => {
+  const remove = (query: Record<string, string | number | boolean>, path = '/media/delete') =>
+    root.call('POST', admin(path), { body: {}, query })
+  const FUTURE = Date.now() + 86_400_000
+
+  it('are deleted by age and size, but for pictures of people and rooms', async () => {
+    const carol = await register(node.url, 'carol')
+    const [small, large] = [await upload(carol), await upload(carol, 'x'.repeat(5_000))]
+    const [face, badge] = [
+      await upload(carol, `${counter++}`.repeat(4_000)),
+      await upload(carol, `${counter++}`.repeat(4_000)),
+    ]
+    const uri = (mediaId: string) => `mxc://${node.serverName}/${mediaId}`
+    await carol.ok('PUT', v3(`/profile/${enc(carol.userId)}/avatar_url`), { avatar_url: uri(face) })
+    const roomId = await createRoom(carol)
+    await carol.ok('PUT', v3(`/rooms/${enc(roomId)}/state/m.room.avatar/`), { url: uri(badge) })
+    expect((await remove({ before_ts: 1 })).body).toEqual({ deleted_media: [], total: 0 })
+    const answer = await remove({ before_ts: FUTURE, size_gt: 4_500 })
+    expect(answer.body.deleted_media).toContain(large)
+    expect(answer.body.total).toBe(answer.body.deleted_media.length)
+    for (const kept of [small, face, badge]) expect((await download(carol, kept)).status).toBe(200)
+    await refusal(download(carol, large), 404, 'M_NOT_FOUND')
+    const second = await remove({ before_ts: FUTURE, size_gt: 2_000 })
+    expect(second.body.deleted_media).not.toContain(face)
+    const third = await remove(
+      { before_ts: FUTURE, size_gt: 2_000, keep_profiles: false },
+      `/media/${node.serverName}/delete`,
+    )
+    expect(third.body.deleted_media).toEqual(expect.arrayContaining([face, badge]))
+    expect((await download(carol, small)).status).toBe(200)
+  })
+
+  it('are deleted by a right request alone', async () => {
+    await refusal(remove({}), 400, 'M_MISSING_PARAM')
+    await refusal(remove({ before_ts: -1 }), 400, 'M_INVALID_PARAM')
+    await refusal(remove({ before_ts: 1, size_gt: 'x' }), 400, 'M_INVALID_PARAM')
+    await refusal(remove({ before_ts: 1 }, '/media/elsewhere.example/delete'), 400, 'M_INVALID_PARAM')
+    await refusal(
+      alice.call('POST', admin('/media/delete'), { body: {}, query: { before_ts: 1 } }),
+      403,
+      'M_FORBIDDEN',
+    )
+  })
+})

@@ -211,6 +211,36 @@ describe('a room that is removed', () => {
     expect((await root.ok('GET', room(roomId, '/block'))).block).toBe(false)
   })
 
+  it('holds nothing of what was said any more, unless that is to stay', async () => {
+    const [gone, kept] = [await createRoom(alice), await createRoom(alice)]
+    for (const roomId of [gone, kept]) await sendText(alice, roomId, 'pomegranate')
+    const shown = async (roomId: string): Promise<string> =>
+      JSON.stringify(await root.ok('GET', room(roomId, '/messages'), undefined, { dir: 'b', limit: 100 }))
+    expect(await shown(gone)).toContain('pomegranate')
+    await root.ok('DELETE', room(gone), {})
+    await root.ok('DELETE', room(kept), { purge: false })
+    expect(await shown(gone)).not.toContain('pomegranate')
+    expect(await shown(kept)).toContain('pomegranate')
+    const tasks = (query: Record<string, string | number>) =>
+      root.ok('GET', admin('/v1/scheduled_tasks'), undefined, query)
+    const { scheduled_tasks: found } = await tasks({ resource_id: gone })
+    expect(found).toEqual([
+      {
+        id: expect.any(String),
+        action: 'shutdown_and_purge_room',
+        status: 'complete',
+        timestamp_ms: expect.any(Number),
+        resource_id: gone,
+        result: expect.objectContaining({ purged_events: 1 }),
+        error: null,
+      },
+    ])
+    expect((await tasks({ status: 'active' })).scheduled_tasks).toEqual([])
+    expect((await tasks({ action_name: 'nothing' })).scheduled_tasks).toEqual([])
+    expect((await tasks({ max_timestamp: 1 })).scheduled_tasks).toEqual([])
+    await refusal(root.call('GET', admin('/v1/scheduled_tasks?status=x')), 400, 'M_INVALID_PARAM')
+  })
+
   it('is one that is known, or to be blocked', async () => {
     const remove = (roomId: string, body: object, version = 'v1') =>
       root.call('DELETE', room(roomId, '', version), { body })
@@ -230,6 +260,62 @@ describe('a room that is removed', () => {
     await refusal(root.call('GET', admin('/v2/rooms/delete_status/none')), 404, 'M_NOT_FOUND')
     const never = await createRoom(alice)
     await refusal(root.call('GET', room(never, '/delete_status', 'v2')), 404, 'M_NOT_FOUND')
+  })
+})
+
+describe('the history of a room', () => {
+  const purge = (roomId: string, body: object, event = '') =>
+    root.call('POST', admin(`/v1/purge_history/${enc(roomId)}${event}`), { body })
+
+  it('is purged up to an event, in the background', async () => {
+    const roomId = await createRoom(alice)
+    await sendText(alice, roomId, 'pomegranate')
+    const point = await eventually('a later moment', async () => {
+      const eventId = await sendText(alice, roomId, 'quince')
+      const { event } = await root.ok('GET', room(roomId, `/context/${enc(eventId)}`))
+      const { chunk } = await root.ok('GET', room(roomId, '/messages'), undefined, { dir: 'b', limit: 100 })
+      const old = chunk.find((one: { content: { body?: string } }) => one.content.body === 'pomegranate')
+      return event.origin_server_ts > old.origin_server_ts && eventId
+    })
+    const answer = await purge(roomId, { delete_local_events: true }, `/${enc(point)}`)
+    expect(answer.status).toBe(200)
+    const status = await eventually('the purge', async () => {
+      const found = await root.ok('GET', admin(`/v1/purge_history_status/${answer.body.purge_id}`))
+      return found.status === 'complete' && found
+    })
+    expect(status.purged_events).toBeGreaterThanOrEqual(1)
+    const { chunk } = await alice.ok('GET', v3(`/rooms/${enc(roomId)}/messages`), undefined, {
+      dir: 'b',
+      limit: 100,
+    })
+    expect(JSON.stringify(chunk)).not.toContain('pomegranate')
+    expect(chunk.find((one: { event_id: string }) => one.event_id === point).content.body).toBe('quince')
+  })
+
+  it('is that of a room that is known, up to a point in it', async () => {
+    const roomId = await createRoom(alice)
+    await refusal(purge(unknown, { purge_up_to_ts: 1 }), 404, 'M_NOT_FOUND')
+    await refusal(purge(roomId, {}), 400, 'M_INVALID_PARAM')
+    await refusal(purge(roomId, {}, '/$nothing'), 404, 'M_NOT_FOUND')
+    await refusal(purge(roomId, { purge_up_to_ts: 'x' }), 400, 'M_BAD_JSON')
+    await refusal(root.call('GET', admin('/v1/purge_history_status/none')), 404, 'M_NOT_FOUND')
+    await refusal(
+      alice.call('POST', admin(`/v1/purge_history/${enc(roomId)}`), { body: { purge_up_to_ts: 1 } }),
+      403,
+      'M_FORBIDDEN',
+    )
+  })
+})
+
+describe('the largest rooms', () => {
+  it('are told with what their events take', async () => {
+    const { rooms } = await root.ok('GET', admin('/v1/statistics/database/rooms'))
+    expect(rooms.length).toBeGreaterThan(0)
+    expect(rooms.length).toBeLessThanOrEqual(10)
+    const sizes = rooms.map((one: { estimated_size: number }) => one.estimated_size)
+    expect(sizes).toEqual(sizes.toSorted((a: number, b: number) => b - a))
+    expect(sizes.at(-1)).toBeGreaterThan(1_000)
+    await root.ok('GET', room(rooms[0].room_id))
   })
 })
 

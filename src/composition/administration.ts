@@ -3,13 +3,19 @@ import type { Clock } from '../platform/clock.js'
 import type { Logger } from '../platform/logger.js'
 import type { Random } from '../platform/random.js'
 import { createAdminActs } from '../services/administration/acts.js'
+import { createDatabaseSize } from '../services/administration/database-size.js'
 import { createDestinations } from '../services/administration/destinations.js'
 import { createEventReports, createUserReports } from '../services/administration/report-lists.js'
+import { createHistoryPurge, historyWork } from '../services/administration/purge-history.js'
 import { createRateLimitOverrides } from '../services/administration/rate-limits.js'
+import { createUserRedaction, redactionWork } from '../services/administration/redact-user.js'
+import { removalWork } from '../services/administration/removal-work.js'
 import { createRoomMedia } from '../services/administration/room-media.js'
 import { createRoomPower } from '../services/administration/room-power.js'
 import { createRoomRemoval } from '../services/administration/room-removal.js'
 import { createRoomAdministration } from '../services/administration/rooms.js'
+import { createAdminTasks } from '../services/administration/tasks.js'
+import { createUserCounts } from '../services/administration/user-counts.js'
 import { createUserData } from '../services/administration/user-data.js'
 import { createUserAdministration } from '../services/administration/users.js'
 import type { Audit } from '../services/audit/audit.js'
@@ -28,6 +34,7 @@ type Needed = Pick<
   Services,
   | 'accounts'
   | 'media'
+  | 'retention'
   | 'accountValidity'
   | 'auditDeposits'
   | 'profile'
@@ -59,7 +66,12 @@ export function buildAdministration(
     readonly onContact: (serverName: string) => void
   } & Needed,
 ): Pick<Services, 'operator' | 'commandLine' | 'moderationDesk' | 'administration' | 'adminActs'> {
-  const roomRemoval = createRoomRemoval(deps)
+  const tasks = createAdminTasks(deps, {
+    shutdown_and_purge_room: removalWork(deps),
+    redact_all_events: redactionWork(deps),
+    purge_history: historyWork(deps),
+  })
+  const roomRemoval = createRoomRemoval({ ...deps, tasks })
   const moderationDesk = buildDesk({ ...deps, roomRemoval })
   const operator = createOperator({
     ...deps,
@@ -84,6 +96,11 @@ export function buildAdministration(
       rateLimits: createRateLimitOverrides(deps),
       roomRemoval,
       roomPower: createRoomPower(deps),
+      tasks,
+      userRedaction: createUserRedaction({ ...deps, tasks }),
+      historyPurge: createHistoryPurge({ ...deps, tasks }),
+      userCounts: createUserCounts(deps),
+      databaseSize: createDatabaseSize(deps),
     },
   }
 }

@@ -193,6 +193,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     context,
     transport,
     nodeList,
+    notifier,
     ...appservices.queries,
   })
   const accountData = createAccountData({
@@ -303,6 +304,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     { ...base, context, roomCreation, memberships, sending, accountData },
     noticesOptions(config),
   )
+  const retention = kept.build(context, media)
   const services: Services = {
     audit,
     accountValidity,
@@ -312,7 +314,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     media,
     previews,
     scanning,
-    retention: kept.build(context, media),
+    retention,
     serverInfo,
     devices,
     threepids,
@@ -323,8 +325,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     stickyEvents: rooms.sticky,
     ...buildAdministration({
       ...base,
-      config,
-      media,
+      ...{ config, media, retention },
       ...auditReaders,
       ...{
         accountValidity,

@@ -115,6 +115,7 @@ export async function testServices(
       }),
     async close() {
       for (const { services, mediaParts, transport, sender, drain, repairs, push, appservices } of all) {
+        await services.administration.tasks.close()
         await services.delayedEvents.close()
         await Promise.all([
           mediaParts.close(),

@@ -74,6 +74,13 @@ export function periodicJobs(services: Services, options: JobOptions): readonly 
       atStart: true,
       run: () => services.accountValidity?.run() ?? Promise.resolve(),
     },
+    {
+      name: 'administration.tasks',
+      every: MINUTE,
+      atStart: true,
+      run: () => services.administration.tasks.resume(),
+    },
+    { name: 'administration.prune', every: HOUR, run: () => services.administration.tasks.prune() },
     { name: 'moderation.overdue', every: MINUTE, run: () => services.moderationDesk.watch() },
     {
       name: 'policyLists.refresh',

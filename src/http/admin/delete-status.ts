@@ -6,8 +6,9 @@ export const adminRoomDeleteStatus = adminRoute({
   method: 'GET',
   paths: ['/_synapse/admin/v2/rooms/{roomId}/delete_status'],
   rateLimit: 'read',
-  handler: ({ params }, { administration }) =>
-    Promise.resolve().then(() => ({ results: administration.roomRemoval.statusOf(params['roomId']!) })),
+  handler: async ({ params }, { administration }) => ({
+    results: await administration.roomRemoval.statusOf(params['roomId']!),
+  }),
 })
 
 /** How far one removal is. */
@@ -16,6 +17,5 @@ export const adminDeleteStatus = adminRoute({
   method: 'GET',
   paths: ['/_synapse/admin/v2/rooms/delete_status/{deleteId}'],
   rateLimit: 'read',
-  handler: ({ params }, { administration }) =>
-    Promise.resolve().then(() => administration.roomRemoval.status(params['deleteId']!)),
+  handler: ({ params }, { administration }) => administration.roomRemoval.status(params['deleteId']!),
 })

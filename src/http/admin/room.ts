@@ -18,7 +18,7 @@ const body = Type.Object({
   room_name: Type.Optional(Type.Union([Short, Type.Null()])),
   message: Type.Optional(Type.Union([Type.String({ maxLength: 32_000 }), Type.Null()])),
   block: Type.Optional(Type.Boolean()),
-  // What these ask for, the rows of the room's events, is the business of retention: see `RoomRemoval`.
+  // NOTSPEC: the content of what was said goes; of each event its place in the room stays (docs/adr/0011).
   purge: Type.Optional(Type.Boolean()),
   force_purge: Type.Optional(Type.Boolean()),
 })
@@ -28,6 +28,8 @@ interface Asked {
   readonly room_name?: string | null
   readonly message?: string | null
   readonly block?: boolean
+  readonly purge?: boolean
+  readonly force_purge?: boolean
 }
 
 const wishOf = (asked: Asked) => ({
@@ -35,6 +37,8 @@ const wishOf = (asked: Asked) => ({
   newRoomUserId: asked.new_room_user_id ?? undefined,
   roomName: asked.room_name ?? undefined,
   message: asked.message ?? undefined,
+  purge: asked.purge ?? true,
+  forcePurge: asked.force_purge ?? false,
 })
 
 /** Ends a room for this server; answers when it is done. */

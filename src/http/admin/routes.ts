@@ -1,6 +1,8 @@
 import type { Route } from '../route.js'
 import { adminSetAccountValidity } from './account-validity.js'
+import { adminDatabaseStatistics } from './database-statistics.js'
 import { adminDeactivateUser } from './deactivate-user.js'
+import { adminDeleteLocalMedia } from './delete-local-media.js'
 import { adminDeleteStatus, adminRoomDeleteStatus } from './delete-status.js'
 import {
   adminDestinationRooms,
@@ -8,11 +10,13 @@ import {
   adminListDestinations,
   adminResetDestination,
 } from './destinations.js'
+import { adminGetFeatures, adminPutFeatures } from './experimental-features.js'
 import { adminDeleteEventReport, adminGetEventReport, adminListEventReports } from './event-reports.js'
 import { adminDeleteUserReport, adminGetUserReport, adminListUserReports } from './user-reports.js'
 import { adminMediaStatistics } from './media-statistics.js'
 import { adminDeleteMedium, adminGetMedium } from './medium.js'
 import { adminDeleteRateLimit, adminGetRateLimit, adminSetRateLimit } from './override-rate-limit.js'
+import { adminPurgeHistory, adminPurgeHistoryStatus } from './purge-history.js'
 import { adminPurgeMediaCache } from './purge-media-cache.js'
 import {
   adminProtectMedium,
@@ -40,12 +44,15 @@ import {
   adminPutRegistrationToken,
 } from './registration-token.js'
 import { adminCreateRegistrationToken, adminListRegistrationTokens } from './registration-tokens.js'
+import { adminRedactStatus, adminRedactUser } from './redact-user.js'
 import { adminResetPassword } from './reset-password.js'
+import { adminScheduledTasks } from './scheduled-tasks.js'
 import { putServerNotice, sendServerNotice } from './send-server-notice.js'
 import { adminServerVersion } from './server-version.js'
 import { adminSuspendUser } from './suspend-user.js'
 import { adminUserAccountData } from './user-account-data.js'
 import { adminGetUserAdmin, adminPutUserAdmin } from './user-admin.js'
+import { adminJoinedRoomCount, adminSentInvites } from './user-counts.js'
 import { adminUserByThreepid } from './user-by-threepid.js'
 import { adminDeleteDevice, adminGetDevice, adminPutDevice } from './user-device.js'
 import { adminCreateDevice, adminDeleteDevices, adminListDevices } from './user-devices.js'
@@ -76,6 +83,12 @@ export const adminRoutes: readonly Route[] = [
   adminUserJoinedRooms,
   adminUserMemberships,
   adminUserAccountData,
+  adminSentInvites,
+  adminJoinedRoomCount,
+  adminGetFeatures,
+  adminPutFeatures,
+  adminRedactUser,
+  adminRedactStatus,
   adminGetRateLimit,
   adminSetRateLimit,
   adminDeleteRateLimit,
@@ -96,6 +109,9 @@ export const adminRoutes: readonly Route[] = [
   adminDeleteRoomV2,
   adminRoomDeleteStatus,
   adminDeleteStatus,
+  adminPurgeHistory,
+  adminPurgeHistoryStatus,
+  adminScheduledTasks,
   adminRoomMembers,
   adminRoomState,
   adminRoomMessages,
@@ -117,8 +133,10 @@ export const adminRoutes: readonly Route[] = [
   adminQuarantineUserMedia,
   adminRoomMedia,
   adminQuarantineRoomMedia,
+  adminDeleteLocalMedia,
   adminPurgeMediaCache,
   adminMediaStatistics,
+  adminDatabaseStatistics,
   adminListEventReports,
   adminGetEventReport,
   adminDeleteEventReport,

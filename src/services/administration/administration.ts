@@ -1,4 +1,9 @@
+import type { DatabaseSize } from './database-size.js'
 import type { Destinations } from './destinations.js'
+import type { HistoryPurge } from './purge-history.js'
+import type { UserRedaction } from './redact-user.js'
+import type { AdminTasks } from './tasks.js'
+import type { UserCounts } from './user-counts.js'
 import type { ReportLists } from './report-lists.js'
 import type { RateLimitOverrides } from './rate-limits.js'
 import type { RoomMedia } from './room-media.js'
@@ -20,4 +25,9 @@ export interface Administration {
   readonly userReports: ReportLists
   readonly destinations: Destinations
   readonly rateLimits: RateLimitOverrides
+  readonly tasks: AdminTasks
+  readonly userRedaction: UserRedaction
+  readonly historyPurge: HistoryPurge
+  readonly userCounts: UserCounts
+  readonly databaseSize: DatabaseSize
 }

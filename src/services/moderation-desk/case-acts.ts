@@ -104,6 +104,8 @@ export function createCaseActs(deps: {
       throw invalidParam('A notice needs a moderator in whose room it stands')
     const removal = await deps.roomRemoval.start(by ?? `@:${serverName}`, found.room_id, {
       block: true,
+      // What was said may be wanted where the case goes on.
+      purge: false,
       ...(message === undefined ? {} : { newRoomUserId: by, message }),
     })
     return { removal }

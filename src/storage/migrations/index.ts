@@ -38,6 +38,7 @@ import { threadFollowers } from './0037-thread-followers.js'
 import { retention } from './0038-retention.js'
 import { accountValidity } from './0039-account-validity.js'
 import { reportCases } from './0040-report-cases.js'
+import { adminTasks } from './0041-admin-tasks.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -83,4 +84,5 @@ export const migrations: readonly Migration[] = [
   retention,
   accountValidity,
   reportCases,
+  adminTasks,
 ]
