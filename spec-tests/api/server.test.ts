@@ -23,6 +23,7 @@ section(
               'org.matrix.msc3890': true,
               'org.matrix.msc4140': true,
               'org.matrix.msc4155': true,
+              'org.matrix.msc4262': true,
               'org.matrix.msc4354': true,
               'uk.half-shot.msc2666.query_mutual_rooms': true,
               'uk.half-shot.msc2666.query_mutual_rooms.stable': true,

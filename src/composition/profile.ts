@@ -1,6 +1,8 @@
 import type { Config } from '../config/schema.js'
 import { serverNameOf } from '../core/ids/server-name-of.js'
 import type { JsonObject } from '../core/json/value.js'
+import type { Notifier } from '../platform/notifier.js'
+import { createSharerWaker } from '../services/e2ee/sharer-waker.js'
 import type { Transport } from '../services/federation/transport.js'
 import type { NodeListService } from '../services/node-list/node-list.js'
 import { createProfile, type Profile } from '../services/profile/profile.js'
@@ -28,6 +30,7 @@ export function buildProfile(deps: {
   readonly config: Config
   readonly transport: Pick<Transport, 'client'>
   readonly nodeList: NodeListService | undefined
+  readonly notifier: Notifier
   /** Asks application services for a user who is not there. */
   makeUser(userId: string): Promise<boolean>
 }): ProfileParts {
@@ -38,6 +41,7 @@ export function buildProfile(deps: {
   const tellsAsker = (userId: string): boolean =>
     redList !== undefined && deps.nodeList?.member(serverNameOf(userId) ?? '') !== undefined
   const profileRooms = createProfileRooms(context)
+  const waker = createSharerWaker({ store, logger, clock: context.clock, notifier: deps.notifier })
   const profile = createProfile({
     store,
     logger,
@@ -48,7 +52,10 @@ export function buildProfile(deps: {
     isExternalServer: externalServers(config, deps.nodeList),
     fetchRemoteProfile: (userId, field, asker) =>
       fetchRemoteProfile(transport.client, userId, field, tellsAsker(userId) ? asker : undefined),
-    onProfileChanged: (userId, field) => profileRooms.propagate(userId, field, () => memberProfile(userId)),
+    onProfileChanged(userId, field) {
+      waker.wake([userId])
+      return profileRooms.propagate(userId, field, () => memberProfile(userId))
+    },
   })
   const memberProfile = async (userId: string): Promise<JsonObject> => ({
     ...(await store.read('profile.member', () => profile.memberFields(userId))),

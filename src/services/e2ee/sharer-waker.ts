@@ -38,7 +38,7 @@ export function createSharerWaker(deps: {
         notifier.notify(await store.read('e2ee.sharers', () => localUsersSharingWithAny(batch)))
       } catch (error) {
         // Whoever is not woken learns it with the next sync.
-        logger.warn({ err: error }, 'syncs could not be woken for a change of device lists')
+        logger.warn({ err: error }, 'syncs could not be woken for a change of somebody')
       }
       const pause = Math.min(MAX_PAUSE, 4 * (clock.monotonic() - started))
       if (waiting.size > 0) await new Promise((resolve) => setTimeout(resolve, pause))

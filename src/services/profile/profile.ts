@@ -3,6 +3,8 @@ import { serverNameOf } from '../../core/ids/server-name-of.js'
 import { parseUserId } from '../../core/ids/user-id.js'
 import type { Json, JsonObject } from '../../core/json/value.js'
 import type { Logger } from '../../platform/logger.js'
+import { allocatePosition } from '../../storage/tables/positions.js'
+import { putProfileChange } from '../../storage/tables/profile-changes.js'
 import * as rows from '../../storage/tables/profiles.js'
 import { userById } from '../../storage/tables/users.js'
 import type { Store, Tx } from '../../storage/tx.js'
@@ -141,8 +143,12 @@ export function createProfile(deps: ProfileDeps): Profile {
   }
 
   async function remove(userId: string, field: string): Promise<void> {
-    if (await store.write('profile.delete', () => rows.deleteProfileField(userId, field)))
-      changed(userId, field)
+    const wasThere = await store.write('profile.delete', function* () {
+      if (!(yield* rows.deleteProfileField(userId, field))) return false
+      yield* putProfileChange(userId, field, yield* allocatePosition())
+      return true
+    })
+    if (wasThere) changed(userId, field)
   }
 
   async function set(userId: string, field: string, value: Json): Promise<void> {
@@ -162,6 +168,7 @@ export function createProfile(deps: ProfileDeps): Profile {
       if (bytes > MAX_PROFILE_BYTES)
         throw new MatrixError('M_PROFILE_TOO_LARGE', 'A profile has at most 64 KiB')
       yield* rows.setProfileField(userId, field, text)
+      yield* putProfileChange(userId, field, yield* allocatePosition())
     })
     changed(userId, field)
   }

@@ -70,6 +70,8 @@ const UNSTABLE_FEATURES: Readonly<Record<string, boolean>> = {
   'org.matrix.msc3890': true,
   // Sticky events.
   'org.matrix.msc4354': true,
+  // Changes of profiles in sliding sync.
+  'org.matrix.msc4262': true,
   // Rooms in common, by both names.
   'uk.half-shot.msc2666.query_mutual_rooms': true,
   'uk.half-shot.msc2666.query_mutual_rooms.stable': true,

@@ -39,6 +39,7 @@ import { retention } from './0038-retention.js'
 import { accountValidity } from './0039-account-validity.js'
 import { reportCases } from './0040-report-cases.js'
 import { adminTasks } from './0041-admin-tasks.js'
+import { profileChanges } from './0042-profile-changes.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -85,4 +86,5 @@ export const migrations: readonly Migration[] = [
   accountValidity,
   reportCases,
   adminTasks,
+  profileChanges,
 ]

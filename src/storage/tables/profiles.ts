@@ -41,6 +41,8 @@ export function* deleteProfileField(userId: string, field: string): Tx<boolean> 
   return (yield* runChanges('DELETE FROM profiles WHERE user_id = ? AND field = ?', userId, field)) === 1
 }
 
+/** Post: nothing is left of it, not even which fields it had. */
 export function* deleteProfile(userId: string): Tx<void> {
   yield* run('DELETE FROM profiles WHERE user_id = ?', userId)
+  yield* run('DELETE FROM profile_changes WHERE user_id = ?', userId)
 }

@@ -48,7 +48,8 @@ const List = Type.Object({
 })
 
 const Enabled = { enabled: given(Type.Boolean()) }
-const Scope = Type.Object({ ...Enabled, lists: given(Names), rooms: given(Names) })
+const scope = { ...Enabled, lists: given(Names), rooms: given(Names) }
+const Scope = Type.Object(scope)
 
 const Extensions = Type.Object({
   to_device: given(Type.Object({ ...Enabled, limit: given(Count), since: given(Short) })),
@@ -59,6 +60,9 @@ const Extensions = Type.Object({
   'io.element.msc4308.thread_subscriptions': given(Type.Object({ ...Enabled, limit: given(Count) })),
   'org.matrix.msc4354.sticky_events': given(
     Type.Object({ ...Enabled, limit: given(Count), since: given(Short) }),
+  ),
+  'org.matrix.msc4262.profiles': given(
+    Type.Object({ ...scope, fields: given(Type.Array(Short, { maxItems: 100 })) }),
   ),
 })
 

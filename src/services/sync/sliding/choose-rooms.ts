@@ -73,8 +73,6 @@ function createWishes(): Wishes {
         wishes.set(nid, known)
         return
       }
-      // Ranges of one list may overlap.
-      if (list !== undefined && known.lists.at(-1) === list) return
       let both = known.further.get(wish)
       if (both === undefined) {
         both = {

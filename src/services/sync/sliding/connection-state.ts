@@ -28,6 +28,8 @@ export interface RoomState {
   readonly typingMissed: boolean
   /** Members that were told because they spoke, in the order of that. */
   readonly members: readonly string[]
+  /** Profiles of the room's users were told (MSC4262). */
+  readonly profilesTold?: boolean
 }
 
 /** A list as it was told: its name, how many rooms it has, and by which filters. */
@@ -44,6 +46,14 @@ export interface ConnectionMeta {
   readonly threads?: number | null
   /** Sticky events, in the same way. */
   readonly sticky?: number | null
+  /** Changes of profiles; absent where nobody has asked. */
+  readonly profiles?: ProfilesTold
+}
+
+/** What a client was told of profiles: as of where, as in the others; and of which fields, null for all. */
+export interface ProfilesTold {
+  readonly at: number
+  readonly fields: readonly string[] | null
 }
 
 export interface ConnectionState {
@@ -94,7 +104,7 @@ export function packRoom(room: RoomState): string {
     room.membership,
     room.timeline,
     room.config,
-    (room.isDm ? 1 : 0) + (room.typingMissed ? 2 : 0),
+    (room.isDm ? 1 : 0) + (room.typingMissed ? 2 : 0) + (room.profilesTold === true ? 4 : 0),
     room.receipts ?? NEVER,
     room.accountData ?? NEVER,
     room.members,
@@ -118,6 +128,7 @@ export function unpackRoom(text: string): RoomState {
     receipts: told(receipts),
     accountData: told(accountData),
     members,
+    profilesTold: (flags & 4) !== 0,
   }
 }
 

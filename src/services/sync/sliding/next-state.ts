@@ -19,9 +19,14 @@ export interface NextState {
   tell(nid: number, result: RoomResult, stateId: string): void
   /** There was news in a room, and the client was not told. */
   fallBehind(nid: number): void
-  setRoom(nid: number, part: Partial<Pick<RoomState, 'receipts' | 'accountData' | 'typingMissed'>>): void
+  setRoom(
+    nid: number,
+    part: Partial<Pick<RoomState, 'receipts' | 'accountData' | 'typingMissed' | 'profilesTold'>>,
+  ): void
   setMeta(
-    part: Partial<Pick<ConnectionMeta, 'lists' | 'accountData' | 'deviceLists' | 'threads' | 'sticky'>>,
+    part: Partial<
+      Pick<ConnectionMeta, 'lists' | 'accountData' | 'deviceLists' | 'threads' | 'sticky' | 'profiles'>
+    >,
   ): void
   /** All of it that differs from what was. */
   change(): StateChange
@@ -49,7 +54,7 @@ export function nextState(frame: SlidingFrame): NextState {
     room: current,
     tell(nid, { told, isInitial }, stateId) {
       const old = state.rooms.get(nid)
-      const fresh = { receipts: undefined, accountData: undefined, typingMissed: true }
+      const fresh = { receipts: undefined, accountData: undefined, typingMissed: true, profilesTold: false }
       rooms.set(nid, {
         ...(old === undefined || (isInitial && old.membership !== told.membership) ? fresh : old),
         ...told,
@@ -86,6 +91,7 @@ function isSameRoom(a: RoomState, b: RoomState | undefined): boolean {
     a.receipts === b.receipts &&
     a.accountData === b.accountData &&
     a.typingMissed === b.typingMissed &&
+    (a.profilesTold ?? false) === (b.profilesTold ?? false) &&
     a.members.length === b.members.length &&
     a.members.every((member, i) => member === b.members[i])
   )
@@ -97,6 +103,7 @@ const isSameMeta = (meta: ConnectionMeta, { meta: old }: ConnectionState): boole
   meta.deviceLists === old.deviceLists &&
   meta.threads === old.threads &&
   meta.sticky === old.sticky &&
+  meta.profiles === old.profiles &&
   isSameLists(meta.lists, old.lists)
 
 const isSameLists = (lists: readonly ListState[], old: readonly ListState[]): boolean =>

@@ -74,6 +74,7 @@ export interface WireExtensions {
     readonly limit?: number | null
     readonly since?: string | null
   } | null
+  readonly 'org.matrix.msc4262.profiles'?: (WireScope & { readonly fields?: readonly string[] | null }) | null
 }
 
 export interface RoomConfig {
@@ -121,6 +122,9 @@ export interface SlidingRequest {
   readonly typing: ExtensionScope | undefined
   readonly threads: { readonly limit: number } | undefined
   readonly sticky: { readonly limit: number; readonly since: string | undefined } | undefined
+  /** `fields`: in a set order, each once; undefined for all. */
+  readonly profiles:
+    { readonly scope: ExtensionScope; readonly fields: readonly string[] | undefined } | undefined
   /** The same text for requests that ask for the same, whatever their `pos` and `timeout`. */
   readonly id: string
 }
@@ -174,6 +178,17 @@ function filtersOf(wire: WireFilters): RoomFilters {
   }
 }
 
+/** The same places, each in one range: however a client cuts it up, a room is looked at once for each list. */
+function merged(ranges: readonly (readonly [number, number])[]): readonly (readonly [number, number])[] {
+  const out: [number, number][] = []
+  for (const [first, last] of ranges.toSorted((a, b) => a[0] - b[0])) {
+    const before = out.at(-1)
+    if (before !== undefined && first <= before[1] + 1) before[1] = Math.max(before[1], last)
+    else out.push([first, last])
+  }
+  return out
+}
+
 function listOf(name: string, wire: WireList, userId: string): SlidingList {
   const ranges = wire.ranges ?? (wire.range === null || wire.range === undefined ? undefined : [wire.range])
   for (const [first, last] of ranges ?? [])
@@ -181,7 +196,7 @@ function listOf(name: string, wire: WireList, userId: string): SlidingList {
   const filters = wire.filters ?? {}
   return {
     ...roomConfig(wire, userId),
-    ranges: wire.slow_get_all_rooms === true ? undefined : ranges,
+    ranges: wire.slow_get_all_rooms === true || ranges === undefined ? undefined : merged(ranges),
     filters: filtersOf(filters),
     filterId: JSON.stringify(filters),
   }
@@ -194,6 +209,13 @@ const portion = (limit: number | null | undefined, max: number): number =>
 function scopeOf(wire: WireScope | null | undefined): ExtensionScope | undefined {
   if (wire?.enabled !== true) return undefined
   return { lists: new Set(wire.lists ?? ['*']), rooms: new Set(wire.rooms ?? ['*']) }
+}
+
+function profilesOf(wire: WireExtensions['org.matrix.msc4262.profiles']): SlidingRequest['profiles'] {
+  const scope = scopeOf(wire)
+  if (scope === undefined) return undefined
+  const fields = wire?.fields ?? undefined
+  return { scope, fields: fields === undefined ? undefined : [...new Set(fields)].toSorted() }
 }
 
 /** Whether a name or a value anywhere in it could not be looked up: no database keeps a NUL character. */
@@ -254,6 +276,7 @@ export function slidingRequest(
             since: sticky.since ?? undefined,
           }
         : undefined,
+    profiles: profilesOf(extensions['org.matrix.msc4262.profiles']),
     id: JSON.stringify(asked),
   }
 }

@@ -47,7 +47,7 @@ function tellsOf(input: ExtensionInput, scope: ExtensionScope, nid: number, told
 }
 
 /** Of the rooms that the client looks at those of which a stream has something to tell. Most have not. */
-function* roomsOf(
+export function* roomsOf(
   input: ExtensionInput,
   scope: ExtensionScope,
   hasNews: (told: RoomState, nid: number) => boolean,

@@ -26,6 +26,7 @@ import { createRoomFilter } from './room-facts.js'
 import { createRoomResults } from './room-result.js'
 import { roomsPart } from './rooms-part.js'
 import { stickyPart } from './sticky-extension.js'
+import { profilesPart } from './profiles-extension.js'
 import { threadsPart } from './threads-extension.js'
 import { createUserRooms } from './user-rooms.js'
 
@@ -108,6 +109,7 @@ export function createSlidingSync(deps: SlidingSyncDeps): SlidingSync {
     const device = await devicePart(frame, next, deps.deviceParts)
     const threads = await threadsPart(frame, next, store)
     const sticky = await stickyPart(frame, next, rooms.json, deps)
+    const profiles = await profilesPart(frame, next, rooms.input, { store, deviceParts: deps.deviceParts })
     const { lists } = rooms
     return {
       async finish() {
@@ -118,7 +120,13 @@ export function createSlidingSync(deps: SlidingSyncDeps): SlidingSync {
             pos,
             lists: Object.fromEntries(lists.map(([name, count]) => [name, { count }])),
             rooms: rooms.json,
-            extensions: { ...rooms.extensions, ...device.json, ...threads.json, ...sticky.json },
+            extensions: {
+              ...rooms.extensions,
+              ...device.json,
+              ...threads.json,
+              ...sticky.json,
+              ...profiles.json,
+            },
           },
           pos,
         }
@@ -129,8 +137,9 @@ export function createSlidingSync(deps: SlidingSyncDeps): SlidingSync {
         device.hasNews ||
         threads.hasNews ||
         sticky.hasNews ||
+        profiles.hasNews ||
         listsChanged(lists, state.meta.lists),
-      complete: !rooms.more && device.complete && sticky.complete,
+      complete: !rooms.more && device.complete && sticky.complete && profiles.complete,
     }
   }
 
@@ -144,6 +153,8 @@ export function createSlidingSync(deps: SlidingSyncDeps): SlidingSync {
     readonly extensions: Readonly<Record<string, Json>>
     readonly hasNews: boolean
     readonly more: boolean
+    /** Absent where there are no rooms. */
+    readonly input?: ExtensionInput
   }> {
     const { request, state, viewer, from, upTo } = frame
     const asksForRooms = request.lists.size > 0 || request.subscriptions.size > 0 || state.rooms.size > 0
@@ -171,6 +182,7 @@ export function createSlidingSync(deps: SlidingSyncDeps): SlidingSync {
       hasNews:
         Object.keys(rooms.json).length > 0 || accountData.hasNews || receipts.hasNews || typists.hasNews,
       more: rooms.more,
+      input,
     }
   }
 

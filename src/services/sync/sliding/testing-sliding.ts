@@ -56,6 +56,17 @@ export interface SlidingAnswer {
     }
     readonly receipts?: { readonly rooms: Readonly<Record<string, DataEvent>> }
     readonly typing?: { readonly rooms: Readonly<Record<string, DataEvent>> }
+    readonly 'org.matrix.msc4262.profiles'?: {
+      readonly users: Readonly<
+        Record<
+          string,
+          {
+            readonly updated?: Readonly<Record<string, unknown>>
+            readonly removed?: readonly string[]
+          } | null
+        >
+      >
+    }
   }
 }
 

@@ -1,0 +1,223 @@
+import { isObject, type Json } from '../../../core/json/value.js'
+import { sharingAmongMany } from '../../../storage/tables/device-list-changes.js'
+import {
+  localMembersOfAny,
+  profileChangesBetween,
+  profileChangesOf,
+  profilesOf,
+  type ProfileChange,
+} from '../../../storage/tables/profile-changes.js'
+import type { Store } from '../../../storage/tx.js'
+import { EXTERNAL_FIELD } from '../../profile/profile.js'
+import type { DeviceParts } from '../device-part.js'
+import { UP_TO_DATE, type RoomState } from './connection-state.js'
+import type { SlidingFrame } from './frame.js'
+import type { NextState } from './next-state.js'
+import { roomsOf, type ExtensionInput } from './room-extensions.js'
+
+export const PROFILES_EXTENSION = 'org.matrix.msc4262.profiles'
+
+/** Changed fields of everybody that one answer goes through. */
+const MAX_CHANGES = 200
+/** Users whose profiles an answer has because of rooms that are new to the client; it may read the others itself. */
+const MAX_USERS = 1_000
+/** Characters of profiles in one answer, by which it may be exceeded once. */
+const MAX_CHARACTERS = 1_000_000
+/** Profiles read in one query. */
+const USERS_AT_ONCE = 50
+const ROOMS_AT_ONCE = 50
+
+interface Fields {
+  readonly updated: Map<string, Json>
+  readonly removed: Set<string>
+}
+
+/** By user; null: they share no room with the viewer any more. */
+type Users = Map<string, Fields | null>
+
+/**
+ * Profiles of this server's users: those of users in rooms that are new to the client, and every change of those who share a room with the user, or are the user. Of
+ * users of other servers nothing is known but what their member events say, which the client has.
+ * NOTSPEC: https://github.com/matrix-org/matrix-spec-proposals/pull/4262
+ */
+export async function profilesPart(
+  frame: SlidingFrame,
+  next: NextState,
+  input: ExtensionInput | undefined,
+  deps: { readonly store: Store; readonly deviceParts: DeviceParts },
+): Promise<{
+  readonly json: Readonly<Record<string, Json>>
+  readonly hasNews: boolean
+  readonly complete: boolean
+}> {
+  const { request, state, from, upTo } = frame
+  const before = state.meta.profiles
+  if (request.profiles === undefined) {
+    if (before?.at === UP_TO_DATE && from > 0) next.setMeta({ profiles: { ...before, at: from } })
+    return { json: {}, hasNews: false, complete: true }
+  }
+  const { fields } = request.profiles
+  // Who begins has the present profiles of the rooms that it is told of.
+  const since = before === undefined ? upTo : before.at === UP_TO_DATE ? from : before.at
+  const users: Users = new Map()
+  const end = await readChanges(frame, since, users, deps)
+  const isWider = before !== undefined && before.fields !== null && hasMore(fields, before.fields)
+  const isWhole = input === undefined || (await readRooms(input, isWider, users, deps.store))
+  const at = end === upTo ? UP_TO_DATE : end
+  const told = fields ?? null
+  if (before?.at !== at || !isSame(before.fields, told)) next.setMeta({ profiles: { at, fields: told } })
+  const complete = isWhole && at === UP_TO_DATE
+  const json = { users: Object.fromEntries([...users].map(([id, one]) => [id, shown(one)])) }
+  return {
+    json: users.size === 0 ? {} : { [PROFILES_EXTENSION]: json },
+    // Where there is more, the client comes again for it at once.
+    hasNews: users.size > 0 || !complete,
+    complete,
+  }
+}
+
+const hasMore = (fields: readonly string[] | undefined, before: readonly string[]): boolean =>
+  fields === undefined || fields.some((field) => !before.includes(field))
+
+const isSame = (a: readonly string[] | null | undefined, b: readonly string[] | null): boolean =>
+  a === b ||
+  (Array.isArray(a) && b !== null && a.length === b.length && a.every((field, i) => field === b[i]))
+
+const shown = (one: Fields | null): Json =>
+  one === null
+    ? null
+    : {
+        ...(one.updated.size === 0 ? {} : { updated: Object.fromEntries(one.updated) }),
+        ...(one.removed.size === 0 ? {} : { removed: [...one.removed] }),
+      }
+
+function fieldsOf(users: Users, userId: string): Fields {
+  const known = users.get(userId)
+  if (known !== undefined && known !== null) return known
+  const fields: Fields = { updated: new Map(), removed: new Set() }
+  users.set(userId, fields)
+  return fields
+}
+
+/** What changed after `since`; gives up to where: not all of it, where it is much. */
+async function readChanges(
+  { viewer, request, upTo }: SlidingFrame,
+  since: number,
+  users: Users,
+  { store, deviceParts }: { readonly store: Store; readonly deviceParts: DeviceParts },
+): Promise<number> {
+  if (since >= upTo) return upTo
+  const { userId, deviceId } = viewer
+  const wanted = request.profiles?.fields
+  const found = await store.read('sliding.profiles', function* () {
+    const page = yield* profileChangesBetween(since, upTo, MAX_CHANGES)
+    const end = page.length < MAX_CHANGES ? upTo : page.at(-1)!.pos
+    const changed = [...new Set(page.map((row) => row.user_id))]
+    const sharing = new Set(yield* sharingAmongMany(userId, changed))
+    const mine = changed.filter((other) => other === userId || sharing.has(other))
+    return { end, changes: yield* profileChangesOf(mine, since, end) }
+  })
+  const { changes, end } = bounded(found)
+  // Whose devices the user need not know any more, they need not know at all.
+  const { lists } = await deviceParts.read({
+    userId,
+    deviceId: deviceId ?? '',
+    toDeviceFrom: undefined,
+    listsFrom: since,
+    upTo: end,
+  })
+  for (const other of lists.left) users.set(other, null)
+  for (const { user_id: other, field, value } of changes) {
+    if (field === EXTERNAL_FIELD || (wanted !== undefined && !wanted.includes(field))) continue
+    const { updated, removed } = fieldsOf(users, other)
+    if (value === null) removed.add(field)
+    else updated.set(field, JSON.parse(value) as Json)
+  }
+  return end
+}
+
+/** As many changes as fit into an answer, and up to where they go. */
+function bounded({ changes, end }: { readonly changes: readonly ProfileChange[]; readonly end: number }): {
+  readonly changes: readonly ProfileChange[]
+  readonly end: number
+} {
+  let characters = 0
+  const cut = changes.findIndex((change) => (characters += change.value?.length ?? 0) > MAX_CHARACTERS)
+  if (cut === -1 || cut === changes.length - 1) return { changes, end }
+  return { changes: changes.slice(0, cut + 1), end: changes[cut]!.pos }
+}
+
+/**
+ * Profiles of those in rooms of which the client is told of them for the first time, or with fields that it did not ask for before: of all users of this server in the
+ * room, or of those whom it loads lazily; and of who came since. False where more rooms wait.
+ */
+async function readRooms(
+  input: ExtensionInput,
+  isWider: boolean,
+  users: Users,
+  store: Store,
+): Promise<boolean> {
+  const { frame, next, wanted, results } = input
+  const { scope, fields } = frame.request.profiles!
+  // Those too that the client does not look at now.
+  if (isWider) for (const nid of frame.state.rooms.keys()) next.setRoom(nid, { profilesTold: false })
+  const asked = new Set<string>()
+  const whole: number[] = []
+  let rest = false
+  const mayHave = (told: RoomState, nid: number): boolean => told.profilesTold !== true || results.has(nid)
+  for (const { nid, told } of roomsOf(input, scope, mayHave)) {
+    const isNew = told.profilesTold !== true
+    const isLazy = wanted.get(nid)!.required.lazyMembers
+    if (asked.size >= MAX_USERS || whole.length >= ROOMS_AT_ONCE) {
+      rest ||= isNew
+      continue
+    }
+    if (isNew) next.setRoom(nid, { profilesTold: true })
+    if (isNew && !isLazy) whole.push(nid)
+    if (isLazy) for (const userId of lazyMembers(input, nid, told, isNew)) asked.add(userId)
+    if (!isNew) for (const userId of newcomers(input, nid)) asked.add(userId)
+  }
+  const members = await store.read('sliding.profileUsers', () => localMembersOfAny(whole, MAX_USERS))
+  for (const userId of members) asked.add(userId)
+  const all = [...asked].slice(0, MAX_USERS)
+  let characters = 0
+  for (let i = 0; i < all.length && characters < MAX_CHARACTERS; i += USERS_AT_ONCE) {
+    const part = all.slice(i, i + USERS_AT_ONCE)
+    for (const { user_id: userId, field, value } of await store.read('sliding.profilesOf', () =>
+      profilesOf(part, fields),
+    )) {
+      if (field === EXTERNAL_FIELD) continue
+      const one = fieldsOf(users, userId)
+      one.updated.set(field, JSON.parse(value) as Json)
+      one.removed.delete(field)
+      characters += value.length
+    }
+  }
+  return !rest
+}
+
+/** Members whom the client has heard of because they spoke: all, or those whom it had not. */
+function lazyMembers(
+  { frame }: ExtensionInput,
+  nid: number,
+  told: RoomState,
+  all: boolean,
+): readonly string[] {
+  if (all) return told.members
+  const before = new Set(frame.state.rooms.get(nid)?.members)
+  return told.members.filter((userId) => !before.has(userId))
+}
+
+/** Who has joined, as the answer says. */
+function newcomers({ results }: ExtensionInput, nid: number): readonly string[] {
+  const json = results.get(nid)?.json
+  const events = ['required_state', 'timeline'].flatMap((name) => {
+    const part = json?.[name]
+    return Array.isArray(part) ? (part as readonly Json[]) : []
+  })
+  return events.flatMap((event) => {
+    if (!isObject(event) || event['type'] !== 'm.room.member') return []
+    const { state_key: userId, content } = event
+    return typeof userId === 'string' && isObject(content) && content['membership'] === 'join' ? [userId] : []
+  })
+}
