@@ -1,9 +1,14 @@
 import { createHash, type X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { connect as connectTcp, isIP, type LookupFunction, type Socket } from 'node:net'
 import * as tls from 'node:tls'
-import { Pool, type buildConnector } from 'undici'
+import type { buildConnector, Pool } from 'undici'
 import { AddressRefusedError, guardedLookup, type AddressPolicy } from './address-policy.js'
+
+const require = createRequire(import.meta.url)
+/** Loaded when it is first needed: a node starts faster without it. */
+const undici = (): typeof import('undici') => require('undici') as typeof import('undici')
 
 /** Where to connect, and whom to expect there. */
 export interface Endpoint {
@@ -23,7 +28,7 @@ export interface PeerTrust {
 }
 
 export interface Connections {
-  /** Reads the authorities now, which takes a tenth of a second, and not when the first connection is made. */
+  /** Does what the first connection would wait for, and everybody with it: reading the authorities takes a tenth of a second. */
   warm(): void
   /** The keep-alive connections to an endpoint. `peer` names the server there: see `trustOf`. */
   pool(endpoint: Endpoint, peer?: string): Pool
@@ -150,7 +155,10 @@ export function createConnections(options: ConnectionsOptions): Connections {
   let closed = false
 
   return {
-    warm: () => void sharedContext(),
+    warm() {
+      undici()
+      sharedContext()
+    },
     pool(endpoint, peer) {
       const particular = particularOf(peer)
       const key = JSON.stringify([
@@ -161,7 +169,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
       ])
       let pool = pools.get(key)
       pools.delete(key)
-      pool ??= new Pool(originOf(endpoint), {
+      pool ??= new (undici().Pool)(originOf(endpoint), {
         connections: options.maxPerEndpoint ?? 8,
         keepAliveTimeout: options.keepAliveMs ?? 30_000,
         keepAliveMaxTimeout: 300_000,
@@ -219,13 +227,24 @@ const SYSTEM_BUNDLES = [
 
 function systemAuthorities(): readonly string[] {
   const fromNode = (tls as { getCACertificates?: (type: string) => string[] }).getCACertificates
-  if (fromNode !== undefined) return [...tls.rootCertificates, ...fromNode('system')]
+  if (fromNode !== undefined) return distinct([...tls.rootCertificates, ...fromNode('system')])
   for (const path of SYSTEM_BUNDLES) {
     try {
-      return [...tls.rootCertificates, readFileSync(path, 'utf8')]
+      const bundle = readFileSync(path, 'utf8').split(/(?<=-----END CERTIFICATE-----)/)
+      return distinct([...tls.rootCertificates, ...bundle])
     } catch {
       // Not that kind of system: the next place.
     }
   }
   return tls.rootCertificates
+}
+
+/** Node's list and that of the system are nearly the same but for their line breaks, and each certificate takes time to read. */
+function distinct(certificates: readonly string[]): readonly string[] {
+  const byText = new Map<string, string>()
+  for (const certificate of certificates) {
+    const text = certificate.replaceAll(/\s+/g, '')
+    if (text !== '' && !byText.has(text)) byText.set(text, certificate)
+  }
+  return [...byText.values()]
 }

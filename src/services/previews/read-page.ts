@@ -1,4 +1,3 @@
-import { Parser } from 'htmlparser2'
 import { createPace } from '../../platform/pace.js'
 
 /** What a page says of itself. */
@@ -35,6 +34,8 @@ export function tidy(text: string, max = MAX_VALUE): string {
  * SPEC: https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv1mediapreview_url
  */
 export async function readPage(html: string): Promise<PageData> {
+  // Loaded for the first page: a node starts faster without it.
+  const { Parser } = await import('htmlparser2')
   const metas = new Map<string, string>()
   let title = ''
   let heading = ''
