@@ -8,6 +8,7 @@ export interface Recording {
 
 export const recorder = (recording: Recording): Mutant => ({
   name: 'sound',
+  concerns: () => true,
   async spoil(_asked, forward) {
     const reply = await forward()
     recording.replies.push(reply)
@@ -26,11 +27,13 @@ function parsed(reply: Reply): Json | undefined {
   }
 }
 const withJson = (reply: Reply, body: Json): Reply => ({ ...reply, body: Buffer.from(JSON.stringify(body)) })
+const isRefusal = ({ status }: Reply): boolean => status >= 400 && status < 500
 const differs = (a: Reply, b: Reply): boolean => a.status !== b.status || !a.body.equals(b.body)
 
 /** An answer without anything in it. */
 const emptied: Mutant = {
   name: 'empty answer',
+  concerns: isSuccess,
   async spoil(_asked, forward, touched) {
     const reply = await forward()
     if (!isSuccess(reply)) return reply
@@ -44,6 +47,7 @@ const emptied: Mutant = {
 /** Nothing is done, and an answer of before says that it was. */
 const dropped = (earlier: Reply): Mutant => ({
   name: 'effect dropped',
+  concerns: isSuccess,
   // oxlint-disable-next-line typescript/require-await
   async spoil(_asked, _forward, touched) {
     touched()
@@ -54,9 +58,10 @@ const dropped = (earlier: Reply): Mutant => ({
 /** The answer that somebody who is in the wrong gets, turned into a success. */
 const refusalDropped = (earlier: Reply): Mutant => ({
   name: 'refusal becomes success',
+  concerns: isRefusal,
   async spoil(_asked, forward, touched) {
     const reply = await forward()
-    if (reply.status < 400 || reply.status >= 500) return reply
+    if (!isRefusal(reply)) return reply
     touched()
     return earlier
   },
@@ -64,6 +69,7 @@ const refusalDropped = (earlier: Reply): Mutant => ({
 
 const vagueRefusal: Mutant = {
   name: 'errcode becomes M_UNKNOWN',
+  concerns: isRefusal,
   async spoil(_asked, forward, touched) {
     const reply = await forward()
     const value = parsed(reply)
@@ -82,6 +88,7 @@ const vagueRefusal: Mutant = {
 /** What a stranger gets for the same request. */
 const ofStranger = (token: string): Mutant => ({
   name: 'another user’s data',
+  concerns: isSuccess,
   async spoil(asked, forward, touched) {
     const reply = await forward()
     if (!isSuccess(reply) || asked.headers.authorization === undefined) return reply
@@ -98,6 +105,7 @@ const ofBefore = (sound: readonly Reply[]): Mutant => {
   const before = new Map<string, Reply>()
   return {
     name: 'an earlier user’s answer',
+    concerns: isSuccess,
     async spoil(asked, forward, touched) {
       const reply = await forward()
       if (!isSuccess(reply)) return reply
@@ -158,8 +166,9 @@ function without(value: Json, [name, ...rest]: readonly string[]): boolean {
   return true
 }
 
-const fieldRemoved = (path: readonly string[]): Mutant => ({
+const fieldRemoved = (path: readonly string[], having: ReadonlySet<Reply>): Mutant => ({
   name: `without ${path.join('.')}`,
+  concerns: (reply) => having.has(reply),
   async spoil(_asked: Asked, forward, touched) {
     const reply = await forward()
     const value = isSuccess(reply) ? parsed(reply) : undefined
@@ -187,12 +196,17 @@ const OPTIONAL = new Set([
 export function mutantsOf(method: string, recording: Recording, strangerToken: string): Mutant[] {
   const successes = recording.replies.filter(isSuccess)
   const earlier = successes.at(-1)
-  const fields = new Map<string, string[]>()
+  const fields = new Map<string, { readonly path: string[]; readonly having: Set<Reply> }>()
   for (const reply of successes) {
     const value: Json | undefined = parsed(reply)
-    if (value !== undefined)
-      for (const path of fieldPaths(value as JsonObject))
-        if (!OPTIONAL.has(path.at(-1)!)) fields.set(path.join('\0'), path)
+    if (value === undefined) continue
+    for (const path of fieldPaths(value as JsonObject)) {
+      if (OPTIONAL.has(path.at(-1)!)) continue
+      const key = path.join('\0')
+      const field = fields.get(key) ?? { path, having: new Set() }
+      field.having.add(reply)
+      fields.set(key, field)
+    }
   }
   return [
     emptied,
@@ -201,6 +215,9 @@ export function mutantsOf(method: string, recording: Recording, strangerToken: s
     vagueRefusal,
     ofStranger(strangerToken),
     ofBefore(successes),
-    ...[...fields.values()].slice(0, MAX_FIELDS).map(fieldRemoved),
+    ...[...fields.values()].slice(0, MAX_FIELDS).map(({ path, having }) => fieldRemoved(path, having)),
   ]
 }
+
+/** What a mutant does, whatever field it is about. */
+export const kindOf = ({ name }: Mutant): string => (name.startsWith('without ') ? 'field removed' : name)

@@ -22,6 +22,8 @@ export interface Asked {
  */
 export interface Mutant {
   readonly name: string
+  /** Whether it would change this answer: the tests that see one are tried first. */
+  readonly concerns: (reply: Reply) => boolean
   readonly spoil: (
     asked: Asked,
     forward: (changed?: Partial<Asked>) => Promise<Reply>,
