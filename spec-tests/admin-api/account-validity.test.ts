@@ -59,15 +59,6 @@ describe('an account that has expired', () => {
     await refusal(call(node.url, 'POST', SEND), 401, 'M_MISSING_TOKEN')
   })
 
-  it('has a page for links, which knows no others', async () => {
-    for (const method of ['GET', 'POST']) {
-      // oxlint-disable-next-line no-restricted-globals -- a browser on loopback
-      const answer = await fetch(`${node.url}${RENEW}?token=${'x'.repeat(32)}`, { method })
-      expect(answer.status).toBe(404)
-      expect(answer.headers.get('content-type')).toContain('text/html')
-    }
-  })
-
   it('is set by administrators alone, for accounts that there are', async () => {
     const carol = await register(node.url, 'carol')
     await refusal(carol.call('POST', VALIDITY, { body: { user_id: carol.userId } }), 403, 'M_FORBIDDEN')

@@ -12,7 +12,7 @@ const ask = (server: Homeserver, query: Record<string, string>): Promise<Answer>
   call(server.url, 'GET', PATH, { query })
 
 /** No server must have this. */
-const ownOnly = { ownOnly: true }
+const ours = { ours: true } as const
 
 const INFO = '/_matrix/client/unstable/users/info'
 
@@ -25,43 +25,35 @@ section(
       'getEmailInfo',
       `GET ${PATH}`,
       ({ success, error }) => {
-        success(
-          'says where an address belongs, whoever asks',
-          async (server) => {
-            const of = (address: string): Promise<Answer> => ask(server, { medium: 'email', address })
-            await hasTakenList(server)
-            for (const [address, hs] of [
-              ['alice@finances.example', FINANCES],
-              ['Alice@Finances.Example', FINANCES],
-              ['benoit@interieur.example', INTERIEUR],
-              ['benoit@nord.interieur.example', INTERIEUR],
-            ] as const)
-              expect(await of(address)).toMatchObject({ status: 200, body: { hs } })
-            expect((await ask(server, { address: 'alice@finances.example' })).body).toEqual({ hs: FINANCES })
-            for (const address of ['alice@elsewhere.example', 'claire@ended.example']) {
-              const { status, body } = await of(address)
-              expect([status, body]).toEqual([200, {}])
-            }
-          },
-          ownOnly,
-        )
-        error(
-          'refuses what is no address, and other mediums',
-          async (server) => {
-            for (const address of [
-              'nonsense',
-              'a@b@finances.example',
-              '@finances.example',
-              'a b@finances.example',
-            ])
-              await refusal(ask(server, { medium: 'email', address }), 400, 'M_INVALID_PARAM')
-            await refusal(ask(server, { medium: 'msisdn', address: '4930123' }), 400, 'M_INVALID_PARAM')
-            await refusal(ask(server, { medium: 'email' }), 400, 'M_MISSING_PARAM')
-          },
-          ownOnly,
-        )
+        success('says where an address belongs, whoever asks', async (server) => {
+          const of = (address: string): Promise<Answer> => ask(server, { medium: 'email', address })
+          await hasTakenList(server)
+          for (const [address, hs] of [
+            ['alice@finances.example', FINANCES],
+            ['Alice@Finances.Example', FINANCES],
+            ['benoit@interieur.example', INTERIEUR],
+            ['benoit@nord.interieur.example', INTERIEUR],
+          ] as const)
+            expect(await of(address)).toMatchObject({ status: 200, body: { hs } })
+          expect((await ask(server, { address: 'alice@finances.example' })).body).toEqual({ hs: FINANCES })
+          for (const address of ['alice@elsewhere.example', 'claire@ended.example']) {
+            const { status, body } = await of(address)
+            expect([status, body]).toEqual([200, {}])
+          }
+        })
+        error('refuses what is no address, and other mediums', async (server) => {
+          for (const address of [
+            'nonsense',
+            'a@b@finances.example',
+            '@finances.example',
+            'a b@finances.example',
+          ])
+            await refusal(ask(server, { medium: 'email', address }), 400, 'M_INVALID_PARAM')
+          await refusal(ask(server, { medium: 'msisdn', address: '4930123' }), 400, 'M_INVALID_PARAM')
+          await refusal(ask(server, { medium: 'email' }), 400, 'M_MISSING_PARAM')
+        })
       },
-      { auth: 'none' },
+      { auth: 'none', ...ours },
     )
     operation(
       'getUsersInfo',
@@ -84,22 +76,17 @@ section(
               [bob.userId]: { expired: false, deactivated: true },
             })
           },
-          ownOnly,
         )
-        error(
-          'wants a list of ids, of bounded length',
-          async (server) => {
-            const alice = await server.user('alice')
-            const asked = (user_ids: unknown): Promise<Answer> =>
-              alice.call('POST', INFO, { body: { user_ids } })
-            await refusal(asked(undefined), 400, 'M_MISSING_PARAM')
-            await refusal(asked([7]), 400, 'M_BAD_JSON')
-            await refusal(asked(Array.from({ length: 501 }, (_, i) => `@${i}:x`)), 400, 'M_BAD_JSON')
-          },
-          ownOnly,
-        )
+        error('wants a list of ids, of bounded length', async (server) => {
+          const alice = await server.user('alice')
+          const asked = (user_ids: unknown): Promise<Answer> =>
+            alice.call('POST', INFO, { body: { user_ids } })
+          await refusal(asked(undefined), 400, 'M_MISSING_PARAM')
+          await refusal(asked([7]), 400, 'M_BAD_JSON')
+          await refusal(asked(Array.from({ length: 501 }, (_, i) => `@${i}:x`)), 400, 'M_BAD_JSON')
+        })
       },
-      { sample: { body: { user_ids: [] } } },
+      { sample: { body: { user_ids: [] } }, ...ours },
     )
   },
   () =>

@@ -2,7 +2,10 @@ import { compileEventFields } from '../../core/event-fields.js'
 import { compileEventFilter, type EventFilter } from '../../core/event-filter.js'
 import { isObject, type JsonObject } from '../../core/json/value.js'
 
-/** A whole filter of `/sync`, compiled. SPEC: https://spec.matrix.org/v1.19/client-server-api/#filtering */
+/**
+ * A whole filter of `/sync`, compiled. SPEC: https://spec.matrix.org/v1.19/client-server-api/#filtering
+ * NOTSPEC: `limit` bounds timelines alone. What else were left out of an answer no later one would bring, and clients cannot page for it.
+ */
 export interface SyncFilter {
   readonly includeLeave: boolean
   admitsRoom(roomId: string): boolean
