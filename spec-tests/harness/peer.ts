@@ -71,7 +71,8 @@ export function peerOf(foreign: ForeignServer, to: Homeserver): Peer {
     user: () => `@eve-${randomBytes(3).toString('hex')}:${foreign.name}`,
     call(method, path, { query = '', body, origin = foreign.name, uncheckedBecause } = {}) {
       const uri = query === '' ? path : `${path}?${query}`
-      const content = body as Json | undefined
+      // As it is sent: without members that are undefined.
+      const content = body === undefined ? undefined : (JSON.parse(JSON.stringify(body)) as Json)
       const request = { method, uri, origin, destination: to.serverName, content }
       return call(to.url, method, uri, {
         body,
