@@ -82,6 +82,23 @@ section('Room events', 'client-server-api/#events', (operation) => {
           'M_NOT_JSON',
         )
       })
+      error('refuses power levels that are none', async (server) => {
+        const [alice, bob] = [await server.user('alice'), await server.user('bob')]
+        const roomId = await sharedRoom(alice, [bob])
+        const levels = inRoom(roomId, 'state/m.room.power_levels/')
+        const before = await alice.ok('GET', levels)
+        for (const wrong of [
+          { users: { [bob.userId]: 'x' } },
+          { users: { bob: 50 } },
+          { ban: 'x' },
+          { events: [] },
+        ]) {
+          const body = { ...before, ...wrong }
+          await refusal(alice.call('PUT', levels, { body }), 400, 'M_BAD_JSON')
+          await refusal(bob.call('PUT', levels, { body }), 403, 'M_FORBIDDEN')
+        }
+        expect(await alice.ok('GET', levels)).toEqual(before)
+      })
       authorisation('is for members, with the level, and not under names of others', async (server) => {
         const [alice, bob, carol] = [
           await server.user('alice'),

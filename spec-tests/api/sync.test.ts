@@ -256,6 +256,51 @@ section(
         },
         { needs: 'presence' },
       )
+      // The specification speaks of events, and leaves it to servers whether these are some.
+      success(
+        'says nothing of what those do whom the user ignores',
+        async (server) => {
+          const [alice, bob, carol] = [
+            await server.user('alice'),
+            await server.user('bob'),
+            await server.user('carol'),
+          ]
+          const roomId = await sharedRoom(alice, [bob, carol])
+          const ignored_users = { [bob.userId]: {} }
+          await carol.ok('PUT', v3(`/user/${enc(carol.userId)}/account_data/m.ignored_user_list`), {
+            ignored_users,
+          })
+          for (const user of [alice, bob]) {
+            await user.ok('PUT', v3(`/presence/${enc(user.userId)}/status`), { presence: 'online' })
+            await user.ok('PUT', inRoom(roomId, `typing/${enc(user.userId)}`), {
+              typing: true,
+              timeout: 60_000,
+            })
+            await sendText(user, roomId, `of ${user.userId}`)
+          }
+          const told = async (user: User): Promise<unknown> => {
+            const { rooms, presence } = await user.ok('GET', v3('/sync'))
+            const { ephemeral, timeline } = rooms.join[roomId]
+            const isTyping = ({ type }: { type: string }): boolean => type === 'm.typing'
+            const typists: string[] = ephemeral.events.find(isTyping).content.user_ids
+            const isText = ({ type }: { type: string }): boolean => type === 'm.room.message'
+            const sender = (event: { sender: string }): string => event.sender
+            return {
+              typing: typists.toSorted(),
+              texts: timeline.events.filter(isText).map(sender),
+              presence: presence.events
+                .map(sender)
+                .filter((id: string) => id !== user.userId)
+                .sort(),
+            }
+          }
+          const both = [alice.userId, bob.userId].sort()
+          expect(await told(alice)).toMatchObject({ typing: both, texts: [alice.userId, bob.userId] })
+          const one = [alice.userId]
+          expect(await told(carol)).toEqual({ typing: one, texts: one, presence: one })
+        },
+        { ownOnly: true },
+      )
       error('refuses tokens and filters that are none', async (server) => {
         const alice = await server.user('alice')
         const ask = (query: Record<string, string>): Promise<Answer> =>

@@ -149,7 +149,13 @@ export async function prepareLocalEvent(
 const OUTSIDE = new Set(['sender', 'member.invite.sender', 'member.leave.sender', 'member.ban.sender'])
 
 /** Rules that nobody can satisfy by having more power. */
-const MALFORMED: ReadonlySet<string> = new Set(['power_levels.creators', 'state_key.owner'])
+const MALFORMED: ReadonlySet<string> = new Set([
+  'power_levels.creators',
+  'power_levels.integer',
+  'power_levels.map',
+  'power_levels.users',
+  'state_key.owner',
+])
 
 /**
  * Judges an event of ours by the auth rules and the access rules against the current state. Throws M_FORBIDDEN with the rule's reason,

@@ -207,7 +207,7 @@ export function createRoomsPart(deps: {
       ignored,
       options: { omitRoomId: true, format: filter.format },
     })
-    const ephemeral = ephemeralOf(row, frame, since, receipts)
+    const ephemeral = ephemeralOf(row, frame, since, receipts, ignored)
     const hasNews =
       block.hasNews ||
       accountData.length > 0 ||
@@ -253,6 +253,7 @@ export function createRoomsPart(deps: {
     frame: Frame,
     since: number,
     receipts: readonly ReceiptRow[],
+    ignored: ReadonlySet<string>,
   ): readonly Json[] {
     const { filter, viewer } = frame
     const events: Json[] = []
@@ -263,7 +264,7 @@ export function createRoomsPart(deps: {
       if (event !== undefined) events.push(event)
     }
     if (admits('m.typing')) {
-      const typists = typing.in(row.room_nid)
+      const typists = typing.in(row.room_nid).filter((userId) => !ignored.has(userId))
       const changed = since === 0 ? typists.length > 0 : typing.changedSince(row.room_nid, frame.typingFrom)
       if (changed) events.push({ type: 'm.typing', content: { user_ids: typists } })
     }

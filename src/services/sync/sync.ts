@@ -3,6 +3,7 @@ import { createLru } from '../../platform/lru.js'
 import type { Notifier } from '../../platform/notifier.js'
 import type { Semaphore } from '../../platform/semaphore.js'
 import { accountDataBetween, type AccountDataRow } from '../../storage/tables/account-data.js'
+import { ignoredUsersOf } from '../account-data/ignored-users.js'
 import type { PushRules } from '../push/push-rules.js'
 import type { Presence } from '../presence/presence.js'
 import type { Requester } from '../requester.js'
@@ -147,12 +148,16 @@ export function createSync(deps: SyncDeps): Sync {
   async function presencePart({ viewer, typingFrom, filter }: Frame): Promise<JsonObject[]> {
     if (deps.presence === undefined || filter.presence.nothing) return []
     const events = await deps.presence.eventsFor(viewer.userId, typingFrom)
-    return events.filter((event) =>
-      filter.presence.admits({
-        type: 'm.presence',
-        sender: event['sender'] as string,
-        content: event['content'] as JsonObject,
-      }),
+    if (events.length === 0) return []
+    const ignored = await context.store.read('sync.ignored', () => ignoredUsersOf(viewer.userId))
+    return events.filter(
+      (event) =>
+        !ignored.has(event['sender'] as string) &&
+        filter.presence.admits({
+          type: 'm.presence',
+          sender: event['sender'] as string,
+          content: event['content'] as JsonObject,
+        }),
     )
   }
 

@@ -65,7 +65,7 @@ export function typingPart(
   scope: ExtensionScope | undefined,
   typing: Typing,
 ): ExtensionPart {
-  const { frame, next } = input
+  const { frame, next, news } = input
   const rooms: [string, JsonObject][] = []
   const changed = new Set(frame.from === 0 ? [] : typing.roomsChangedSince(frame.typingFrom))
   const done = new Set<number>()
@@ -76,7 +76,7 @@ export function typingPart(
   for (const { nid, roomId } of found) {
     done.add(nid)
     next.setRoom(nid, { typingMissed: false })
-    const typists = typing.in(nid)
+    const typists = typing.in(nid).filter((userId) => !news.ignored.has(userId))
     const isNew = frame.state.rooms.get(nid) === undefined
     if (!isNew || typists.length > 0)
       rooms.push([roomId, { type: 'm.typing', content: { user_ids: typists } }])
