@@ -208,7 +208,7 @@ function* postgresColumns(): Tx<Column[]> {
   }>(
     `SELECT CAST(table_name AS TEXT) AS tbl, CAST(column_name AS TEXT) AS col, CAST(data_type AS TEXT) AS type,
             CAST(is_nullable AS TEXT) AS nullable, CAST(collation_name AS TEXT) AS collation
-     FROM information_schema.columns WHERE table_schema = 'public'`,
+     FROM information_schema.columns WHERE table_schema = 'public' AND is_generated = 'NEVER'`,
   )
   for (const row of rows) if (row.type === 'text') expect(row.collation).toBe('C')
   const columns = rows.map((row) => ({ table: row.tbl, column: row.col, type: TYPES[row.type] ?? row.type, required: row.nullable === 'NO' })) // prettier-ignore

@@ -40,6 +40,7 @@ import { accountValidity } from './0039-account-validity.js'
 import { reportCases } from './0040-report-cases.js'
 import { adminTasks } from './0041-admin-tasks.js'
 import { profileChanges } from './0042-profile-changes.js'
+import { searchVectors } from './0043-search-vectors.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -87,4 +88,5 @@ export const migrations: readonly Migration[] = [
   reportCases,
   adminTasks,
   profileChanges,
+  searchVectors,
 ]

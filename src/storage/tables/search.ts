@@ -135,7 +135,7 @@ function* findInPostgres({ words, rooms, below, limit }: SearchQuery): Tx<Search
   // A common word is best looked for from the latest entry back, a rare one in the index.
   const rows = yield* allPlannedAnew<SearchDocRow>(
     `SELECT ${COLUMNS} FROM search_docs d
-     WHERE array_to_tsvector(string_to_array(d.words, ' ')) @@ CAST(? AS tsquery) AND d.doc < ?
+     WHERE d.vector @@ CAST(? AS tsquery) AND d.doc < ?
      ${rooms === undefined ? '' : 'AND d.room_nid IN (??)'} ORDER BY d.doc DESC LIMIT ?`,
     match,
     below,
