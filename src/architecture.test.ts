@@ -29,6 +29,7 @@ const SERVICES = [
   'devices',
   'accounts',
   'account-validity',
+  'second-factor',
   'openid',
   'reports',
   'account-data',
@@ -69,6 +70,8 @@ const SERVICES = [
   'operator',
   'administration',
   'moderation-desk',
+  'admin-commands',
+  'admin-bot',
 ]
 
 /** The folders of `services/replication`; the same rule. */

@@ -90,6 +90,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     await built?.sender.close()
     await built?.services.retention.close()
     await built?.services.delayedEvents.close()
+    await built?.services.adminBot?.close()
     await built?.push.close()
     await built?.appservices.close()
     await built?.mailer?.close()
@@ -151,6 +152,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     await built.push.start()
     built.appservices.start()
     services.delayedEvents.start()
+    services.adminBot?.start()
     const clockWatch = createClockWatch({ clock: systemClock, logger })
     const watchClock = { name: 'clock.watch', every: 10_000, run: () => Promise.resolve(clockWatch.look()) }
     jobs = startJobs(

@@ -94,6 +94,7 @@ export function nodeOperator(socketPath: string): Operator {
     healRoom: async (room) =>
       (await call(socketPath, 'rooms/heal', { room }, HEAL_TIMEOUT_MS)) as unknown as RoomHealing,
     workOnCase: async (request) => (await call(socketPath, 'cases', request)) as JsonObject,
+    secondFactor: async (request) => (await call(socketPath, 'second-factor', request)) as JsonObject,
     accountExpiry: async (user) =>
       (await call(socketPath, 'account-validity/show', { user })) as unknown as AccountExpiry,
     extendAccount: async (user, expiresTs) =>

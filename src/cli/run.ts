@@ -25,6 +25,7 @@ import { restore } from './restore.js'
 import { rotateKey } from './rotate-key.js'
 import { retention } from './retention.js'
 import { room } from './room.js'
+import { secondFactor } from './second-factor.js'
 import { serve } from './serve.js'
 import { setAdmin } from './set-admin.js'
 
@@ -36,6 +37,7 @@ export const COMMANDS: readonly Command[] = [
   registerUser,
   resetPassword,
   setAdmin,
+  secondFactor,
   deactivate,
   accountValidity,
   registrationToken,

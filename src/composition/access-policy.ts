@@ -2,6 +2,7 @@ import type { Config } from '../config/schema.js'
 import type { AccessPolicy } from '../core/access-rules/access-policy.js'
 import type { NodeListService } from '../services/node-list/node-list.js'
 import type { LastAdministratorRule } from '../core/access-rules/last-administrator.js'
+import { ownAccounts } from './own-accounts.js'
 
 /**
  * Whom rooms are for, as the configuration and the node list say; undefined where rooms are for all. With a list, whoever does not stand in it is
@@ -14,9 +15,8 @@ export function accessPolicy(
   if (!config.access_rules.enforced) return undefined
   const external = new Set(config.access_rules.external_servers)
   const bypass = new Set(config.access_rules.bypass)
-  const { localpart } = config.server_notices
-  // Its rooms are with one user of this server each, and federate with nobody: no other server judges them.
-  if (localpart !== undefined) bypass.add(`@${localpart}:${config.server_name}`)
+  // Their rooms are with users of this server alone, and federate with nobody: no other server judges them.
+  for (const userId of ownAccounts(config)) bypass.add(userId)
   const isGuest = (server: string): boolean => {
     const role = nodeList?.roleOf(server)
     return role === undefined ? nodeList !== undefined && server !== config.server_name : role === 'external'

@@ -16,6 +16,7 @@ import type { TokenCache } from '../services/devices/token-cache.js'
 import type { Mailer } from '../services/mail/mailer.js'
 import { unmarkAllExpired } from '../storage/tables/account-validity.js'
 import type { Store } from '../storage/tx.js'
+import { ownAccounts } from './own-accounts.js'
 
 /** Accounts that expire; undefined where none does, and then nobody is held for expired any more. */
 export async function buildAccountValidity(deps: {
@@ -31,13 +32,12 @@ export async function buildAccountValidity(deps: {
   readonly deactivate: Credentials['deactivate']
 }): Promise<AccountValidity | undefined> {
   const { config, deactivate, ...base } = deps
-  const { server_notices: notices } = config
   if (!config.account_validity.enabled) {
     await deps.store.write('validity.off', unmarkAllExpired)
     return undefined
   }
   const patterns = config.account_validity.exclude.map(compileGlob)
-  const noticer = notices.localpart === undefined ? undefined : `@${notices.localpart}:${base.serverName}`
+  const own = ownAccounts(config)
   const after = config.account_validity.deactivate_after
   return createAccountValidity({
     ...base,
@@ -46,7 +46,7 @@ export async function buildAccountValidity(deps: {
       periodMs: config.account_validity.period,
       remindMs: config.account_validity.remind_before.toSorted((a, b) => b - a),
       ...(after === null ? {} : { deactivateAfterMs: after }),
-      isExcluded: (userId) => userId === noticer || patterns.some((matches) => matches(userId)),
+      isExcluded: (userId) => own.has(userId) || patterns.some((matches) => matches(userId)),
       publicBaseurl: (config.public_baseurl ?? '').replace(/\/$/, ''),
     },
   })

@@ -15,6 +15,7 @@ import type { ServerNoticesOptions } from '../services/server-notices/server-not
 import type { ServerInfoOptions } from '../services/server-info/server-info.js'
 import { VERSION } from '../version.js'
 import { accountNames } from './address-rules.js'
+import { ownAccounts, ownLocalparts } from './own-accounts.js'
 
 /** What parts of the server are told of the configuration, in their own words. */
 
@@ -113,7 +114,7 @@ export function accountsOptions(
       enabled: registration.enabled,
       requireToken: registration.flow === 'token',
       guests: registration.guests,
-      reserved: config.server_notices.localpart === undefined ? [] : [config.server_notices.localpart],
+      reserved: ownLocalparts(config),
       email: registration.email,
       ...(domains === undefined ? {} : { emailDomains: domains }),
     },
@@ -125,6 +126,7 @@ export function accountsOptions(
     },
     ...(attempts === undefined ? {} : { attempts }),
     names: accountNames(config, nodeList),
+    ownAccounts: ownAccounts(config),
     ...(registration.shared_secret === undefined
       ? {}
       : { registrationSharedSecret: registration.shared_secret }),

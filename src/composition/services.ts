@@ -6,7 +6,6 @@ import type { Metrics } from '../platform/metrics.js'
 import { createNotifier, type Notifier } from '../platform/notifier.js'
 import type { Random } from '../platform/random.js'
 import { createSemaphore } from '../platform/semaphore.js'
-import { checkInvitable as refuseBlockedInvite } from '../services/account-data/invite-permission.js'
 import { createAccountData } from '../services/account-data/account-data.js'
 import { createAccounts } from '../services/accounts/accounts.js'
 import { createTokenCache } from '../services/devices/token-cache.js'
@@ -63,6 +62,7 @@ import { buildIdentity } from './identity.js'
 import { buildInfo } from './info.js'
 import { buildMail } from './mail.js'
 import { buildMedia } from './media.js'
+import { invitable } from './own-accounts.js'
 import { buildPolicyLists } from './policy-lists.js'
 import { buildProfile } from './profile.js'
 import { buildProposals } from './proposals.js'
@@ -208,9 +208,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   const intake = createPduIntake({ keys: transport.keys, logger })
   const arrivals = createArrivals()
   const remote = buildHandshakes({ config, context, transport, intake, outside: rooms.outside, arrivals })
-  const checkInvitable = async (userId: string, inviter = ''): Promise<void> => {
-    if (!serverNotices.isSender(inviter)) await refuseBlockedInvite(store, userId, inviter)
-  }
+  const checkInvitable = invitable(config, store)
   const aliases = createAliases(context, remote, appservices.aliasRules)
   const memberships = createMemberships({
     context,
@@ -340,6 +338,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
       rotateKey: auditedRotation(ownKeys, audit),
       roomHealth: replication.roomHealth,
       onContact: (serverName) => sender.onContact(serverName),
+      isBridged: (userId) => appservices.registry.all.some((one) => one.ownsUser(userId)),
     }),
     profile,
     accountData,

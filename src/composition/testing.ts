@@ -117,6 +117,7 @@ export async function testServices(
       for (const { services, mediaParts, transport, sender, drain, repairs, push, appservices } of all) {
         await services.administration.tasks.close()
         await services.delayedEvents.close()
+        await services.adminBot?.close()
         await Promise.all([
           mediaParts.close(),
           sender.close(),

@@ -2,6 +2,7 @@ import { isSignerName } from '../core/node-list/parse-node-list.js'
 import { isStrictLocalpart } from '../core/ids/user-id.js'
 import { publicKey } from '../platform/ed25519.js'
 import type { Fault } from './fault.js'
+import { ADMINISTRATION_RULES } from './administration-rules.js'
 import { MINISTRY_RULES } from './ministry-rules.js'
 import type { Rule } from './rule.js'
 import type { Config, ReadableConfig } from './schema.js'
@@ -283,6 +284,7 @@ const RULES: readonly Rule[] = [
       }
     },
   },
+  ...ADMINISTRATION_RULES,
   ...MINISTRY_RULES,
 ]
 

@@ -2,6 +2,7 @@ import { Type } from 'typebox'
 import type { ConfigOf } from './fields.js'
 import { accounts } from './sections/accounts.js'
 import { accountValidity } from './sections/account-validity.js'
+import { administration } from './sections/administration.js'
 import { audit } from './sections/audit.js'
 import { directory } from './sections/directory.js'
 import { contentScanner } from './sections/content-scanner.js'
@@ -38,6 +39,7 @@ export const ConfigSchema = Type.Object({
   ...nodeList,
   ...audit,
   ...moderation,
+  ...administration,
   ...accountValidity,
   ...directory,
   ...ministry,

@@ -20,6 +20,8 @@ import type { Bindings } from './identity/bindings.js'
 import type { DehydratedDevices } from './dehydrated-devices/dehydrated-devices.js'
 import type { DelayedEvents } from './delayed-events/delayed-events.js'
 import type { Devices } from './devices/devices.js'
+import type { AdminBot } from './admin-bot/admin-bot.js'
+import type { AdminCommands } from './admin-commands/admin-commands.js'
 import type { AdminActs } from './administration/acts.js'
 import type { Administration } from './administration/administration.js'
 import type { Operator } from './operator/operator.js'
@@ -59,6 +61,7 @@ import type { Search } from './search/search.js'
 import type { Previews } from './previews/previews.js'
 import type { SlidingSync } from './sync/sliding/sliding-sync.js'
 import type { Sync } from './sync/sync.js'
+import type { SecondFactor } from './second-factor/second-factor.js'
 import type { StickyEvents } from './rooms/sticky-events.js'
 import type { ThreadSubscriptions } from './thread-subscriptions/thread-subscriptions.js'
 import type { TypingNotices } from './typing/typing-notices.js'
@@ -110,6 +113,10 @@ export interface Services {
   readonly commandLine: Operator
   readonly administration: Administration
   readonly adminActs: AdminActs
+  readonly adminCommands: AdminCommands
+  /** Undefined where the configuration gives it no name. */
+  readonly adminBot: AdminBot | undefined
+  readonly secondFactor: SecondFactor
   readonly profile: Profile
   readonly accountData: AccountData
   readonly filters: Filters

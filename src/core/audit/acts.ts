@@ -8,6 +8,8 @@ export const ACTS = {
   'session.ended': 'somebody signed out, or a session was ended',
   'account.registered': 'an account was made',
   'account.deactivated': 'an account was closed for ever',
+  'account.reactivated': 'a closed account was opened again, with another password',
+  'account.renamed': 'an administrator set the display name of an account',
   'account.password_changed': 'the password of an account was set',
   'account.address_added': 'an e-mail address was bound to an account',
   'account.address_removed': 'an e-mail address was taken from an account',
@@ -23,6 +25,12 @@ export const ACTS = {
   'account.moved': 'a step of the move of an account to another ministry',
   'account.invited': 'somebody from outside was invited by e-mail',
   'admin.called': 'an operation for administrators; `operation` says which',
+  'second_factor.enrolled':
+    'an administrator was given a second factor, for codes that confirm what is dangerous',
+  'second_factor.removed': 'the second factor of an administrator was taken away',
+  'second_factor.unlocked': 'codes of an administrator are taken again',
+  'second_factor.refused': 'a code of an administrator was not taken; `reason` says why',
+  'second_factor.locked': 'no code of an administrator is taken any more: too many were wrong',
   'operator.called': 'a command of whoever runs the machine; `operation` says which',
   'policy.refused': 'a rule of this node refused what a local user wanted',
   'room.blocked': 'nobody of this server comes into the room any more',
@@ -50,6 +58,9 @@ export type ActName = keyof typeof ACTS
 
 export const isActName = (name: string): name is ActName => Object.hasOwn(ACTS, name)
 
+/** A message to the administration bot, or a request. */
+export type ActWay = 'bot' | 'http'
+
 /** Who did it. */
 export type Actor =
   | {
@@ -57,6 +68,8 @@ export type Actor =
       /** The user id. */
       readonly id: string
       readonly device?: string | undefined
+      /** By which way an administrator acts, where there are several. */
+      readonly way?: ActWay | undefined
     }
   /** Whoever has the machine: the command line. */
   | { readonly kind: 'operator' }
@@ -67,7 +80,11 @@ export type Actor =
 export const OPERATOR: Actor = { kind: 'operator' }
 export const SERVER: Actor = { kind: 'server' }
 export const userActor = (id: string, device?: string): Actor => ({ kind: 'user', id, device })
-export const adminActor = (id: string): Actor => ({ kind: 'admin', id })
+export const adminActor = (id: string, way?: ActWay): Actor => ({
+  kind: 'admin',
+  id,
+  ...(way === undefined ? {} : { way }),
+})
 
 export type ActDetail = string | number | boolean | null
 

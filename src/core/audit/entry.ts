@@ -42,6 +42,7 @@ export function entryText(id: number, ts: number, act: Act): string {
     ['kind', by.kind],
     ['id', 'id' in by && by.id !== undefined ? text(by.id) : undefined],
     ['device', 'device' in by && by.device !== undefined ? text(by.device) : undefined],
+    ['way', 'way' in by ? by.way : undefined],
   ]
   const details = Object.entries(act.details ?? {})
     .filter((pair): pair is [string, ActDetail] => pair[1] !== undefined)

@@ -1,5 +1,6 @@
 import type { TObject, TSchema } from 'typebox'
 import { MatrixError } from '../../core/errors.js'
+import { confirmationCode } from './confirmation-code.js'
 import { route, SECRET_PARAMS, type Reply, type Route } from '../route.js'
 
 const shown = (params: Readonly<Record<string, string>>): Record<string, string> =>
@@ -25,10 +26,13 @@ export function adminRoute<
         act: definition.id,
         on: shown(call.params),
       }
-      const { adminActs } = services
-      if (definition.method !== 'GET') await adminActs.begin(act)
+      const { adminActs, secondFactor } = services
+      const changes = definition.method !== 'GET'
+      if (changes) await adminActs.begin(act)
       let answer: object | Reply
       try {
+        if (changes && secondFactor.guardsTools)
+          await secondFactor.check(act.by, confirmationCode(call.request.headers), 'http')
         answer = await handler(call, services)
       } catch (error) {
         await adminActs.end(act, error instanceof MatrixError ? error.errcode : 'failed')

@@ -1,3 +1,4 @@
+import { adminCommandRoutes } from '../admin-commands/command-route.js'
 import type { Route } from '../route.js'
 import { adminSetAccountValidity } from './account-validity.js'
 import { adminDatabaseStatistics } from './database-statistics.js'
@@ -149,4 +150,5 @@ export const adminRoutes: readonly Route[] = [
   adminResetDestination,
   sendServerNotice,
   putServerNotice,
+  ...adminCommandRoutes,
 ]

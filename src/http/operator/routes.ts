@@ -180,6 +180,17 @@ const workOnCase = route({
   handler: ({ body }, { commandLine: operator }) => operator.workOnCase(body),
 })
 
+const secondFactor = route({
+  ...post('second-factor'),
+  id: 'operatorSecondFactor',
+  body: Type.Union([
+    Type.Object({ do: Type.Literal('list') }),
+    Type.Object({ do: Type.Literal('enrol'), user: Short, replace: Type.Boolean() }),
+    Type.Object({ do: oneOf(['remove', 'unlock']), user: Short }),
+  ]),
+  handler: ({ body }, { commandLine: operator }) => operator.secondFactor(body),
+})
+
 const accountExpiry = route({
   ...post('account-validity/show'),
   id: 'operatorAccountExpiry',
@@ -249,6 +260,7 @@ export const operatorRoutes: readonly Route[] = [
   compareState,
   healRoom,
   workOnCase,
+  secondFactor,
   accountExpiry,
   extendAccount,
   auditLog,

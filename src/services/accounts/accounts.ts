@@ -41,6 +41,8 @@ export interface AccountsOptions {
   readonly registrationSharedSecret?: string
   /** Names that the server gives to new accounts. */
   readonly names?: AccountNamesOptions | undefined
+  /** Accounts in whose name the server itself speaks. */
+  readonly ownAccounts?: ReadonlySet<string>
 }
 
 export interface AccountsDeps {
@@ -93,7 +95,10 @@ export function createAccounts(deps: AccountsDeps): Accounts {
     sessions: createUiaSessions({ store, clock, random, registrationTokens, options: options.uia }),
   })
   const lifetimes = options.tokens ?? {}
-  const sessions = createSessions({ store, clock, random, devices, tokenCache, lifetimes, audit })
+  const { ownAccounts } = options
+  const sessions = createSessions({
+    ...{ store, clock, random, devices, tokenCache, lifetimes, audit, ownAccounts },
+  })
   const registration = createRegistration({
     store,
     clock,
@@ -120,6 +125,7 @@ export function createAccounts(deps: AccountsDeps): Accounts {
       tokenCache,
       lastSeen,
       appservices,
+      ownAccounts,
       expiry: deps.expiry,
     }),
     uia,

@@ -43,6 +43,8 @@ export interface AuthenticateDeps {
   readonly tokenCache: TokenCache
   readonly lastSeen: LastSeenRecorder
   readonly appservices?: AppserviceHooks | undefined
+  /** Accounts in whose name the server itself speaks: no application service acts as one, whatever its namespaces. */
+  readonly ownAccounts?: ReadonlySet<string> | undefined
   /** What a request on an account that has expired is told; undefined for one that has not. */
   readonly expiry?: ((userId: string, expiresTs: number | null) => MatrixError | undefined) | undefined
 }
@@ -119,7 +121,8 @@ export function createAuthenticate(deps: AuthenticateDeps): Authenticate {
   ): Promise<Requester> {
     const userId = masquerade.userId ?? appservice.senderUserId
     if (!isUserId(userId)) throw invalidParam('user_id is not a user id')
-    if (userId !== appservice.senderUserId && !appservice.ownsUser(userId)) {
+    const isOwn = deps.ownAccounts?.has(userId) === true
+    if (isOwn || (userId !== appservice.senderUserId && !appservice.ownsUser(userId))) {
       appservices?.refused?.(appservice.id, userId)
       throw new MatrixError('M_FORBIDDEN', 'The application service may not act as this user')
     }

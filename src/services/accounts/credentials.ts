@@ -1,5 +1,5 @@
 import { userActor, type Actor } from '../../core/audit/acts.js'
-import { forbidden, MatrixError } from '../../core/errors.js'
+import { forbidden, invalidParam, MatrixError, notFound } from '../../core/errors.js'
 import type { Json } from '../../core/json/value.js'
 import type { PasswordPolicy } from '../../core/password-policy.js'
 import type { Logger } from '../../platform/logger.js'
@@ -13,6 +13,7 @@ import { deleteThreepidsOf, threepidOwner } from '../../storage/tables/threepids
 import { deleteLoginTokens } from '../../storage/tables/tokens.js'
 import {
   deactivateUser,
+  reactivateUser,
   setCleanedUp,
   setPasswordHash,
   userById,
@@ -67,6 +68,12 @@ export interface Credentials {
   readonly passwordPolicy: PasswordPolicy
   /** Closes the account for ever; it leaves its rooms afterwards. */
   deactivate(userId: string, erase: boolean, by?: Actor): Promise<void>
+  /**
+   * Opens a closed account again, with another password, for the person whose it was: its rooms and addresses are not given back.
+   * Throws M_INVALID_PARAM for one that is open, was erased, is nobody's own, or still leaves its rooms;
+   * M_NOT_FOUND, M_WEAK_PASSWORD.
+   */
+  reactivate(userId: string, password: string, by: Actor): Promise<void>
   /** Goes on with deactivations that a restart cut short. */
   resumeDeactivations(): Promise<void>
 }
@@ -209,6 +216,24 @@ export function createCredentials(deps: CredentialsDeps): Credentials {
       devices.committed(change)
       tokenCache.forget(userId)
       void cleanUp(userId)
+    },
+
+    async reactivate(userId, password, by) {
+      passwords.check(password)
+      const hash = await passwords.hash(password)
+      await store.write('accounts.reactivate', function* () {
+        const user = yield* userById(userId)
+        if (user === undefined) throw notFound('There is no such account')
+        if (user.is_guest === 1 || user.appservice_id !== null)
+          throw invalidParam('This is the account of a guest or of an application service')
+        if (user.deactivated === 0) throw invalidParam('This account is not deactivated')
+        if (user.erased === 1) throw invalidParam('This account was erased, and stays closed')
+        if (user.cleanup_pending === 1)
+          throw invalidParam('This account still leaves its rooms; try again in a while')
+        yield* reactivateUser(userId, hash)
+        yield* audit.record({ act: 'account.reactivated', by, on: userId })
+      })
+      tokenCache.forget(userId)
     },
 
     async resumeDeactivations() {

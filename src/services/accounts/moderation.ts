@@ -1,4 +1,4 @@
-import { adminActor, OPERATOR, type ActName, type Actor } from '../../core/audit/acts.js'
+import { adminActor, OPERATOR, type ActName, type Actor, type ActWay } from '../../core/audit/acts.js'
 import { forbidden, invalidParam, notFound } from '../../core/errors.js'
 import { parseUserId } from '../../core/ids/user-id.js'
 import { devicesOfUser } from '../../storage/tables/devices.js'
@@ -19,7 +19,13 @@ export interface Moderation {
   /** Throws M_INVALID_PARAM for users of other servers, M_NOT_FOUND, M_FORBIDDEN for other administrators. */
   get(adminId: string, userId: string, flag: ModerationFlag): Promise<boolean>
   /** As `get`; M_FORBIDDEN also for oneself. `adminId` undefined: whoever has the machine. */
-  set(adminId: string | undefined, userId: string, flag: ModerationFlag, value: boolean): Promise<void>
+  set(
+    adminId: string | undefined,
+    userId: string,
+    flag: ModerationFlag,
+    value: boolean,
+    way?: ActWay,
+  ): Promise<void>
   /** The body of `GET /admin/whois`. Throws M_INVALID_PARAM, M_NOT_FOUND. */
   whois(userId: string): Promise<object>
   /** Makes an administrator or takes the rights away. Throws M_INVALID_PARAM, M_NOT_FOUND. */
@@ -63,7 +69,7 @@ export function createModeration(deps: {
       const user = await store.read('moderation.get', () => moderated(adminId, userId))
       return user[flag] === 1
     },
-    async set(adminId, userId, flag, value) {
+    async set(adminId, userId, flag, value, way) {
       checkLocal(userId)
       if (userId === adminId) throw forbidden('You cannot do this to your own account')
       await store.write('moderation.set', function* () {
@@ -73,7 +79,7 @@ export function createModeration(deps: {
         if (flag === 'locked' && value) yield* forgetPushesOf(userId)
         yield* audit.record({
           act: ACT_OF[flag][value ? 0 : 1],
-          by: adminId === undefined ? OPERATOR : adminActor(adminId),
+          by: adminId === undefined ? OPERATOR : adminActor(adminId, way),
           on: userId,
         })
       })

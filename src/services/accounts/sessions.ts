@@ -1,5 +1,5 @@
-import { userActor, type Act } from '../../core/audit/acts.js'
-import { MatrixError } from '../../core/errors.js'
+import { userActor, type Act, type Actor } from '../../core/audit/acts.js'
+import { forbidden, MatrixError } from '../../core/errors.js'
 import type { Clock } from '../../platform/clock.js'
 import type { Random } from '../../platform/random.js'
 import * as tokens from '../../storage/tables/tokens.js'
@@ -20,6 +20,8 @@ export interface SessionsDeps {
   readonly tokenCache: TokenCache
   readonly lifetimes: TokenLifetimes
   readonly audit: AuditTrail
+  /** Accounts in whose name the server itself speaks: nobody has a session of one. */
+  readonly ownAccounts?: ReadonlySet<string> | undefined
 }
 
 export interface TokenAnswer {
@@ -44,7 +46,7 @@ export interface SessionOptions {
 export interface Sessions {
   /**
    * Opens a session in one transaction with `before`, which may insert the account or throw.
-   * The answer is the body of `/login` and `/register`.
+   * The answer is the body of `/login` and `/register`. Throws M_FORBIDDEN for an account of the server itself.
    */
   open(
     userId: string,
@@ -60,7 +62,8 @@ export interface Sessions {
   refresh(refreshToken: string): Promise<TokenAnswer>
   /** Ends the session and deletes its device. */
   logout(userId: string, deviceId: string): Promise<void>
-  logoutAll(userId: string): Promise<void>
+  /** `by`: who ends them, unless it is the user. */
+  logoutAll(userId: string, by?: Actor): Promise<void>
   /** Forgets tokens that ended long ago. A job of every hour or so. */
   prune(): Promise<void>
 }
@@ -81,6 +84,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
 
   return {
     async open(userId, device, canRefresh, before, { lifetimeMs, told } = {}) {
+      if (deps.ownAccounts?.has(userId) === true) throw forbidden('This account is that of the server itself')
       const made = newTokenPair(random, lifetimes, canRefresh)
       const pair = lifetimeMs === undefined ? made : { ...made, expiresInMs: lifetimeMs }
       const change = await store.write('sessions.open', function* () {
@@ -171,7 +175,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
     },
 
     logout: (userId, deviceId) => end('sessions.logout', () => devices.remove(userId, [deviceId])),
-    logoutAll: (userId) => end('sessions.logoutAll', () => devices.removeOthers(userId, undefined)),
+    logoutAll: (userId, by) => end('sessions.logoutAll', () => devices.removeOthers(userId, undefined, by)),
     prune: () => store.write('sessions.prune', () => tokens.pruneTokens(clock.now() - REMEMBER_MS)),
   }
 }

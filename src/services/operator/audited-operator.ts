@@ -57,6 +57,8 @@ export function auditedOperator(operator: Operator, audit: AuditTrail): Operator
     accountExpiry: (user) => over('accountExpiry', { on: user }, () => operator.accountExpiry(user)),
     extendAccount: (user, ...rest) =>
       act('extendAccount', { on: user }, () => operator.extendAccount(user, ...rest)),
+    // What it changes is told by its own acts, in their transactions.
+    secondFactor: (request) => operator.secondFactor(request),
     // Pages of the log and questions to other servers leave no trace of their own: `auditShown` does.
     auditLog: (page) => operator.auditLog(page),
     auditShown: (what) => operator.auditShown(what),

@@ -16,6 +16,7 @@ import type { Audit } from '../audit/audit.js'
 import { workOnCase, type CaseDesk, type CaseRequest } from './case-work.js'
 import type { OwnKeys, Rotation } from '../federation/own-keys.js'
 import type { Reports } from '../reports/reports.js'
+import type { FactorRequest, SecondFactor } from '../second-factor/second-factor.js'
 import { isServerName } from '../../core/ids/server-name.js'
 import type { RoomComparison, RoomHealing, RoomHealth } from '../replication/receiving/room-comparison.js'
 import { loginCandidates } from '../accounts/localpart.js'
@@ -77,6 +78,8 @@ export interface Operator {
   accountExpiry(user: string): Promise<AccountExpiry>
   /** `expiresTs` undefined: one period from now. */
   extendAccount(user: string, expiresTs: number | undefined): Promise<AccountExpiry>
+  /** See `SecondFactor`. */
+  secondFactor(request: FactorRequest): Promise<JsonObject>
   /** Entries of the audit log after one, at most 500, and where the log ends. */
   auditLog(page: { readonly after: number; readonly limit: number }): Promise<AuditPage>
   /** To be called before the log is shown to people: that it was is an act too. */
@@ -143,6 +146,7 @@ export function createOperator(deps: {
   readonly accountValidity: AccountValidity | undefined
   readonly desk: CaseDesk
   readonly audit: Audit
+  readonly secondFactor: Pick<SecondFactor, 'manage'>
   readonly auditDeposits: { readonly kept: KeptDeposits; readonly made: MadeDeposits }
   readonly rotateKey: OwnKeys['rotate']
   readonly notices: {
@@ -206,6 +210,7 @@ export function createOperator(deps: {
       const { user_id: userId } = await find(user)
       return { userId, expiresTs: await validity().set(userId, { expiresTs }, OPERATOR) }
     },
+    secondFactor: (request) => deps.secondFactor.manage(request),
     async auditLog({ after, limit }) {
       // First the head: what is written meanwhile may be among the entries, and what the head names must be.
       const head = await deps.audit.head()

@@ -52,8 +52,8 @@ export interface Profile {
   /** Throws M_FORBIDDEN, M_USER_SUSPENDED, M_INVALID_PARAM, M_KEY_TOO_LARGE, M_PROFILE_TOO_LARGE. */
   setField(requester: Requester, userId: string, field: string, value: Json): Promise<void>
   deleteField(requester: Requester, userId: string, field: string): Promise<void>
-  /** For administrators, whose act it is: also what users cannot change. Throws M_INVALID_PARAM, M_KEY_TOO_LARGE, M_PROFILE_TOO_LARGE. */
-  setManaged(userId: string, field: string, value: Json): Promise<void>
+  /** For administrators, whose act it is: also what users cannot change. `told`: what else its transaction writes. Throws M_INVALID_PARAM, M_KEY_TOO_LARGE, M_PROFILE_TOO_LARGE. */
+  setManaged(userId: string, field: string, value: Json, told?: () => Tx<void>): Promise<void>
   /** For other servers' `/query/profile`. Throws M_NOT_FOUND, M_INVALID_PARAM for users who are not ours. */
   queryLocal(userId: string, field: string | undefined, asker: Asker): Promise<JsonObject>
   /** What member events of a local user carry. */
@@ -67,6 +67,9 @@ const askerOf = (requester: Requester | undefined): Asker =>
   requester === undefined ? { kind: 'stranger' } : { kind: 'user', userId: requester.userId }
 
 const noField = (): MatrixError => notFound('The user or the profile field does not exist')
+
+// oxlint-disable-next-line require-yield
+function* nothing(): Tx<void> {}
 
 export function createProfile(deps: ProfileDeps): Profile {
   const { store, logger, serverName } = deps
@@ -142,19 +145,20 @@ export function createProfile(deps: ProfileDeps): Profile {
     })
   }
 
-  async function remove(userId: string, field: string): Promise<void> {
+  async function remove(userId: string, field: string, told = nothing): Promise<void> {
     const wasThere = await store.write('profile.delete', function* () {
       if (!(yield* rows.deleteProfileField(userId, field))) return false
+      yield* told()
       yield* putProfileChange(userId, field, yield* allocatePosition())
       return true
     })
     if (wasThere) changed(userId, field)
   }
 
-  async function set(userId: string, field: string, value: Json): Promise<void> {
+  async function set(userId: string, field: string, value: Json, told = nothing): Promise<void> {
     const checked = checkedValue(field, value)
     if (checked === undefined) {
-      await remove(userId, field)
+      await remove(userId, field, told)
       return
     }
     const text = JSON.stringify(checked)
@@ -168,6 +172,7 @@ export function createProfile(deps: ProfileDeps): Profile {
       if (bytes > MAX_PROFILE_BYTES)
         throw new MatrixError('M_PROFILE_TOO_LARGE', 'A profile has at most 64 KiB')
       yield* rows.setProfileField(userId, field, text)
+      yield* told()
       yield* putProfileChange(userId, field, yield* allocatePosition())
     })
     changed(userId, field)
@@ -195,9 +200,9 @@ export function createProfile(deps: ProfileDeps): Profile {
       checkOwner(requester, userId, field)
       await set(userId, field, value)
     },
-    async setManaged(userId, field, value) {
+    async setManaged(userId, field, value, told) {
       checkFieldName(field)
-      await set(userId, field, value)
+      await set(userId, field, value, told)
     },
     async deleteField(requester, userId, field) {
       checkOwner(requester, userId, field)

@@ -8,10 +8,10 @@ import { createKeyedQueue } from '../../platform/keyed-queue.js'
 import type { Random } from '../../platform/random.js'
 import { membershipOf } from '../../storage/tables/memberships.js'
 import { noticeRoomOf, setNoticeRoom } from '../../storage/tables/notice-rooms.js'
-import { setProfileField } from '../../storage/tables/profiles.js'
-import { insertUser, userById } from '../../storage/tables/users.js'
+import { userById } from '../../storage/tables/users.js'
 import type { Store } from '../../storage/tx.js'
 import type { AccountData } from '../account-data/account-data.js'
+import { ensureOwnAccount } from '../accounts/own-account.js'
 import { requesterOf } from '../requester.js'
 import type { RoomsContext } from '../rooms/context.js'
 import type { RoomCreation } from '../rooms/create-room.js'
@@ -38,8 +38,6 @@ export interface ServerNotices {
   send(notice: Notice): Promise<{ event_id: string }>
   /** Throws M_CANNOT_LEAVE_SERVER_NOTICE_ROOM for an invite to the room of the user's notices. */
   checkRejection(userId: string, roomId: string): Promise<void>
-  /** Whether a user speaks for the server: nobody keeps its invites away. */
-  isSender(userId: string): boolean
 }
 
 export interface ServerNoticesOptions {
@@ -79,27 +77,6 @@ export function createServerNotices(
     throw new MatrixError('M_UNKNOWN', 'This server sends no notices: server_notices is not set up', {}, 400)
   }
 
-  /** Post: the server's own account is there, and looks as configured. Throws M_UNKNOWN where a person has its name. */
-  async function ensureSender(from: string, { displayName, avatarUrl }: ServerNoticesOptions): Promise<void> {
-    await store.write('notices.sender', function* () {
-      const known = yield* userById(from)
-      if (known !== undefined && (known.password_hash !== null || known.deactivated === 1))
-        throw new MatrixError('M_UNKNOWN', `${from} is somebody’s account: choose another for notices`)
-      if (known === undefined) {
-        yield* insertUser({
-          userId: from,
-          passwordHash: null,
-          createdTs: clock.now(),
-          isGuest: false,
-          isAdmin: false,
-          appserviceId: null,
-        })
-      }
-      yield* setProfileField(from, 'displayname', JSON.stringify(displayName))
-      if (avatarUrl !== undefined) yield* setProfileField(from, 'avatar_url', JSON.stringify(avatarUrl))
-    })
-  }
-
   const membershipIn = async (roomId: string, userId: string): Promise<string | undefined> => {
     const room = await deps.context.loader.load(roomId)
     if (room === undefined) return undefined
@@ -111,8 +88,10 @@ export function createServerNotices(
     const known = await store.read('notices.room', () => noticeRoomOf(userId))
     let roomId = known !== undefined && (await membershipIn(known, from)) === 'join' ? known : undefined
     if (roomId === undefined) {
-      await ensureSender(from, options)
-      const { avatarUrl } = options
+      const { avatarUrl, displayName } = options
+      await store.write('notices.sender', () =>
+        ensureOwnAccount({ userId: from, displayName, avatarUrl, now: clock.now() }),
+      )
       const made = await deps.roomCreation.create(requesterOf(from), {
         preset: 'private_chat',
         name: options.roomName,
@@ -136,8 +115,6 @@ export function createServerNotices(
   }
 
   return {
-    isSender: (userId) => userId === sender,
-
     async send({ userId, type = 'm.room.message', stateKey, content, once }) {
       const { from, options: look } = switchedOn()
       if (!isUserId(userId) || serverNameOf(userId) !== serverName)

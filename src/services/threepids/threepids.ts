@@ -86,6 +86,15 @@ export interface Threepids {
    * M_INVALID_PARAM, M_THREEPID_DENIED, M_THREEPID_IN_USE.
    */
   replace(userId: string, addresses: readonly string[], by?: Actor): Promise<readonly string[]>
+  /**
+   * For administrators too: one address goes, or comes, or is put in the place of another, in one transaction. Throws M_INVALID_PARAM,
+   * M_THREEPID_NOT_FOUND where the account does not have the one, M_THREEPID_IN_USE where another account has the other; M_THREEPID_DENIED.
+   */
+  change(
+    userId: string,
+    change: { readonly from?: string | undefined; readonly to?: string | undefined },
+    by: Actor,
+  ): Promise<void>
   /** The account that has the address, which may be written in any way. */
   ownerOf(address: string): Promise<string | undefined>
   /** The address that was proved in a session. Throws M_THREEPID_AUTH_FAILED. */
@@ -124,6 +133,13 @@ const notProved = (): MatrixError =>
   new MatrixError('M_THREEPID_AUTH_FAILED', 'The address was not confirmed (yet)', {}, 403)
 const tooManyAddresses = (): MatrixError =>
   new MatrixError('M_THREEPID_DENIED', `An account has at most ${MAX_ADDRESSES} addresses`)
+function accepted(address: string): string {
+  const canonical = canonicalEmail(address)
+  if (canonical === undefined) throw invalidParam('This is not an e-mail address that is accepted')
+  return canonical
+}
+const unknownAddress = (): MatrixError =>
+  new MatrixError('M_THREEPID_NOT_FOUND', 'The account does not have this address')
 // oxlint-disable-next-line require-yield
 function* nothing(): Tx<void> {}
 
@@ -336,13 +352,7 @@ export function createThreepids(deps: ThreepidsDeps): Threepids {
       await store.write('threepids.remove', () => detach(userId, canonical, userActor(userId)))
     },
     async replace(userId, addresses, by = OPERATOR) {
-      const wanted = new Set(
-        addresses.map((address) => {
-          const canonical = canonicalEmail(address)
-          if (canonical === undefined) throw invalidParam('This is not an e-mail address that is accepted')
-          return canonical
-        }),
-      )
+      const wanted = new Set(addresses.map(accepted))
       if (wanted.size > MAX_ADDRESSES) throw tooManyAddresses()
       const now = clock.now()
       return await store.write('threepids.replace', function* () {
@@ -352,6 +362,20 @@ export function createThreepids(deps: ThreepidsDeps): Threepids {
         for (const address of wanted)
           if (!had.includes(address)) yield* attach(userId, { sessionId: '', address, validatedTs: now }, by)
         return gone
+      })
+    },
+    async change(userId, { from, to }, by) {
+      const [gone, fresh] = [from, to].map((address) =>
+        address === undefined ? undefined : accepted(address),
+      )
+      const now = clock.now()
+      await store.write('threepids.change', function* () {
+        const had = (yield* rows.threepidsOf(userId)).map((row) => row.address)
+        if (gone !== undefined && !had.includes(gone)) throw unknownAddress()
+        if (gone !== undefined) yield* detach(userId, gone, by)
+        if (fresh === undefined || (fresh !== gone && had.includes(fresh))) return
+        if (had.length - (gone === undefined ? 0 : 1) >= MAX_ADDRESSES) throw tooManyAddresses()
+        yield* attach(userId, { sessionId: '', address: fresh, validatedTs: now }, by)
       })
     },
     async ownerOf(address) {

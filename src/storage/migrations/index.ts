@@ -41,6 +41,8 @@ import { reportCases } from './0040-report-cases.js'
 import { adminTasks } from './0041-admin-tasks.js'
 import { profileChanges } from './0042-profile-changes.js'
 import { searchVectors } from './0043-search-vectors.js'
+import { secondFactors } from './0044-second-factors.js'
+import { adminBot } from './0045-admin-bot.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -89,4 +91,6 @@ export const migrations: readonly Migration[] = [
   adminTasks,
   profileChanges,
   searchVectors,
+  secondFactors,
+  adminBot,
 ]

@@ -98,6 +98,41 @@ export function* deactivateUser(userId: string, erase: boolean): Tx<boolean> {
   return changes === 1
 }
 
+/**
+ * Post: a closed account is open, with this password; false where there is none, it was erased, or it still leaves
+ * its rooms.
+ */
+export function* reactivateUser(userId: string, passwordHash: string): Tx<boolean> {
+  const changes = yield* run(
+    `UPDATE users SET deactivated = 0, password_hash = ?, locked = 0, suspended = 0
+     WHERE user_id = ? AND deactivated = 1 AND erased = 0 AND cleanup_pending = 0`,
+    passwordHash,
+    userId,
+  )
+  return changes === 1
+}
+
+/** Accounts of people, ascending, after one. */
+export function* peopleAfter(after: string, limit: number): Tx<readonly string[]> {
+  const rows = yield* all<{ user_id: string }>(
+    `SELECT user_id FROM users
+     WHERE user_id > ? AND deactivated = 0 AND is_guest = 0 AND appservice_id IS NULL ORDER BY user_id LIMIT ?`,
+    after,
+    limit,
+  )
+  return rows.map((row) => row.user_id)
+}
+
+/** Accounts that may be used and are those of administrators, ascending. */
+export function* activeAdministrators(limit: number): Tx<readonly string[]> {
+  const rows = yield* all<{ user_id: string }>(
+    `SELECT user_id FROM users WHERE is_admin = 1 AND deactivated = 0 AND locked = 0 AND suspended = 0
+     ORDER BY user_id LIMIT ?`,
+    limit,
+  )
+  return rows.map((row) => row.user_id)
+}
+
 export function* usersToCleanUp(limit: number): Tx<readonly UserRow[]> {
   return yield* all<UserRow>(
     `SELECT ${COLUMNS} FROM users WHERE cleanup_pending = 1 ORDER BY user_id LIMIT ?`,
