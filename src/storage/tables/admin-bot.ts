@@ -1,4 +1,4 @@
-import { all, one, run, type Tx } from '../tx.js'
+import { all, one, run, runChanges, type Tx } from '../tx.js'
 
 /** The room of the administration bot, and up to where its messages were read. */
 export interface BotRoomRow {
@@ -87,7 +87,7 @@ const COLUMNS =
 
 /** Post: false where the message was taken up before. */
 export function* insertBotCommand(row: BotCommandRow): Tx<boolean> {
-  const changes = yield* run(
+  const changes = yield* runChanges(
     `INSERT INTO admin_bot_commands (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
     row.event_id,
     row.pos,
@@ -134,7 +134,7 @@ export function* moveBotCommand(
   outcome: string | null,
   hasSecret = false,
 ): Tx<boolean> {
-  const changes = yield* run(
+  const changes = yield* runChanges(
     'UPDATE admin_bot_commands SET state = ?, outcome = ?, has_secret = ? WHERE event_id = ? AND state = ?',
     to,
     outcome,

@@ -1,4 +1,4 @@
-import { all, one, run, type Tx } from '../tx.js'
+import { all, one, run, runChanges, type Tx } from '../tx.js'
 
 /** The second factor of an administrator. Times: milliseconds since 1970. */
 export interface SecondFactorRow {
@@ -40,12 +40,12 @@ export function* putSecondFactor(row: {
 
 /** Post: false where there was none. */
 export function* deleteSecondFactor(userId: string): Tx<boolean> {
-  return (yield* run('DELETE FROM second_factors WHERE user_id = ?', userId)) === 1
+  return (yield* runChanges('DELETE FROM second_factors WHERE user_id = ?', userId)) === 1
 }
 
 /** Post: the code of this step is used up; false where it, or one after it, was. */
 export function* takeStep(userId: string, step: number): Tx<boolean> {
-  const changes = yield* run(
+  const changes = yield* runChanges(
     'UPDATE second_factors SET last_step = ?, failures = 0 WHERE user_id = ? AND last_step < ? AND locked_ts IS NULL',
     step,
     userId,

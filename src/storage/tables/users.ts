@@ -103,7 +103,7 @@ export function* deactivateUser(userId: string, erase: boolean): Tx<boolean> {
  * its rooms.
  */
 export function* reactivateUser(userId: string, passwordHash: string): Tx<boolean> {
-  const changes = yield* run(
+  const changes = yield* runChanges(
     `UPDATE users SET deactivated = 0, password_hash = ?, locked = 0, suspended = 0
      WHERE user_id = ? AND deactivated = 1 AND erased = 0 AND cleanup_pending = 0`,
     passwordHash,
