@@ -51,7 +51,7 @@ export function roomActs({ rooms, roomRemoval, aliases }: RoomActsDeps) {
     },
     async run(by, planned) {
       const roomId = argument(planned, 'room')
-      const id = await roomRemoval.start(by.userId, roomId, { block: true })
+      const id = await roomRemoval.start(by.userId, roomId, { block: true, purge: false })
       return {
         words: `Everybody of this server leaves ${roomId} now.`,
         details: { room_id: roomId, delete_id: id },
