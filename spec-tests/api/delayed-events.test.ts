@@ -286,7 +286,11 @@ section('Delayed events', 'proposals/', (operation) => {
           await refusal(act(server.url, 'nonsense', 'send'), 404, 'M_NOT_FOUND')
           await act(server.url, delayId, 'cancel')
           const { status, body } = await act(server.url, delayId, 'send')
-          expect([status, body.error]).toEqual([409, expect.stringContaining('cancelled')])
+          expect([status, body.errcode, body.error]).toEqual([
+            409,
+            'M_NOT_FOUND',
+            expect.stringContaining('cancelled'),
+          ])
           expect(await numbers(alice, roomId)).toEqual([])
         },
         ownOnly,
@@ -331,7 +335,11 @@ section('Delayed events', 'proposals/', (operation) => {
           await refusal(act(server.url, 'nonsense', 'cancel'), 404, 'M_NOT_FOUND')
           await act(server.url, delayId, 'send')
           const { status, body } = await act(server.url, delayId, 'cancel')
-          expect([status, body.error]).toEqual([409, expect.stringContaining('sent')])
+          expect([status, body.errcode, body.error]).toEqual([
+            409,
+            'M_NOT_FOUND',
+            expect.stringContaining('sent'),
+          ])
           expect(await numbers(alice, roomId)).toEqual([53])
         },
         ownOnly,
@@ -364,14 +372,18 @@ section('Delayed events', 'proposals/', (operation) => {
           const alice = await server.user('alice')
           const roomId = await sharedRoom(alice)
           await refusal(act(server.url, 'nonsense', 'restart'), 404, 'M_NOT_FOUND')
-          for (const [n, action, said] of [
-            [62, 'send', 'sent'],
-            [63, 'cancel', 'cancelled'],
+          for (const [n, action, said, code] of [
+            [62, 'send', 'sent', 404],
+            [63, 'cancel', 'cancelled', 409],
           ] as const) {
             const delayId = await schedule(alice, roomId, n)
             await act(server.url, delayId, action)
             const { status, body } = await act(server.url, delayId, 'restart')
-            expect([status, body.error]).toEqual([409, expect.stringContaining(said)])
+            expect([status, body.errcode, body.error]).toEqual([
+              code,
+              'M_NOT_FOUND',
+              expect.stringContaining(said),
+            ])
           }
           expect(await waiting(alice)).toEqual([])
         },

@@ -278,7 +278,7 @@ describe('delayed events (MSC4140)', () => {
     }
     expect((await alice.ok('GET', `${BASE}/delayed_events`)).delayed_events).toEqual([])
     expect(await numbers()).toEqual([1, 11, 3])
-    expect(await act(three, 'cancel')).toMatchObject({ status: 409, body: { errcode: 'M_UNKNOWN' } })
+    expect(await act(three, 'cancel')).toMatchObject({ status: 409, body: { errcode: 'M_NOT_FOUND' } })
   })
 
   it('are nobody else’s', async () => {

@@ -56,7 +56,7 @@ export interface DelayedEvents {
   schedule(requester: Requester, input: ScheduleInput): Promise<{ delay_id: string }>
   /**
    * The id is what permits it: a server for calls hangs up for those whom it has lost, and has no other token.
-   * Throws M_NOT_FOUND; M_UNKNOWN with status 409 where something else has become of the event; for `send` what sending throws.
+   * Throws M_NOT_FOUND, with status 409 where something else has become of the event; for `send` what sending throws.
    */
   act(delayId: string, action: DelayAction): Promise<object>
   /** One's own. Throws M_NOT_FOUND. */
@@ -78,8 +78,12 @@ const MAX_CONTENT = 65_536
 const KEPT = 1_000
 const KEPT_MS = 7 * 86_400_000
 
-const conflict = (what: string): MatrixError =>
-  new MatrixError('M_UNKNOWN', `This event has already been ${what}`, {}, 409)
+/**
+ * NOTSPEC: MSC4140 has the status and M_UNKNOWN. Clients begin a call anew by the errcode alone that says that there is nothing to wait for
+ * any more, and take every other for a fault that ends it. Of what was sent and shall be restarted the proposal says nothing.
+ */
+const conflict = (what: string, status: 404 | 409): MatrixError =>
+  new MatrixError('M_NOT_FOUND', `This event has already been ${what}`, {}, status)
 
 export function createDelayedEvents(
   deps: DeliverDeps & { readonly context: RoomsContext; readonly options: DelayedEventsOptions },
@@ -173,7 +177,7 @@ export function createDelayedEvents(
         if (row.due_ts === null) {
           const isSent = row.event_id !== null
           if (action === (isSent ? 'send' : 'cancel')) return {}
-          throw conflict(isSent ? 'sent' : 'cancelled')
+          throw conflict(isSent ? 'sent' : 'cancelled', isSent && action === 'restart' ? 404 : 409)
         }
         if (action === 'restart') {
           const now = clock.now()
