@@ -95,7 +95,7 @@ export async function createPerson({ url, user, password, deviceName = 'test' })
   const roomOf = (roomId) => until(`room ${roomId} of ${login.user_id}`, () => client.getRoom(roomId))
 
   async function start() {
-    await client.startClient({ initialSyncLimit: 10, pollTimeout: 10_000 })
+    await client.startClient({ initialSyncLimit: 10, pollTimeout: 10_000, threadSupport: true })
     await until('first sync', () => ['PREPARED', 'SYNCING'].includes(client.getSyncState()))
   }
 
@@ -229,6 +229,99 @@ export async function createPerson({ url, user, password, deviceName = 'test' })
     async waitForReceipt(roomId, userId, eventId) {
       const room = await roomOf(roomId)
       await until(`receipt of ${userId}`, () => room.getEventReadUpTo(userId, true) === eventId)
+    },
+
+    /** An answer in the thread of an event; its id. */
+    async replyInThread(roomId, rootId, body) {
+      const room = await roomOf(roomId)
+      await until('the root of the thread', () => room.findEventById(rootId))
+      return (await client.sendMessage(roomId, rootId, { msgtype: 'm.text', body })).event_id
+    },
+
+    /** Waits until the thread holds these answers; what the SDK says of it. */
+    async waitForThread(roomId, rootId, bodies) {
+      const room = await roomOf(roomId)
+      const texts = () =>
+        (room.getThread(rootId)?.events ?? [])
+          .filter((event) => event.getId() !== rootId && event.getType() === 'm.room.message')
+          .map((event) => event.getContent().body)
+      await until(
+        () => `the thread of ${rootId}; seen: ${JSON.stringify(texts())}`,
+        () => JSON.stringify(texts()) === JSON.stringify(bodies),
+      )
+      const thread = room.getThread(rootId)
+      await until('its length', () => thread.length === bodies.length)
+      return {
+        mine: thread.hasCurrentUserParticipated,
+        root: thread.rootEvent?.getContent().body,
+        inMain: events(room).filter((event) => bodies.includes(event.getContent().body)).length,
+      }
+    },
+
+    async waitForThreadUnread(roomId, rootId, count) {
+      const room = await roomOf(roomId)
+      const seen = () => room.getThreadUnreadNotificationCount(rootId)
+      await until(
+        () => `${count} unread in the thread; seen: ${seen()}`,
+        () => seen() === count,
+      )
+    },
+
+    async markThreadRead(roomId, rootId) {
+      const room = await roomOf(roomId)
+      await client.sendReadReceipt(await until('the last answer', () => room.getThread(rootId)?.replyToEvent))
+    },
+
+    /** Roots of the threads of the room, as the server lists them. */
+    async listThreads(roomId) {
+      const { chunk } = await client.createThreadListMessagesRequest(roomId, null, 50)
+      return chunk.map((event) => event.event_id)
+    },
+
+    async turnServer() {
+      return await client.turnServer()
+    },
+
+    async rtcTransports() {
+      return await client._unstable_getRTCTransports()
+    },
+
+    async sendEvent(roomId, type, content) {
+      return (await client.sendEvent(roomId, type, content)).event_id
+    },
+
+    /** Waits for a decrypted event of a type; its content. */
+    async waitForEvent(roomId, type) {
+      const room = await roomOf(roomId)
+      return await until(`${type} at ${login.user_id}`, async () => {
+        await Promise.all(events(room).map((event) => client.decryptEventIfNeeded(event)))
+        return events(room)
+          .findLast((event) => event.getType() === type)
+          ?.getContent()
+      })
+    },
+
+    /** Joins the call of the room, as Element Call does: a membership, and a delayed event that ends it when this device is gone. */
+    async joinCall(roomId, transports, options) {
+      const session = client.matrixRTC.getRoomSession(await roomOf(roomId))
+      // With sticky events everybody says where they publish.
+      const own = options.unstableSendStickyEvents ? transports[0] : undefined
+      session.joinRoomSession(transports, own, { manageMediaKeys: false, ...options })
+    },
+
+    async leaveCall(roomId) {
+      await client.matrixRTC.getRoomSession(await roomOf(roomId)).leaveRoomSession(20_000)
+    },
+
+    /** Waits until these users, and nobody else, are in the call as this device sees it. */
+    async waitForCall(roomId, userIds) {
+      const session = client.matrixRTC.getRoomSession(await roomOf(roomId))
+      const seen = () => session.memberships.map((one) => one.userId).sort()
+      const wanted = JSON.stringify(userIds.map(String).sort())
+      await until(
+        () => `${wanted} in the call; seen: ${JSON.stringify(seen())}`,
+        () => JSON.stringify(seen()) === wanted,
+      )
     },
 
     unread(roomId) {
