@@ -141,6 +141,7 @@ export async function applyEvent(
       stored,
       json: canonicalJson(stored.event.pdu, room.rules.strictCanonicalJson ? 'strict' : 'lenient'),
       live,
+      ...(options.adopt === undefined ? {} : { isArrival: true as const }),
       stateChanges: [...(options.adopt ?? []), ...changes],
       // Beyond what it says itself it can change the state only by what lies on other branches.
       fromResolution: changes.filter((change) => change.after?.nid !== nid),

@@ -160,6 +160,8 @@ export function* persistRoom(room: WorkingRoom, now: number, serverName: string)
   yield* deleteSearchDocs(emptied)
   yield* insertStateDeltas(deltas)
   yield* upsertMemberships([...members.values()])
+  // A room that is made here begins here.
+  const arrival = base.rev === 0 ? pending[0] : pending.findLast((item) => item.isArrival)
   const advanced = yield* advanceRoom(
     {
       nid: base.nid,
@@ -169,6 +171,7 @@ export function* persistRoom(room: WorkingRoom, now: number, serverName: string)
       last_pos: lastPos,
     },
     base.rev,
+    arrival?.stored.event.depth,
   )
   if (!advanced) throw new StaleRoom(base.roomId)
   return { positions, lastPos, newcomers }

@@ -85,6 +85,8 @@ export interface Pending {
   readonly unread: UnreadEffect | undefined
   /** It was there before; only the states beside it change. */
   readonly isRevised?: true
+  /** With it this server came into the room, where nobody of it was. */
+  readonly isArrival?: true
   /** It was made here and now, so that nothing has named it before. */
   readonly isNew: boolean
   /** Events that it names as predecessors and that this server lacks. */

@@ -43,6 +43,7 @@ import { profileChanges } from './0042-profile-changes.js'
 import { searchVectors } from './0043-search-vectors.js'
 import { secondFactors } from './0044-second-factors.js'
 import { adminBot } from './0045-admin-bot.js'
+import { roomArrivals } from './0046-room-arrivals.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -93,4 +94,5 @@ export const migrations: readonly Migration[] = [
   searchVectors,
   secondFactors,
   adminBot,
+  roomArrivals,
 ]

@@ -197,11 +197,16 @@ export function* earlySenders(roomNid: number, events: number): Tx<string[]> {
 }
 
 /**
- * The depth at which a server came into a room last: that of a join of one of its users whose predecessors are not here. Where they have been
- * fetched since, that of the first event that clients were shown as it came. Undefined for a room without one.
- * TODO: of a server that left and came back, and has fetched what lies before its return, only the first coming is known.
+ * The depth at which this server came into a room last. Where that was not written down, because it was long ago: that of a join of one of its
+ * users whose predecessors are not here; where they have been fetched since, that of the first event that clients were shown as it came.
+ * Undefined for a room without one.
  */
 export function* arrivalDepth(roomNid: number, serverName: string): Tx<number | undefined> {
+  const room = yield* one<{ arrival_depth: number | null }>(
+    'SELECT arrival_depth FROM rooms WHERE nid = ?',
+    roomNid,
+  )
+  if (room !== undefined && room.arrival_depth !== null) return room.arrival_depth
   const suffix = `:${serverName}`
   const row = yield* one<{ depth: number | null }>(
     `SELECT MAX(m.depth) AS depth FROM missing_events m JOIN events e ON e.nid = m.referrer AND e.pos IS NOT NULL
@@ -217,6 +222,21 @@ export function* arrivalDepth(roomNid: number, serverName: string): Tx<number | 
     roomNid,
   )
   return first?.depth
+}
+
+/** Predecessors that are not here of the join with which a server came into a room, at this depth. */
+export function* missingBeforeArrival(roomNid: number, depth: number, serverName: string): Tx<string[]> {
+  const suffix = `:${serverName}`
+  const rows = yield* all<{ event_id: string }>(
+    `SELECT m.event_id FROM missing_events m JOIN events e ON e.nid = m.referrer AND e.pos IS NOT NULL
+     WHERE m.room_nid = ? AND m.depth = ? AND e.type = 'm.room.member' AND e.sender = e.state_key
+       AND SUBSTR(e.sender, LENGTH(e.sender) - ? + 1) = ?`,
+    roomNid,
+    depth,
+    suffix.length,
+    suffix,
+  )
+  return rows.map((row) => row.event_id)
 }
 
 /**

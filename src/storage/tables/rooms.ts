@@ -40,17 +40,23 @@ export function* insertRoom(row: RoomRow): Tx<boolean> {
   return changes === 1
 }
 
-/** Post: the row carries the new state if its `rev` was `expected`; false when somebody was faster. */
+/**
+ * Post: the row carries the new state if its `rev` was `expected`; false when somebody was faster. `arrivalDepth`: where this server has
+ * just come into the room.
+ */
 export function* advanceRoom(
   row: Pick<RoomRow, 'nid' | 'version' | 'state_root' | 'heads' | 'last_pos'>,
   expected: number,
+  arrivalDepth?: number,
 ): Tx<boolean> {
   const changes = yield* runChanges(
-    `UPDATE rooms SET rev = rev + 1, version = ?, state_root = ?, heads = ?, last_pos = ? WHERE nid = ? AND rev = ?`,
+    `UPDATE rooms SET rev = rev + 1, version = ?, state_root = ?, heads = ?, last_pos = ?,
+       arrival_depth = COALESCE(?, arrival_depth) WHERE nid = ? AND rev = ?`,
     row.version,
     row.state_root,
     row.heads,
     row.last_pos,
+    arrivalDepth ?? null,
     row.nid,
     expected,
   )

@@ -1,3 +1,4 @@
+import { lowestOrd } from '../../../storage/tables/events.js'
 import type { RoomEvent } from '../../../core/event/types.js'
 import type { NodeName } from '../../../core/state-trie/node.js'
 import { applyEvent, MissingPredecessors, readAhead } from '../../rooms/apply-event.js'
@@ -13,6 +14,8 @@ export interface ToApply {
   readonly stagedNid: number | undefined
   /** The state before it as a peer has it, where predecessors are missing. */
   readonly peerState: NodeName | undefined
+  /** It lies before this server's arrival: it takes its place there, and is no news. */
+  readonly isPast?: boolean
 }
 
 export type Applied =
@@ -62,16 +65,23 @@ function applyOne(
     if (!room.readAhead.has(item.event.id)) await readAhead(room, together, context.local)
     const stateBefore =
       item.peerState === undefined ? undefined : await mergedState(context, room, item.event, item.peerState)
+    const place = item.isPast === true ? { live: false, ord: await ordBefore(context, room) } : { live: true }
     await applyEvent(
       room,
       item.event,
-      { live: true, origin: item.origin, ...(stateBefore === undefined ? {} : { stateBefore }) },
+      { ...place, origin: item.origin, ...(stateBefore === undefined ? {} : { stateBefore }) },
       context.local,
     )
     if (room.pending.length === before) return false
     if (item.stagedNid !== undefined) room.settled.push(item.stagedNid)
     return true
   })
+}
+
+/** Below all that is there. */
+async function ordBefore({ store }: RoomsContext, room: WorkingRoom): Promise<number> {
+  const low = await store.read('applyEvents.lowest', () => lowestOrd(room.base.nid))
+  return Math.min(0, low, ...room.pending.map(({ stored }) => stored.ord ?? 0)) - 1
 }
 
 /** A peer's view of the state before an event, resolved with what the predecessors that are here lead to. */

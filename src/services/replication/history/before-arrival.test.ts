@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { until } from '../../../platform/testing-until.js'
+import { run } from '../../../storage/tx.js'
 import { addLocalEvent } from '../../rooms/add-local-event.js'
 import { addNode, bodiesOf, createNetwork, type Network, type TestNode } from '../testing/network.js'
 
@@ -38,11 +39,59 @@ describe('what was said before a server came', () => {
     expect(await b.stateOf(roomId)).toEqual(await a.stateOf(roomId))
   })
 
-  it('nor is it when the server has fetched the last of it since', async () => {
+  it.each([
+    ['has come since this was written down', false],
+    ['came when it was not yet', true],
+  ])('nor is it when the server has fetched the last of it since, and %s', async (_, isOld) => {
     const roomId = await a.createRoom(ALICE)
     await c.join(CAROL, roomId, 'a.example')
     for (let i = 0; i < 5; i++) await a.send(ALICE, roomId, `old ${i}`)
     await until(async () => (await bodiesOf(c, roomId)).length === 5)
+    network.down.add('c.example')
+    const last = await a.send(ALICE, roomId, 'the last')
+    await b.join(BOB, roomId, 'a.example')
+    if (isOld) await b.store.write('test.old', () => run('UPDATE rooms SET arrival_depth = NULL'))
+    const { signal } = new AbortController()
+    expect(await b.replication.backfill.place(roomId, last, ['a.example'], signal)).toBe(true)
+    await c.send(CAROL, roomId, 'beside the last')
+    network.down.delete('c.example')
+    await until(async () => (await bodiesOf(a, roomId)).includes('beside the last'))
+    await a.send(ALICE, roomId, 'together')
+    await until(async () => (await bodiesOf(b, roomId)).includes('together'))
+    expect(await bodiesOf(b, roomId)).not.toContain('old 4')
+    expect(await b.heads(roomId)).toEqual(await a.heads(roomId))
+    expect(await b.stateOf(roomId)).toEqual(await a.stateOf(roomId))
+  })
+})
+
+describe('a ban on which the join of a server stands', () => {
+  it('is no news, though it comes late', async () => {
+    const roomId = await a.createRoom(ALICE)
+    await a.send(ALICE, roomId, 'old')
+    network.fault = ({ path }) => (path.includes('/send/') ? 'status-500' : undefined)
+    const ban = await a.state(ALICE, roomId, 'm.room.member', '@other:b.example', { membership: 'ban' })
+    await b.join(BOB, roomId, 'a.example')
+    network.fault = () => undefined
+    await a.send(ALICE, roomId, 'new')
+    await until(async () => (await b.context.events.byId(ban))?.outlier === false)
+    await until(async () => (await bodiesOf(b, roomId)).includes('new'))
+    expect(await b.context.events.byId(ban)).toMatchObject({ pos: undefined, rejected: undefined })
+    expect((await b.stateOf(roomId)).get('m.room.member|@other:b.example')).toBe(ban)
+    expect(await b.heads(roomId)).toEqual(await a.heads(roomId))
+  })
+})
+
+describe('what was said while a server was away', () => {
+  it('is no news when it has come back and has fetched the last of it', async () => {
+    const roomId = await a.createRoom(ALICE)
+    await c.join(CAROL, roomId, 'a.example')
+    await b.join(BOB, roomId, 'a.example')
+    await a.send(ALICE, roomId, 'heard')
+    await until(async () => (await bodiesOf(b, roomId)).includes('heard'))
+    const left = await b.state(BOB, roomId, 'm.room.member', BOB, { membership: 'leave' })
+    await until(async () => (await a.context.events.byId(left)) !== undefined)
+    for (let i = 0; i < 5; i++) await a.send(ALICE, roomId, `away ${i}`)
+    await until(async () => (await bodiesOf(c, roomId)).length === 6)
     network.down.add('c.example')
     const last = await a.send(ALICE, roomId, 'the last')
     await b.join(BOB, roomId, 'a.example')
@@ -53,7 +102,9 @@ describe('what was said before a server came', () => {
     await until(async () => (await bodiesOf(a, roomId)).includes('beside the last'))
     await a.send(ALICE, roomId, 'together')
     await until(async () => (await bodiesOf(b, roomId)).includes('together'))
-    expect(await bodiesOf(b, roomId)).not.toContain('old 4')
+    const seen = await bodiesOf(b, roomId)
+    expect(seen.filter((body) => body.startsWith('away'))).toEqual([])
+    expect(seen).toContain('heard')
     expect(await b.heads(roomId)).toEqual(await a.heads(roomId))
     expect(await b.stateOf(roomId)).toEqual(await a.stateOf(roomId))
   })

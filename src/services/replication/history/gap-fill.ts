@@ -1,6 +1,6 @@
 import type { RoomEvent } from '../../../core/event/types.js'
 import type { NodeName } from '../../../core/state-trie/node.js'
-import { arrivalDepth } from '../../../storage/tables/events.js'
+import { arrivalDepth, missingBeforeArrival } from '../../../storage/tables/events.js'
 import { startDeadline } from '../../../platform/deadline.js'
 import type { RoomsContext } from '../../rooms/context.js'
 import type { StoredEvent } from '../../rooms/stored-event.js'
@@ -17,6 +17,8 @@ export interface Filled {
   readonly events: readonly RoomEvent[]
   /** Where predecessors could not be had: the state before the event as a peer has it, by event id. */
   readonly stateBefore: ReadonlyMap<string, NodeName>
+  /** Ids of those that this server's join stands on: history, however late they come. */
+  readonly past: ReadonlySet<string>
 }
 
 export interface GapFill {
@@ -143,6 +145,26 @@ export function createGapFill(deps: {
     }
   }
 
+  /** Those of the events on which the join at this depth stands. A removal or a ban is told to its user's server, whoever of it has come since. */
+  async function pastOf(
+    room: RoomSnapshot,
+    floor: number,
+    events: readonly RoomEvent[],
+    pool: ReadonlyMap<string, RoomEvent>,
+  ): Promise<Set<string>> {
+    const past = new Set<string>()
+    if (events.every(({ depth }) => depth >= floor)) return past
+    const named = await context.store.read('gapFill.past', () =>
+      missingBeforeArrival(room.nid, floor, context.serverName),
+    )
+    for (let next = named; next.length > 0;) {
+      const found = next.flatMap((id) => (past.has(id) ? [] : (pool.get(id) ?? [])))
+      for (const { id } of found) past.add(id)
+      next = found.flatMap(({ prevEvents }) => prevEvents)
+    }
+    return past
+  }
+
   return {
     async fill(
       room,
@@ -176,7 +198,11 @@ export function createGapFill(deps: {
           isOld: ({ depth }) => depth < floor,
           waits,
         })
-        return { events: causalOrder(pool.values()), stateBefore }
+        return {
+          events: causalOrder(pool.values()),
+          stateBefore,
+          past: await pastOf(room, floor, events, pool),
+        }
       } finally {
         deadline.end()
       }

@@ -127,6 +127,7 @@ export function createStagedFill(deps: StagedFillDeps): StagedFill {
         origin,
         stagedNid: rowOf.get(event.id)?.nid,
         peerState: filled.stateBefore.get(event.id) ?? lastResort(event),
+        isPast: filled.past.has(event.id),
       }))
       results.push(...(await applyEvents(context, room.roomId, items)))
     }
