@@ -212,6 +212,51 @@ describe('a poisoned event', () => {
   )
 })
 
+describe('a server that is slow to say what its events stand on', () => {
+  it('holds up no other, in however many rooms it speaks', async () => {
+    const honest = await roomOfBoth()
+    const slow = await addNode(network, 'slow.example')
+    const rooms: string[] = []
+    network.fault = () => undefined
+    for (let i = 0; i < 24; i++) {
+      const roomId = await slow.createRoom('@sly:slow.example')
+      await b.join(BOB, roomId, 'slow.example')
+      rooms.push(roomId)
+    }
+    await network.settle()
+    network.fault = (request) => (request.path.includes('/send/') ? 'status-500' : undefined)
+    let held = 0
+    const free: (() => void)[] = []
+    network.hold = (request) =>
+      request.destination !== 'slow.example' || request.path.includes('/send/')
+        ? undefined
+        : new Promise((resolve) => {
+            held += 1
+            free.push(resolve)
+          })
+    try {
+      for (const [i, roomId] of rooms.entries()) {
+        await slow.send('@sly:slow.example', roomId, 'unheard')
+        const id = await slow.send('@sly:slow.example', roomId, 'heard')
+        const pdu = (await slow.context.events.byId(id))!.event.pdu as JsonObject
+        await b.replication.inbound.handleTransaction('slow.example', `s${i}`, { pdus: [pdu] })
+      }
+      await until(() => held > 0)
+      const pdus = await said(honest, 3)
+      await hand(pdus.slice(-1))
+      await until(async () => (await bodiesOf(b, honest)).length === 3)
+      expect(await bodiesOf(b, honest)).toEqual(numbers(3))
+      expect(held).toBeLessThanOrEqual(4)
+    } finally {
+      network.hold = undefined
+      for (const end of free) end()
+    }
+    // Those that had to wait come to their turn.
+    await until(async () => (await staged()).length === 0)
+    for (const roomId of rooms) expect(await bodiesOf(b, roomId)).toEqual(['unheard', 'heard'])
+  })
+})
+
 describe('a process that is killed between answers and their effects', () => {
   it('has lost nothing that it answered, and shows nothing twice', async () => {
     const roomId = await roomOfBoth()

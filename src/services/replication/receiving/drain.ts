@@ -14,6 +14,7 @@ import { applyEvents, type Applied } from '../history/apply-events.js'
 import type { GapFill } from '../history/gap-fill.js'
 import type { PduIntake } from '../peers/pdu-intake.js'
 import { loadResident } from '../../rooms/residence.js'
+import { createFillLanes } from './fill-lanes.js'
 import { createStagedRows } from './staged-rows.js'
 import { reviveStaged, sortOut, toApply } from './staged-events.js'
 import { APPLIED_AT_ONCE, LONGEST_PAUSE, createStagedFill } from './staged-fill.js'
@@ -56,8 +57,8 @@ interface RoomDrain {
   again: boolean
   /** Parked rows are to be looked at again. */
   rescan: boolean
-  /** Rows that wait for something that is not here. */
-  readonly parked: Set<number>
+  /** Rows that wait for something that is not here, with who has sent them. */
+  readonly parked: Map<number, string>
   /** Event ids that parked rows wait for. */
   readonly lacking: Set<string>
   /** Which rows wait for an event, also those that are not due: when it comes, they need not wait for their next attempt. */
@@ -80,7 +81,9 @@ export function createDrain(deps: DrainDeps): Drain {
   const rooms = new Map<string, RoomDrain>()
   /** Local work and work that waits for others are bounded apart: slow servers must not stop rooms that need none. */
   const applying = createSemaphore({ permits: 16 })
-  const fetching = createSemaphore({ permits: 16 })
+  const lanes = createFillLanes(clock)
+  /** Rooms for which nobody may be asked at present. */
+  const hungry = new Set<RoomDrain>()
   const closing = new AbortController()
   // Everything under way listens to it.
   setMaxListeners(0, closing.signal)
@@ -98,7 +101,7 @@ export function createDrain(deps: DrainDeps): Drain {
     if (closing.signal.aborted) return
     let room = rooms.get(roomId)
     if (room === undefined) {
-      room = { roomId, running: false, again: false, rescan: false, parked: new Set(), lacking: new Set(), wanted: createWanted(), filling: false, timer: undefined } // prettier-ignore
+      room = { roomId, running: false, again: false, rescan: false, parked: new Map(), lacking: new Set(), wanted: createWanted(), filling: false, timer: undefined } // prettier-ignore
       rooms.set(roomId, room)
     }
     room.rescan ||= rescan
@@ -168,7 +171,8 @@ export function createDrain(deps: DrainDeps): Drain {
     }
     if (room.parked.size > 0 && !room.filling) startFilling(room)
     // The end of the filling is followed by another look.
-    if (!room.filling) {
+    if (hungry.has(room)) schedule(room, LONGEST_PAUSE)
+    else if (!room.filling) {
       const next = gone ? later : await store.read('drain.next', () => nextStagedAt(room.roomId))
       if (next !== undefined) schedule(room, next - clock.now())
     }
@@ -185,7 +189,7 @@ export function createDrain(deps: DrainDeps): Drain {
     if (damaged.length > 0) await drop(damaged, 'it cannot be read')
     const sorted = await sortOut(context, snapshot, events)
     await drop(sorted.known.map(({ row }) => row))
-    for (const { row } of sorted.waiting) room.parked.add(row.nid)
+    for (const { row } of sorted.waiting) room.parked.set(row.nid, row.origin)
     for (const id of sorted.lacking) room.lacking.add(id)
     room.wanted.add(sorted)
     const applied = await applyEvents(context, room.roomId, sorted.ready.map(toApply))
@@ -207,13 +211,21 @@ export function createDrain(deps: DrainDeps): Drain {
     room.again = true
   }
 
+  /** For the oldest rows of a server that may be asked now. Where there is none the room's turn comes when another has had its own. */
   function startFilling(room: RoomDrain): void {
+    const parked = [...room.parked].toSorted(([a], [b]) => a - b)
+    const origin = parked.map(([, from]) => from).find(lanes.isFree)
+    if (origin === undefined) {
+      hungry.add(room)
+      return
+    }
+    hungry.delete(room)
     room.filling = true
-    const nids = [...room.parked].toSorted((a, b) => a - b).slice(0, FILL_BATCH)
+    const nids = parked.flatMap(([nid, from]) => (from === origin ? [nid] : [])).slice(0, FILL_BATCH)
     let failed = false
     track(
-      fetching
-        .run(() => fill(room.roomId, nids, (applied) => cameTrue(room, applied)), closing.signal)
+      lanes
+        .run(origin, () => fill(room.roomId, nids, (applied) => cameTrue(room, applied)))
         .catch((error: unknown) => {
           failed = true
           troubled(room, error)
@@ -221,6 +233,10 @@ export function createDrain(deps: DrainDeps): Drain {
       () => {
         room.filling = false
         for (const nid of nids) room.parked.delete(nid)
+        for (const other of [...hungry]) {
+          hungry.delete(other)
+          if (!other.filling && other.parked.size > 0) startFilling(other)
+        }
         // After trouble the next look is scheduled: what was fetched in vain is not fetched again at once.
         if (!failed) wake(room.roomId, true)
       },

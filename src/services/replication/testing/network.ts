@@ -48,6 +48,8 @@ export interface Network {
   readonly down: Set<string>
   /** What happens to a request; `lost-answer`: it is carried out, and its sender never learns of it. */
   fault: (request: FederationRequest, from: string) => 'lost-answer' | 'status-400' | 'status-500' | undefined
+  /** What a request waits for before it is carried out. */
+  hold: ((request: FederationRequest, from: string) => Promise<void> | undefined) | undefined
   /** Requests that were carried out: `PUT a.example→b.example /send`. */
   readonly log: string[]
   /** Bodies of carried out requests, in the order of the log. */
@@ -116,6 +118,7 @@ export function createNetwork(): Network {
     nodes: new Map(),
     down: new Set(),
     fault: () => undefined,
+    hold: undefined,
     log: [],
     bodies: [],
     async settle() {
@@ -143,6 +146,7 @@ function clientOf(network: Network, from: string): Pick<FederationClient, 'reque
     if (target === undefined || network.down.has(from) || network.down.has(request.destination)) {
       throw new FederationError('unreachable', 'no connection to the server')
     }
+    await network.hold?.(request, from)
     const fault = network.fault(request, from)
     if (fault === 'status-400') throw new FederationError('status', 'refused', { status: 400 })
     if (fault === 'status-500') throw new FederationError('status', 'trouble', { status: 500 })
