@@ -3,6 +3,7 @@ import type { Random } from '../../../platform/random.js'
 import { backoffDelay } from '../../../platform/backoff.js'
 import type { DestinationRow } from '../../../storage/tables/outbox.js'
 import type { JsonObject } from '../../../core/json/value.js'
+import { NO_SUSPECTS, type Suspects } from './suspects.js'
 
 /** An EDU that need not survive a restart. */
 export interface EphemeralEdu {
@@ -38,6 +39,7 @@ export interface Destination {
   /** How much the next transaction may hold: halved while the peer refuses the content. */
   limit: number
   refusals: number
+  suspects: Suspects
   readonly ephemeral: Map<string, { readonly edu: EphemeralEdu; readonly at: number }>
 }
 
@@ -52,6 +54,7 @@ export const newDestination = (name: string, random: Pick<Random, 'string'>, lim
   salt: random.string(16),
   limit,
   refusals: 0,
+  suspects: NO_SUSPECTS,
   ephemeral: new Map(),
 })
 

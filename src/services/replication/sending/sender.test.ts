@@ -193,24 +193,74 @@ describe('a sender', () => {
     expect(asked).toBe(1)
   })
 
-  it('finds the one item that a server refuses for good, gives it up with a word, and delivers the rest', async () => {
-    const lines: string[] = []
-    await put('b.example', 60)
-    const got = new Set<number>()
+  it.each([[[37]], [[11, 12, 13]]])(
+    'finds the items %j that a server refuses for good, gives them up with a word, and delivers the rest',
+    async (poison) => {
+      const lines: string[] = []
+      await put('b.example', 60)
+      const got = new Set<number>()
+      const one = sender(
+        (request) => {
+          const numbers = edusOf(request).map((edu) => (edu['content'] as JsonObject)['n'] as number)
+          if (numbers.some((n) => poison.includes(n))) throw status(400)
+          for (const n of numbers) got.add(n)
+          return {}
+        },
+        { backoff: { initialMs: 1, maxMs: 5 } },
+        { logger: createLogger({ write: (line) => lines.push(line) }) },
+      )
+      await one.resume()
+      await until(() => one.stats().active === 0)
+      expect(got.size).toBe(60 - poison.length)
+      expect(lines.filter((line) => line.includes('not sent any more'))).toHaveLength(poison.length)
+    },
+  )
+
+  it.each([400, 413, 422])(
+    'gives nothing up where everything is refused with %i for a while',
+    async (code) => {
+      const lines: string[] = []
+      await put('b.example', 30)
+      const got: number[] = []
+      let asked = 0
+      const one = sender(
+        (request) => {
+          if (++asked <= 40) throw status(code)
+          got.push(...edusOf(request).map((edu) => (edu['content'] as JsonObject)['n'] as number))
+          return {}
+        },
+        { backoff: { initialMs: 1, maxMs: 3 } },
+        { logger: createLogger({ write: (line) => lines.push(line) }) },
+      )
+      await one.resume()
+      await until(() => one.stats().active === 0)
+      expect(got.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 30 }, (_, i) => i))
+      expect(lines.filter((line) => line.includes('not sent any more'))).toEqual([])
+    },
+  )
+
+  it('keeps the last item that is refused, and gives it up when what comes after it is taken', async () => {
+    await put('b.example', 1)
+    let asked = 0
+    const got: number[] = []
     const one = sender(
       (request) => {
+        asked++
         const numbers = edusOf(request).map((edu) => (edu['content'] as JsonObject)['n'] as number)
-        if (numbers.includes(37)) throw status(400)
-        for (const n of numbers) got.add(n)
+        if (numbers.includes(0)) throw status(400)
+        got.push(...numbers)
         return {}
       },
-      { backoff: { initialMs: 1, maxMs: 5 } },
-      { logger: createLogger({ write: (line) => lines.push(line) }) },
+      { backoff: { initialMs: 1, maxMs: 3 } },
     )
     await one.resume()
+    await until(() => asked > 12)
+    expect(await waiting('b.example')).toHaveLength(1)
+    await put('b.example', 5, 'm.direct_to_device', 1)
+    one.wake(['b.example'])
     await until(() => one.stats().active === 0)
-    expect(got.size).toBe(59)
-    expect(lines.filter((line) => line.includes('not sent any more'))).toHaveLength(1)
+    expect(got).toEqual([1, 2, 3, 4, 5])
+    expect(await waiting('b.example')).toEqual([])
   })
 
   it.each([401, 403, 404, 500])('drops nothing for a status %i', async (code) => {

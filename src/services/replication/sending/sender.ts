@@ -17,11 +17,13 @@ import {
   type Destination,
   type EphemeralEdu,
 } from './destination-state.js'
+import { nextBatch, sizeOf, type Batch } from './batch.js'
 import { skipToLatest } from './catch-up.js'
 import { createForgetting } from './forget-outbox.js'
 import { boundOutbox } from './outbox-bounds.js'
 import { createSharedRest } from './shared-rest.js'
-import { nextBatch, transactionText, transactionId, type Batch } from './transaction.js'
+import { afterRefused, afterTaken, nextAlone, NO_SUSPECTS } from './suspects.js'
+import { transactionText, transactionId } from './transaction.js'
 import { MAX_EDUS, MAX_PDUS } from '../peers/transaction-limits.js'
 
 /**
@@ -76,7 +78,7 @@ export interface SenderDeps {
 const MAX_EPHEMERAL = 100
 /** Answers that may mean that this very content is refused; others say that the server is in trouble, or we are. */
 const CONTENT_REFUSED = new Set([400, 413, 422])
-/** So often a single PDU or EDU is offered before it is given up. */
+/** So often a single PDU or EDU is offered before another one is tried in its place. */
 const MAX_REFUSALS = 3
 const MAX_TIMER = 2 ** 31 - 1
 const WHOLE = { pdus: MAX_PDUS, edus: MAX_EDUS }
@@ -179,20 +181,27 @@ export function createSender(deps: SenderDeps): Sender {
   ): Promise<Batch | 'nothing' | 'more' | 'paused'> {
     // What comes from here on may be missed by what is read: it is looked for once more.
     if (known === undefined) state.again = false
-    const whole = state.limit >= MAX_PDUS
+    const { suspects } = state
+    const isAlone = suspects.items.length > 0
+    const whole = state.limit >= MAX_PDUS && !isAlone
     const ephemeral = whole ? takeEphemeral(state, clock) : []
     const read = (pdus: number, edus: number): Promise<Batch> =>
       store.read('sender.batch', () => nextBatch(state.name, { pdus, edus }))
     const { pdus: maxPdus, edus: maxEdus } = whole ? WHOLE : { pdus: state.limit, edus: 0 }
-    let batch = known ?? (await read(maxPdus, maxEdus))
+    let batch =
+      known ??
+      (isAlone
+        ? await store.read('sender.alone', () => nextAlone(state.name, suspects))
+        : await read(maxPdus, maxEdus))
     // A part of a refused transaction: its PDUs first, then its EDUs.
-    if (!whole && batch.pdus.length === 0) batch = await read(0, state.limit)
+    if (!whole && !isAlone && batch.pdus.length === 0) batch = await read(0, state.limit)
     const spare = MAX_EDUS - ephemeral.length
     if (batch.edus.length > spare) batch = { pdus: batch.pdus, edus: batch.edus.slice(0, spare) }
     const [pdus, edus] = [batch.pdus.length, batch.edus.length + ephemeral.length]
     if (pdus + edus === 0) {
       if (whole) return 'nothing'
       state.limit = MAX_PDUS
+      state.suspects = NO_SUSPECTS
       return 'more'
     }
     try {
@@ -219,7 +228,8 @@ export function createSender(deps: SenderDeps): Sender {
   /** Removes what was sent, and gives what waits now; undefined for nothing, or where that is to be looked for in parts. */
   async function succeeded(state: Destination, batch: Batch): Promise<Batch | undefined> {
     const recovered = state.health!.failingSince !== undefined
-    const limit = Math.min(MAX_PDUS, state.limit * 2)
+    const suspects = afterTaken(state.suspects, batch)
+    const limit = suspects.items.length > 0 ? 1 : Math.min(MAX_PDUS, state.limit * 2)
     const next = await store.write('sender.sent', function* () {
       yield* remove(state.name, batch)
       if (recovered) yield* saveDestination(rowOf(state.name, HEALTHY))
@@ -230,6 +240,7 @@ export function createSender(deps: SenderDeps): Sender {
     state.salt = random.string(16)
     state.limit = limit
     state.refusals = 0
+    state.suspects = suspects
     return next
   }
 
@@ -243,7 +254,7 @@ export function createSender(deps: SenderDeps): Sender {
   /**
    * Every failure is followed by a pause: a transaction that a server refuses today it may take tomorrow. Where the
    * answer may mean the content, ever smaller parts are offered, and one item alone that is refused again and again is
-   * given up, so that it does not hold up all that follows.
+   * passed over, so that it does not hold up all that follows: see `Suspects`.
    */
   async function failed(state: Destination, batch: Batch, error: unknown): Promise<void> {
     const known = error instanceof FederationError ? error : undefined
@@ -251,19 +262,22 @@ export function createSender(deps: SenderDeps): Sender {
     const health = afterFailure(before, options.backoff, { clock, random }, known?.retryAfterMs)
     // At once: the clock may step while the row is written.
     const rest = health.retryAt - clock.now()
-    const items = batch.pdus.length + batch.edus.length
+    const items = sizeOf(batch)
     let givenUp = false
     if (known?.status !== undefined && CONTENT_REFUSED.has(known.status) && items > 0) {
       if (items > 1) {
         state.limit = Math.max(1, Math.floor(Math.min(items, state.limit) / 2))
-      } else if (++state.refusals >= MAX_REFUSALS) {
-        givenUp = true
+      } else if (state.suspects.items.length > 0 || ++state.refusals >= MAX_REFUSALS) {
+        const after = afterRefused(state.suspects, batch)
+        givenUp = after.givenUp
+        state.suspects = after.suspects
         state.refusals = 0
+      }
+      if (givenUp)
         logger.warn(
           { destination: state.name, status: known.status, reason: known.message, nids: batch.pdus.map((row) => row.event_nid), edu: batch.edus[0]?.edu_type },
-          'a server refused something again and again; it is not sent any more',
+          'a server refused something again and again and takes other things; it is not sent any more',
         ) // prettier-ignore
-      }
     }
     const longAway = clock.now() - health.failingSince! >= (options.catchUpAfterMs ?? 3_600_000)
     const maxWaiting = options.maxWaitingEdus ?? 10_000
