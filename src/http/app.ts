@@ -31,6 +31,8 @@ export interface SignedRequest {
   readonly uri: string
   readonly authorization: string | readonly string[] | undefined
   readonly content: Json | undefined
+  /** The client's IP address. */
+  readonly address: string
 }
 
 export interface HttpDeps {
@@ -193,7 +195,13 @@ function pipeline(route: Route, deps: HttpDeps, waiting: WaitingAnswers): Middle
     }
     let origin = ''
     if (route.auth === 'server') {
-      origin = await deps.authenticateServer({ method: ctx.method, uri: ctx.url, authorization, content })
+      origin = await deps.authenticateServer({
+        method: ctx.method,
+        uri: ctx.url,
+        authorization,
+        content,
+        address: ip,
+      })
       ctx.state['origin'] = origin
       if (route.rateLimit !== undefined) deps.rateLimiter.take(route.rateLimit, origin)
       if (readsJson) content ??= {}

@@ -12,7 +12,7 @@ export const federation = {
           'Closed federation: only these servers, by exact name. `null`: every server; `[]`: none but this one.',
         default: null,
       }),
-      deny: list('Servers that are refused, by exact name.', serverName, []),
+      deny: list('Servers that are refused; one without a port is refused with every port.', serverName, []),
       well_known_server: Type.Optional(
         text(
           'What `/.well-known/matrix/server` says: the host and port that other servers connect to.',

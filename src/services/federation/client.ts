@@ -82,14 +82,17 @@ export function createFederationClient(deps: FederationClientDeps): FederationCl
       if (left <= 0)
         throw new FederationError('timeout', 'the server did not answer in time', { cause: failure })
       try {
-        return await attempt({
-          pool: connections.pool(endpointOf(candidate), destination),
-          method: request.method,
-          path: prepared.uri,
-          headers: { ...prepared.headers, host: candidate.hostHeader },
-          body: prepared.body,
-          limits: { timeoutMs: left, maxBytes, signal: request.signal },
-        })
+        return await attempt(
+          {
+            pool: connections.pool(endpointOf(candidate), destination),
+            method: request.method,
+            path: prepared.uri,
+            headers: { ...prepared.headers, host: candidate.hostHeader },
+            body: prepared.body,
+            limits: { timeoutMs: left, maxBytes, signal: request.signal },
+          },
+          () => end - clock.monotonic(),
+        )
       } catch (error) {
         if (!wasNeverSent(error, request.method)) throw error
         failure = error
@@ -186,13 +189,15 @@ function wasNeverSent(error: unknown, method: string): boolean {
  * One more try where a kept connection turned out to be closed by the peer, which is no sign of trouble.
  * GET and PUT only: the federation API's PUTs are idempotent by design.
  */
-async function attempt(exchange: Exchange): Promise<Opened> {
+async function attempt(exchange: Exchange, leftMs: () => number): Promise<Opened> {
   try {
     return await openExchange(exchange)
   } catch (error) {
     const idempotent = exchange.method === 'GET' || exchange.method === 'PUT'
     if (!idempotent || !(error instanceof FederationError) || !STALE.has(causeCode(error))) throw error
-    return openExchange(exchange)
+    const timeoutMs = leftMs()
+    if (timeoutMs <= 0) throw error
+    return openExchange({ ...exchange, limits: { ...exchange.limits, timeoutMs } })
   }
 }
 

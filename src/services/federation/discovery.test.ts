@@ -201,7 +201,7 @@ describe('server discovery', () => {
 
 describe('the well-known document', () => {
   type Canned = { status?: number; headers?: Record<string, string>; body?: string } | Error
-  function wellKnown(answers: Canned[]) {
+  function wellKnown(answers: Canned[], hasOwnTrust?: (name: string) => boolean) {
     const clock = manualClock()
     const requests: OutboundRequest[] = []
     const http: Pick<OutboundHttp, 'request'> = {
@@ -219,7 +219,7 @@ describe('the well-known document', () => {
       },
     }
     const random = { ...systemRandom, bytes: (length: number) => new Uint8Array(length) }
-    const subject = createWellKnown({ http, clock, random })
+    const subject = createWellKnown({ http, clock, random, ...(hasOwnTrust && { hasOwnTrust }) })
     return { clock, requests, delegate: (host: string) => subject.delegate(host) }
   }
   const good = (headers: Record<string, string> = {}): Canned => ({
@@ -277,6 +277,45 @@ describe('the well-known document', () => {
       await delegate('s.example')
       expect(requests).toHaveLength(index + 2)
     }
+  })
+
+  it('may have a certificate of the authority that is trusted for its server alone, or of anybody else', async () => {
+    const ownName = (name: string): boolean => name === 's.example'
+    const own = wellKnown([good()], ownName)
+    expect(await own.delegate('s.example')).toBe('m.example:443')
+    expect(own.requests.map(({ peer }) => peer)).toEqual(['s.example'])
+    expect(await own.delegate('other.example')).toBe('m.example:443')
+    expect(own.requests.map(({ peer }) => peer)).toEqual(['s.example', undefined])
+    const website = wellKnown([new Error('another authority'), good()], ownName)
+    expect(await website.delegate('s.example')).toBe('m.example:443')
+    expect(website.requests.map(({ peer }) => peer)).toEqual(['s.example', undefined])
+  })
+
+  it('is not counted as failed where too many others are asked for', async () => {
+    const ends: (() => void)[] = []
+    const asked: string[] = []
+    const http: Pick<OutboundHttp, 'request'> = {
+      async request({ url }) {
+        asked.push(url)
+        await new Promise<void>((resolve) => ends.push(resolve))
+        throw new Error('down')
+      },
+    }
+    const subject = createWellKnown({ http, clock: manualClock(), random: systemRandom })
+    const flood = Array.from({ length: 1_032 }, (_, i) => subject.delegate(`${i}.example`))
+    expect(await subject.delegate('s.example')).toBeUndefined()
+    const over = async (work: Promise<unknown>): Promise<void> => {
+      let isOver = false
+      void work.then(() => (isOver = true))
+      while (!isOver) {
+        for (const end of ends.splice(0)) end()
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    }
+    await over(Promise.all(flood))
+    expect(asked).toHaveLength(1_032)
+    await over(subject.delegate('s.example'))
+    expect(asked.at(-1)).toBe('https://s.example/.well-known/matrix/server')
   })
 
   it('outlives failures to confirm it, but not by more than two days', async () => {

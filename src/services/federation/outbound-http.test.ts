@@ -2,7 +2,8 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { systemClock } from '../../platform/clock.js'
-import { startTestServer, testConnections } from './testing-https-server.js'
+import type { ConnectionsOptions } from './connections.js'
+import { startTestServer, testAuthority, testConnections } from './testing-https-server.js'
 import { createOutboundHttp } from './outbound-http.js'
 
 const closers: (() => Promise<unknown>)[] = []
@@ -10,8 +11,8 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
 })
 
-function client() {
-  const connections = testConnections()
+function client(options: Partial<ConnectionsOptions> = {}) {
+  const connections = testConnections(options)
   closers.push(() => connections.close())
   return createOutboundHttp({ connections, userAgent: 'test', now: () => systemClock.monotonic() })
 }
@@ -49,6 +50,28 @@ describe('outbound HTTP', () => {
     })
     expect(plain.count()).toBe(1)
     expect((await http.request({ ...limits, url })).status).toBe(302)
+  })
+
+  it('trusts the authority of one server at its address alone, and nowhere that it redirects to', async () => {
+    const end = await startTestServer(['end.example'], (_, response) => response.end('end'))
+    const start = await startTestServer(['s.example'], (_, response) =>
+      response.writeHead(302, { location: `https://end.example:${end.port}/` }).end(),
+    )
+    closers.push(
+      () => start.close(),
+      () => end.close(),
+    )
+    const trust = { ca: [testAuthority.certificate], pins: [] }
+    const http = client({ extraCa: [], trustOf: (name) => (name === 's.example' ? trust : undefined) })
+    const url = `https://s.example:${start.port}/`
+    expect((await http.request({ ...limits, url, peer: 's.example' })).status).toBe(302)
+    const untrusted = { kind: 'unreachable' }
+    await expect(http.request({ ...limits, url })).rejects.toMatchObject(untrusted)
+    await expect(http.request({ ...limits, url, peer: 'end.example' })).rejects.toMatchObject(untrusted)
+    await expect(http.request({ ...limits, url, peer: 's.example', maxRedirects: 5 })).rejects.toMatchObject(
+      untrusted,
+    )
+    expect(end.seen).toEqual([])
   })
 
   it('does not follow the redirect of a POST', async () => {

@@ -27,6 +27,8 @@ export interface OutboundRequest extends Limits {
   readonly body?: string | Uint8Array
   /** How many redirects are followed (GET only). Default none: a 3xx is then the answer. */
   readonly maxRedirects?: number
+  /** The server that is expected at this address, though not at those that it redirects to: see `Connections`. */
+  readonly peer?: string
   /** Plain HTTP too. A redirect from https to http is refused in any case. Default false. */
   readonly allowHttp?: boolean
 }
@@ -55,7 +57,7 @@ export function createOutboundHttp(deps: {
       const timeoutMs = end - now()
       if (timeoutMs <= 0) throw new FederationError('timeout', 'the server did not answer in time')
       const answer = await send({
-        pool: connections.pool(endpointOf(url)),
+        pool: connections.pool(endpointOf(url), seen.size === 1 ? request.peer : undefined),
         method,
         path: url.pathname + url.search,
         headers: { 'user-agent': userAgent, ...request.headers, host: url.host },

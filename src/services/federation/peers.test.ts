@@ -38,6 +38,23 @@ describe('the peers of a node', () => {
     ])
   })
 
+  it('that are denied come by no other spelling of their name either', () => {
+    const peers = createPeers({ deny: ['evil.example', 'b.example:8448', 'Loud.example', '[2001:DB8::1]'] })
+    const shutOut = [
+      'evil.example',
+      'EVIL.example',
+      'evil.example:8448',
+      'evil.example.',
+      'b.example:8448',
+      'B.example:8448',
+      'loud.example:1',
+      '[2001:db8::1]:8448',
+    ]
+    expect(shutOut.filter((name) => peers.federates(name))).toEqual([])
+    const others = ['b.example', 'b.example:8449', 'not-evil.example', 'sub.evil.example', '[2001:db8::2]']
+    expect(others.filter((name) => !peers.federates(name))).toEqual([])
+  })
+
   it('must be let in by the configuration and by the list', () => {
     const names = ['a.example', 'b.example', 'stranger.example']
     const admitted = (options: Parameters<typeof createPeers>[0]) =>

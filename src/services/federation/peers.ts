@@ -1,3 +1,4 @@
+import { parseServerName } from '../../core/ids/server-name.js'
 import { publicKey } from '../../platform/ed25519.js'
 import type { PeerTrust } from './connections.js'
 import type { KnownKey } from './known-keys.js'
@@ -5,7 +6,7 @@ import type { SrvTarget } from './srv.js'
 
 /** What is settled about other servers beforehand, asked each time: it changes while the node runs. */
 export interface Peers {
-  /** Whether this server speaks with that one, and listens to it. Names are compared byte for byte, as the specification has it. */
+  /** Whether this server speaks with that one, and listens to it. Names that are let in are compared byte for byte, as the specification has it. */
   federates(serverName: string): boolean
   /** The only keys of a server that count; undefined: those that it publishes. */
   keysOf(serverName: string): ReadonlyMap<string, KnownKey> | undefined
@@ -20,6 +21,7 @@ export interface PeerOptions {
   readonly enabled?: boolean
   /** Undefined: every server. */
   readonly allow?: readonly string[]
+  /** Without a port: whatever port, letters' case and last dot a name has. */
   readonly deny?: readonly string[]
   /** Server name, key id, unpadded base64. */
   readonly pinnedKeys?: ReadonlyMap<string, ReadonlyMap<string, string>>
@@ -38,7 +40,7 @@ export interface PeerOptions {
 export function createPeers(options: PeerOptions, listed?: Peers): Peers {
   const { enabled = true, allow, bannedKeys = new Set(), hosts } = options
   const allowed = allow === undefined ? undefined : new Set(allow)
-  const denied = new Set(options.deny)
+  const denied = deniedNames(options.deny ?? [])
   const pinned = pinnedKeys(options.pinnedKeys)
   const trust = new Map<string, PeerTrust>()
   for (const [server, ca] of options.caByServer ?? []) trust.set(server, { ca, pins: [] })
@@ -46,7 +48,7 @@ export function createPeers(options: PeerOptions, listed?: Peers): Peers {
   return {
     federates: (name) =>
       enabled &&
-      !denied.has(name) &&
+      !denied(name) &&
       (allowed === undefined || allowed.has(name)) &&
       (listed === undefined || listed.federates(name)),
 
@@ -64,6 +66,24 @@ export function createPeers(options: PeerOptions, listed?: Peers): Peers {
     },
 
     trustOf: (name) => trust.get(name) ?? listed?.trustOf(name),
+  }
+}
+
+/**
+ * Whoever is shut out could come again under the same host with another port, in other letters or with a last dot, each of which is another
+ * name: an entry without a port shuts out all of these.
+ */
+function deniedNames(names: readonly string[]): (name: string) => boolean {
+  if (names.length === 0) return () => false
+  const parts = (name: string): readonly [host: string, port: number | undefined] => {
+    const parsed = parseServerName(name)
+    return [(parsed?.host ?? name).toLowerCase().replace(/\.$/, ''), parsed?.port]
+  }
+  const keyOf = (host: string, port: number | undefined): string => `${host} ${port ?? ''}`
+  const denied = new Set(names.map((name) => keyOf(...parts(name))))
+  return (name) => {
+    const [host, port] = parts(name)
+    return denied.has(keyOf(host, undefined)) || denied.has(keyOf(host, port))
   }
 }
 

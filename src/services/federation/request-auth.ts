@@ -13,6 +13,8 @@ export interface InboundRequest {
   readonly authorization: string | readonly string[] | undefined
   /** The body, parsed without loss; undefined where there was none. */
   readonly content: Json | undefined
+  /** The client's IP address. */
+  readonly address?: string
 }
 
 /** Says which server made a request, or throws a `MatrixError`. */
@@ -22,7 +24,10 @@ export interface RequestAuth {
    * server, M_FORBIDDEN for servers that this one does not federate with.
    */
   admit(authorization: InboundRequest['authorization']): void
-  /** The server whose signature the request bears. Throws as `admit`, and M_UNAUTHORIZED where no valid key of the origin made it. */
+  /**
+   * The server whose signature the request bears. Throws as `admit`, M_UNAUTHORIZED where no valid key of the origin made it, and
+   * M_LIMIT_EXCEEDED where too many servers are asked for their keys because of this address.
+   */
   verify(request: InboundRequest): Promise<string>
 }
 
@@ -32,6 +37,9 @@ export interface RequestAuthDeps {
   readonly clock: Clock
   readonly federates?: (serverName: string) => boolean
 }
+
+/** Servers that are asked for their keys at once because of requests from one address: anybody may name thousands that never answer. */
+const MAX_ASKED = 12
 
 const unauthorized = (message: string): MatrixError => new MatrixError('M_UNAUTHORIZED', message, {}, 401)
 
@@ -56,18 +64,40 @@ export function createRequestAuth(deps: RequestAuthDeps): RequestAuth {
     return header
   }
 
+  /** Servers that are being asked, and for how many requests, by address. */
+  const asking = new Map<string, Map<string, number>>()
+
+  /** Whoever names the same server waits for the same question. */
+  async function asked<T>(address: string, origin: string, task: () => Promise<T>): Promise<T> {
+    const own = asking.get(address) ?? new Map<string, number>()
+    const before = own.get(origin) ?? 0
+    if (before === 0 && own.size >= MAX_ASKED)
+      throw new MatrixError('M_LIMIT_EXCEEDED', 'Other servers named from your address are being asked for their keys', { retry_after_ms: 5_000 }) // prettier-ignore
+    asking.set(address, own.set(origin, before + 1))
+    try {
+      return await task()
+    } finally {
+      const after = own.get(origin)! - 1
+      if (after > 0) own.set(origin, after)
+      else own.delete(origin)
+      if (own.size === 0) asking.delete(address)
+    }
+  }
+
   return {
     admit: (authorization) => void claimed(authorization),
 
-    async verify({ method, uri, authorization, content }) {
+    async verify({ method, uri, authorization, content, address = '' }) {
       const { origin, keyId, signature, destination } = claimed(authorization)
       const bytes = requestBytes({ method, uri, origin, destination: destination ?? serverName, content })
       if (bytes === undefined)
         throw unauthorized('The body has no canonical form, so that nobody can have signed it')
       const signatures = new Map([[keyId, signature]])
-      const [verdict] = await keys.verify([
-        { serverName: origin, signatures, bytes, at: clock.now(), enforceValidity: true, use: 'request' },
-      ])
+      const check = { serverName: origin, signatures, bytes, at: clock.now(), enforceValidity: true, use: 'request' } as const // prettier-ignore
+      let [verdict] = await keys.verify([check], { knownOnly: true })
+      if (verdict?.ok === true) return origin
+      const mayChange = verdict?.reason === 'unknown-key' || verdict?.reason === 'expired-key'
+      if (mayChange) [verdict] = await asked(address, origin, () => keys.verify([check]))
       if (verdict?.ok === true) return origin
       throw unauthorized(
         verdict?.reason === 'unknown-key'

@@ -93,7 +93,10 @@ export function createTransport(deps: TransportDeps): Transport {
   })
   const http = createOutboundHttp({ connections, userAgent, now: () => clock.monotonic() })
   const discovery = createDiscovery({
-    wellKnown: options.useWellKnown === false ? undefined : createWellKnown({ http, clock, random }),
+    wellKnown:
+      options.useWellKnown === false
+        ? undefined
+        : createWellKnown({ http, clock, random, hasOwnTrust: (name) => peers.trustOf(name) !== undefined }),
     resolveSrv: options.useSrv === false ? undefined : (options.resolveSrv ?? systemSrv()),
     clock,
     random,

@@ -5,7 +5,7 @@ import type { Clock } from '../../platform/clock.js'
 import { backoffDelay } from '../../platform/backoff.js'
 import { createLru } from '../../platform/lru.js'
 import type { Random } from '../../platform/random.js'
-import { createSemaphore } from '../../platform/semaphore.js'
+import { createSemaphore, SemaphoreFullError } from '../../platform/semaphore.js'
 import type { OutboundHttp } from './outbound-http.js'
 
 /** Delegation as servers publish it under `/.well-known/matrix/server`. */
@@ -19,6 +19,8 @@ export interface WellKnownDeps {
   readonly clock: Clock
   readonly random: Random
   readonly timeoutMs?: number
+  /** Whether certificates of a server are of authorities that are trusted for it alone. */
+  readonly hasOwnTrust?: (serverName: string) => boolean
   /** Hosts whose answers are remembered. */
   readonly maxCached?: number
 }
@@ -52,9 +54,22 @@ export function createWellKnown(deps: WellKnownDeps): WellKnown {
   const running = new Map<string, Promise<string | undefined>>()
   const slots = createSemaphore({ permits: 32, maxWaiting: 1_000 })
 
+  /**
+   * A server whose authority is one of its own may show a certificate of it here too, or that of a public web site: where the document
+   * leads, only its own authority counts.
+   */
   async function ask(host: string): Promise<{ delegate: string; lifeMs: number } | undefined> {
+    const own = deps.hasOwnTrust?.(host) === true ? await read(host, host).catch(() => undefined) : undefined
+    return own ?? read(host, undefined)
+  }
+
+  async function read(
+    host: string,
+    peer: string | undefined,
+  ): Promise<{ delegate: string; lifeMs: number } | undefined> {
     const answer = await http.request({
       url: `https://${host}/.well-known/matrix/server`,
+      ...(peer === undefined ? {} : { peer }),
       headers: { accept: 'application/json' },
       timeoutMs,
       maxBytes: MAX_BYTES,
@@ -70,7 +85,14 @@ export function createWellKnown(deps: WellKnownDeps): WellKnown {
   }
 
   async function refresh(host: string, before: Known | undefined): Promise<string | undefined> {
-    const found = await slots.run(() => ask(host)).catch(() => undefined)
+    const found = await slots
+      .run(() => ask(host))
+      .catch((error: unknown) => {
+        if (error instanceof SemaphoreFullError) return 'full' as const
+        return undefined
+      })
+    // No room to wait in says nothing about the host.
+    if (found === 'full') return before?.delegate
     const at = clock.monotonic()
     if (found !== undefined) {
       known.set(host, {
