@@ -38,6 +38,23 @@ export const ITEMS: Readonly<Record<string, Item>> = {
   }, // prettier-ignore
   G8: { does: 'answers without end, with too much, or a byte at a time' },
   G9: { does: 'answers transactions with HTML, a redirect, a refusal, or asks for a pause of 30,000 years' },
+  G10: {
+    does: 'names one server after the other that never answers for its keys',
+    heldBy: [[`${federation}/request-auth.test.ts`, 'have few servers asked at once for one address, and others for another']],
+  }, // prettier-ignore
+  G11: {
+    does: 'comes under another spelling of its name when it was denied',
+    heldBy: [
+      [`${federation}/peers.test.ts`, 'that are denied come by no other spelling of their name either'],
+    ],
+  },
+  G12: {
+    does: 'refuses all that it is sent as malformed for a while, or one thing for ever',
+    heldBy: [
+      [`${replication}/sending/sender.test.ts`, 'gives nothing up where everything is refused with %i for a while'],
+      [`${replication}/sending/sender.test.ts`, 'keeps the last item that is refused, and gives it up when what comes after it is taken'],
+    ],
+  }, // prettier-ignore
   // Events as such
   H1: { does: 'sends more events or ephemeral ones in a transaction than are allowed' },
   H2: { does: 'sends a bad event among many good ones' },
@@ -49,6 +66,12 @@ export const ITEMS: Readonly<Record<string, Item>> = {
   H8: { does: 'adds unsigned data that clients believe' },
   H9: { does: 'sends numbers that have no canonical form' },
   H10: { does: 'changes an event after its hash was made' },
+  H11: {
+    does: 'is slow to say what its events stand on, in two dozen rooms at once',
+    heldBy: [
+      [`${replication}/receiving/drain.test.ts`, 'holds up no other, in however many rooms it speaks'],
+    ],
+  },
   // Authorisation and state
   I1: { does: 'names auth events that are missing, repeated, too many, rejected, or of another room' },
   I2: { does: 'makes a second create event, or names the create event where the room version forbids it' },
