@@ -68,7 +68,7 @@ const NEEDS_POWER: ReadonlySet<ActionName> = new Set([
 ])
 
 /** Anybody, but mostly somebody who may do it as far as their own server knows: refusals teach little. */
-async function actor(
+export async function actor(
   world: World,
   roomId: string,
   name: ActionName,

@@ -242,6 +242,12 @@ export async function entriesOf(views: readonly View[]): Promise<Map<string, str
     const first = live.reduce<StoredEvent | undefined>((min, one) => (min !== undefined && min.pos! < one.pos! ? min : one), undefined) // prettier-ignore
     if (first !== undefined && isJoin(first) && serverNameOf(first.event.sender) === view.server)
       appendTo(found, view.server, first.event.id)
+    // By the others' states it may never have been out: they had not heard that it left when it came back through them.
+    for (const stored of live) {
+      const isOwn = isJoin(stored) && serverNameOf(stored.event.sender) === view.server
+      if (isOwn && stored !== first && stored.event.depth === view.arrivalDepth)
+        appendTo(found, view.server, stored.event.id)
+    }
   }
   for (const view of views) {
     for (const stored of view.events.values()) {

@@ -1,9 +1,8 @@
-import { joinedRoomIds } from '../../../../storage/tables/memberships.js'
-import { stagedCount } from '../../../../storage/tables/staging.js'
 import type { World } from './world.js'
+import { residents } from './residents.js'
 import type { Seeded } from './seeded.js'
 import { as, type SimNode } from './sim-node.js'
-import { FAIR, link, type Transport } from './transport.js'
+import { FAIR, type Transport } from './transport.js'
 import type { VirtualTime } from './virtual-time.js'
 
 /** What the last scenes of a run need of it. */
@@ -18,30 +17,7 @@ export interface Passage {
 
 const SLOW = { ...FAIR, usualMs: 400, slow: 0.5, slowMs: 6_000 }
 
-export async function membersOf(node: SimNode, roomId: string): Promise<string[]> {
-  const found: string[] = []
-  for (const userId of node.users) {
-    const rooms = await node.disk.read('sim.joined', () => joinedRoomIds(userId))
-    if (rooms.includes(roomId)) found.push(userId)
-  }
-  return found
-}
-
-/** Nodes with somebody in the room who speak for themselves. */
-export async function residents(
-  { world }: Passage,
-  roomId: string,
-): Promise<{ node: SimNode; userId: string }[]> {
-  const found: { node: SimNode; userId: string }[] = []
-  for (const node of world.nodes) {
-    const [userId] = await membersOf(node, roomId)
-    if (userId !== undefined && node.process !== undefined && node.name !== world.rash)
-      found.push({ node, userId })
-  }
-  return found
-}
-
-function speak(
+export function speak(
   { world }: Passage,
   node: SimNode,
   userId: string,
@@ -91,36 +67,5 @@ export async function lateJoin(passage: Passage): Promise<void> {
     await pass()
     transport.onServed = () => undefined
     transport.weather = FAIR
-  }
-}
-
-/** More steps than anything takes to arrive. */
-const MAX_STEPS = 200
-/** In which what was staged is settled, whoever is out of reach. */
-const SETTLED_MS = 15 * 60_000
-
-/** A server that asks a second one for what it cannot have of the first ends in the middle of it. */
-export async function crashWhileFetching(passage: Passage): Promise<void> {
-  const { world, transport, time, pass, chance } = passage
-  for (const roomId of world.rooms) {
-    const [first, second, third] = await residents(passage, roomId)
-    if (first === undefined || second === undefined || third === undefined) continue
-    const staged = (): Promise<number> => third.node.disk.read('sim.staged', () => stagedCount(1))
-    transport.cut.add(link(first.node.name, third.node.name))
-    await pass(speak(passage, first.node, first.userId, roomId, `unheard ${chance.int(0, 1_000_000)}`))
-    await pass(time.sleep(2_000))
-    await pass(speak(passage, second.node, second.userId, roomId, `heard ${chance.int(0, 1_000_000)}`))
-    for (let i = 0; i < MAX_STEPS && (await staged()) === 0; i++) await time.step()
-    if ((await staged()) > 0) {
-      world.counts.set('crashes while fetching', (world.counts.get('crashes while fetching') ?? 0) + 1)
-      third.node.crash()
-      await pass(time.sleep(1_000))
-      await pass(third.node.start())
-      await pass(time.sleep(SETTLED_MS))
-      if ((await staged()) > 0)
-        world.faults.push(`${third.node.name}: what it was given before it ended waits for ever`)
-    }
-    transport.cut.clear()
-    await pass()
   }
 }

@@ -8,6 +8,8 @@ import type { VirtualTime } from './virtual-time.js'
  */
 export interface FragileStore extends Store {
   crash(): void
+  /** Told the label of each write that is on disk, before its writer learns of it. */
+  onWritten: (label: string) => void
 }
 
 /** `delay`: milliseconds, asked twice for each write. */
@@ -32,8 +34,9 @@ export function fragileStore(inner: Store, time: VirtualTime, delay: () => numbe
     }
   }
 
-  return {
+  const fragile: FragileStore = {
     dialect: inner.dialect,
+    onWritten: () => undefined,
     read: (label, body) => (dead ? never : alive(inner.read(label, body))),
     async write(label, body) {
       if (dead) return never
@@ -48,6 +51,8 @@ export function fragileStore(inner: Store, time: VirtualTime, delay: () => numbe
         failed = true
         result = error
       }
+      if (!dead && !failed) fragile.onWritten(label)
+      if (dead) return never
       answered = Math.max(answered, time.monotonic() + delay())
       await until(answered)
       if (dead) return never
@@ -60,4 +65,5 @@ export function fragileStore(inner: Store, time: VirtualTime, delay: () => numbe
       dead = true
     },
   }
+  return fragile
 }

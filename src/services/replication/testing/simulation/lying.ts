@@ -1,7 +1,10 @@
 import { isObject, ownValue, type Json } from '../../../../core/json/value.js'
 import type { Seeded } from './seeded.js'
-import { membersOf, residents, type Passage } from './finale.js'
+import type { Passage } from './finale.js'
+import { outsider } from './outsider.js'
+import { membersOf, residents } from './residents.js'
 import { as, type SimNode } from './sim-node.js'
+import { viewOf } from './view.js'
 
 /** How much of a state is kept back. */
 const OMITTED = 0.4
@@ -49,26 +52,24 @@ export async function joinThroughLiar(passage: Passage): Promise<void> {
       room: roomId,
       via: [liar.name],
     })
-    await pass(join.then(counted('joins through liars'), () => undefined))
+    let isIn = false
+    await pass(join.then(() => void (isIn = true), () => undefined)) // prettier-ignore
+    const isBlind = isIn && (await lacksState(passage, newcomer, roomId))
     transport.liars.delete(liar.name)
     if (silent !== undefined) transport.silent.set(liar.name, silent)
     await pass()
+    if (!isIn) continue
+    counted('joins through liars')()
+    if (!isBlind) continue
+    counted('joins with a part of the state')()
+    if (!(await lacksState(passage, newcomer, roomId))) counted('joins that were healed')()
   }
 }
 
-/** An honest server outside of the room while another honest one is in it; where there is none, one of several goes. */
-async function outsider(passage: Passage, roomId: string): Promise<SimNode | undefined> {
-  const { world, pass, chance } = passage
-  const there = await residents(passage, roomId)
-  const outside = world.nodes.find(
-    (node) =>
-      node.process !== undefined && node.name !== world.rash && !there.some((one) => one.node === node),
-  )
-  if (outside !== undefined) return there.length > 0 ? outside : undefined
-  if (there.length < 2) return undefined
-  const { node } = chance.pick(there)
-  for (const userId of await membersOf(node, roomId))
-    await pass(node.process!.memberships.leave(as(userId), { roomId }))
-  await pass()
-  return (await membersOf(node, roomId)).length === 0 ? node : undefined
+/** Whether the first honest server that is there besides has a key of the state that this one has not. */
+async function lacksState(passage: Passage, newcomer: SimNode, roomId: string): Promise<boolean> {
+  const other = (await residents(passage, roomId)).find(({ node }) => node !== newcomer)
+  const [mine, theirs] = [await viewOf(newcomer, roomId), other && (await viewOf(other.node, roomId))]
+  if (mine === undefined || theirs === undefined) return false
+  return [...theirs.state.keys()].some((key) => !mine.state.has(key))
 }

@@ -1,17 +1,20 @@
 import { createHash } from 'node:crypto'
 import type { Logger } from '../../../../platform/logger.js'
 import { silentLogger } from '../../../../platform/logger.js'
-import { joinedRoomIds } from '../../../../storage/tables/memberships.js'
 import { act } from './actions.js'
+import { actAtOnce } from './at-once.js'
 import type { World } from './world.js'
 import { checkDelivery } from './delivery.js'
 import { checkIdle, checkMail, checkRoom } from './agreement.js'
 import { countEvents } from './counts.js'
-import { crashWhileFetching, lateJoin } from './finale.js'
+import { crashInTransaction, crashWhileFetching } from './crashes.js'
+import { lateJoin } from './finale.js'
+import { redactBehindNewcomer } from './lax.js'
 import { seeded } from './seeded.js'
 import { joinThroughLiar } from './lying.js'
 import { openingOf, type Opening } from './opening.js'
 import { createPassing } from './passing.js'
+import { membersOf } from './residents.js'
 import { as, createSimNode, type SimNode } from './sim-node.js'
 import { createTransport, FAIR, link, type Weather } from './transport.js'
 import type { View } from './view.js'
@@ -58,6 +61,8 @@ async function simulate(
   const counts = new Map<string, number>()
   const count = (what: string, by = 1): void => void counts.set(what, (counts.get(what) ?? 0) + by)
   const digest = createHash('sha256')
+  /** Of its own, so that what else happens in a seed stays as it is. */
+  const rare = chance.fork('rare')
   const { pass, fault } = createPassing(time, faults, () => count('refused actions'))
 
   const nodes: SimNode[] = []
@@ -102,10 +107,13 @@ async function simulate(
       scheduleTrouble()
       if (round === 0 && chance.chance(0.25)) scheduleLoss()
       await pass()
+      for (const node of nodes) node.spare()
     }
     const passage = { world, transport, time, pass, chance: chance.fork('finale') }
     if (chance.chance(0.4)) await lateJoin(passage)
     if (chance.chance(0.15)) await crashWhileFetching(passage)
+    if (rare.chance(0.15)) await crashInTransaction({ ...passage, chance: rare })
+    if (rare.chance(0.2)) await redactBehindNewcomer({ ...passage, chance: rare })
     if (chance.chance(0.7)) await joinThroughLiar(passage)
     await heal()
     await checkAll()
@@ -139,10 +147,29 @@ async function simulate(
       const at = chance.int(0, length)
       time.after(at, () => {
         if (node.process === undefined) return
-        count('restarts')
-        node.crash()
-        time.after(chance.int(1, 20_000), () => void node.start().catch(fault))
+        const down = chance.int(1, 20_000)
+        const restart = (): void => {
+          count('restarts')
+          time.after(down, () => void node.start().catch(fault))
+        }
+        if (!rare.chance(0.3)) {
+          node.crash()
+          restart()
+          return
+        }
+        let writes = rare.int(1, 4)
+        node.crashWhenWritten(
+          () => --writes === 0,
+          () => {
+            count('crashes after a write')
+            restart()
+          },
+        )
       })
+    }
+    if (rare.chance(0.5)) {
+      const serial = 50 + 100 * Math.floor(time.monotonic())
+      time.after(rare.int(0, length), () => void actAtOnce(world, rare, serial).catch(fault))
     }
     if (nodes.length > 1 && chance.chance(0.9)) {
       for (let i = chance.int(1, 2); i > 0; i--) {
@@ -215,7 +242,7 @@ async function simulate(
     for (const roomId of world.rooms) {
       const speakers: { readonly node: SimNode; readonly userId: string }[] = []
       for (const node of nodes) {
-        const userId = await memberOf(node, roomId)
+        const [userId] = await membersOf(node, roomId)
         if (userId !== undefined && node.name !== world.rash) speakers.push({ node, userId })
       }
       // The first knows all heads only when the others have spoken.
@@ -225,14 +252,6 @@ async function simulate(
         await pass()
       }
     }
-  }
-
-  async function memberOf(node: SimNode, roomId: string): Promise<string | undefined> {
-    for (const userId of node.users) {
-      const rooms = await node.disk.read('sim.joined', () => joinedRoomIds(userId))
-      if (rooms.includes(roomId)) return userId
-    }
-    return undefined
   }
 
   /** Somebody looks at the whole history: what came before the server or into a hole is fetched. */

@@ -26,7 +26,7 @@ import { createInviteServing } from '../../serving/serve-invite.js'
 import { createMembershipServing } from '../../serving/serve-membership.js'
 import { createFederationReads } from '../../serving/serve-reads.js'
 import { createReplication, type Replication } from '../replication.js'
-import { fragileStore } from './fragile-store.js'
+import { fragileStore, type FragileStore } from './fragile-store.js'
 import { openMemoryStore, type Copy } from './memory-store.js'
 import type { Seeded } from './seeded.js'
 import { serveWith } from './serve.js'
@@ -57,6 +57,13 @@ export interface SimNode {
   now(): number
   /** The process ends in the middle of whatever it does. */
   crash(): void
+  /**
+   * It ends as soon as one of its writes is on disk that `is` true for by its label, unless it ends before; then `after` is called. A life
+   * has one such end in view: the latest that was asked for.
+   */
+  crashWhenWritten(is: (label: string) => boolean, after: () => void): void
+  /** It goes on living. */
+  spare(): void
   /** What is on its disk now is kept aside. */
   backUp(): void
   /** Its disk is lost, and the last backup takes its place. Pre: it is down, and there is a backup. */
@@ -101,6 +108,7 @@ export async function createSimNode(deps: SimNodeDeps): Promise<SimNode> {
   let lives = 0
   let backup: Copy | undefined
   let stop: (() => void) | undefined
+  let current: FragileStore | undefined
   if (deps.image === undefined)
     await disk.write('sim.users', function* () {
       for (const userId of users) {
@@ -117,11 +125,14 @@ export async function createSimNode(deps: SimNodeDeps): Promise<SimNode> {
     process: undefined,
     now: () => clock.now(),
     async start() {
+      // A machine has one process of it.
+      stop?.()
       let alive = true
       const random = chance.fork(`process ${++lives}`)
       const store = fragileStore(disk, time, () =>
         deps.diskMs > 0 && delays.chance(0.5) ? delays.int(1, deps.diskMs) : 0,
       )
+      current = store
       stop = () => {
         alive = false
         store.crash()
@@ -132,6 +143,17 @@ export async function createSimNode(deps: SimNodeDeps): Promise<SimNode> {
       stop?.()
       node.process = undefined
       deps.transport.servers.delete(name)
+    },
+    crashWhenWritten(is, after) {
+      if (current === undefined) return
+      current.onWritten = (label) => {
+        if (!is(label)) return
+        node.crash()
+        after()
+      }
+    },
+    spare() {
+      if (current !== undefined) current.onWritten = () => undefined
     },
     backUp() {
       backup = disk.copy()

@@ -19,6 +19,8 @@ export interface View {
   /** The same by the names that `core/state` uses. */
   readonly stateByName: ReadonlyMap<string, string>
   readonly heads: readonly string[]
+  /** The depth at which it came into the room last, as it has written that down. */
+  readonly arrivalDepth: number | null
   /** Every event, outliers included, by id. */
   readonly events: ReadonlyMap<string, StoredEvent>
   /** Servers with somebody in the room, by the current state. */
@@ -59,6 +61,9 @@ export async function viewOf(node: SimNode, roomId: string): Promise<View | unde
       room.nid,
     ),
   )
+  const [row] = await node.disk.read('sim.arrival', () =>
+    all<{ arrival_depth: number | null }>('SELECT arrival_depth FROM rooms WHERE nid = ?', room.nid),
+  )
   const digests = new Map<NodeName, string>()
   const isJoin = ({ event }: StoredEvent): boolean =>
     event.type === 'm.room.member' && event.content['membership'] === 'join'
@@ -66,6 +71,7 @@ export async function viewOf(node: SimNode, roomId: string): Promise<View | unde
     server: node.name,
     roomId,
     roomNid: room.nid,
+    arrivalDepth: row?.arrival_depth ?? null,
     stateByName: new Map(current.map(({ event }) => [stateKey(event.type, event.stateKey!), event.id])),
     state: new Map(current.map(({ event }) => [`${event.type}|${event.stateKey}`, event.id])),
     heads: room.heads.map((head) => head.id).toSorted(),
