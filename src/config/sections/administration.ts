@@ -34,7 +34,7 @@ export const administration = {
       ),
       attempts: integer('After so many wrong codes in a row no code of an administrator is taken.', 5, 1, 20),
       guards_tools: flag(
-        'Whether the endpoints of `/_synapse/admin` that change something ask for a code too, in `X-Chancery-Code`. Tools that do not know it can only read then.',
+        'Whether the endpoints of `/_synapse/admin`, and those of the specification by which accounts are locked and suspended, ask for a code too, in `X-Chancery-Code`. Tools that do not know it can only read then.',
         false,
       ),
     },

@@ -1,6 +1,6 @@
 import type { TObject, TSchema } from 'typebox'
 import { MatrixError } from '../../core/errors.js'
-import { confirmationCode } from './confirmation-code.js'
+import { confirmWhereGuarded } from './confirmation-code.js'
 import { route, SECRET_PARAMS, type Reply, type Route } from '../route.js'
 
 const shown = (params: Readonly<Record<string, string>>): Record<string, string> =>
@@ -31,8 +31,7 @@ export function adminRoute<
       if (changes) await adminActs.begin(act)
       let answer: object | Reply
       try {
-        if (changes && secondFactor.guardsTools)
-          await secondFactor.check(act.by, confirmationCode(call.request.headers), 'http')
+        if (changes) await confirmWhereGuarded(secondFactor, act.by, call.request.headers)
         answer = await handler(call, services)
       } catch (error) {
         await adminActs.end(act, error instanceof MatrixError ? error.errcode : 'failed')

@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { confirmWhereGuarded } from '../../admin/confirmation-code.js'
 import { route, v1 } from '../../route.js'
 
 /** SPEC: https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv1adminlockuserid */
@@ -9,7 +10,8 @@ export const setAdminLockUser = route({
   auth: 'admin',
   rateLimit: 'write',
   body: Type.Object({ locked: Type.Boolean() }),
-  async handler({ requester, params, body }, { accounts }) {
+  async handler({ requester, params, body, request }, { accounts, secondFactor }) {
+    await confirmWhereGuarded(secondFactor, requester.userId, request.headers)
     await accounts.moderation.set(requester.userId, params['userId']!, 'locked', body.locked)
     return { locked: body.locked }
   },
