@@ -67,6 +67,7 @@ const SERVICES = [
   'directory',
   'spaces',
   'replication',
+  'account-moves',
   'operator',
   'administration',
   'moderation-desk',

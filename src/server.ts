@@ -91,6 +91,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     await built?.services.retention.close()
     await built?.services.delayedEvents.close()
     await built?.services.adminBot?.close()
+    await built?.services.accountMoves.close()
     await built?.push.close()
     await built?.appservices.close()
     await built?.mailer?.close()

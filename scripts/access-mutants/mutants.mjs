@@ -53,6 +53,7 @@ export const RULES = {
   'access.encryption': ALL,
   'access.guests': ALL,
   'access.redaction': LIVE,
+  'access.move': ALL,
 }
 
 /** What a client asks for when it makes a room, and other words of the rules that no event bears. */

@@ -16,7 +16,7 @@ describe('the access rules that scripts/access-mutants.mjs deletes', () => {
   )
 
   it('are all rules that there are', () => {
-    const source = ['check-access', 'direct-room']
+    const source = ['check-access', 'direct-room', 'moved-accounts']
       .map((name) => text(`src/core/access-rules/${name}.ts`))
       .concat(text('src/services/rooms/access.ts'))
       .join('\n')

@@ -4,6 +4,7 @@ import { ConfigError } from '../config/fault.js'
 import { nearest } from '../config/nearest.js'
 import { StorageError } from '../storage/errors.js'
 import { VERSION } from '../version.js'
+import { account } from './account.js'
 import { accountValidity } from './account-validity.js'
 import { audit } from './audit.js'
 import { backup } from './backup.js'
@@ -40,6 +41,7 @@ export const COMMANDS: readonly Command[] = [
   secondFactor,
   deactivate,
   accountValidity,
+  account,
   registrationToken,
   reports,
   cases,

@@ -75,6 +75,7 @@ async function workAlone<T>(
   try {
     return await work(built.services.commandLine)
   } finally {
+    await built.services.accountMoves.close()
     await built.drain.close()
     await built.mediaParts.close()
     await built.transport.close()

@@ -1,8 +1,10 @@
 import type { Config } from '../config/schema.js'
+import { provenMove, type CertificateChecks } from '../core/account-move/move-certificate.js'
 import type { AccessPolicy } from '../core/access-rules/access-policy.js'
-import type { NodeListService } from '../services/node-list/node-list.js'
 import type { LastAdministratorRule } from '../core/access-rules/last-administrator.js'
 import { ownAccounts } from './own-accounts.js'
+import { verifySignatureBy } from '../platform/ed25519.js'
+import type { NodeListService } from '../services/node-list/node-list.js'
 
 /**
  * Whom rooms are for, as the configuration and the node list say; undefined where rooms are for all. With a list, whoever does not stand in it is
@@ -28,12 +30,34 @@ export function accessPolicy(
 }
 
 /** What rooms are held to besides the specification. */
-export const roomRules = (
+export function roomRules(
   config: Config,
-  nodeList: Pick<NodeListService, 'roleOf'> | undefined,
-): { readonly access: AccessPolicy | undefined; readonly lastAdministrator: LastAdministratorRule } => ({
-  access: accessPolicy(config, nodeList),
-  lastAdministrator: config.access_rules.last_administrator,
+  nodeList: Pick<NodeListService, 'roleOf' | 'peers'> | undefined,
+): { readonly access: AccessPolicy | undefined; readonly lastAdministrator: LastAdministratorRule } {
+  const policy = accessPolicy(config, nodeList)
+  const checks = nodeList === undefined ? undefined : certificateChecks(nodeList)
+  return {
+    access:
+      policy === undefined || checks === undefined
+        ? policy
+        : { ...policy, provenMove: (certificate) => provenMove(certificate, checks) },
+    lastAdministrator: config.access_rules.last_administrator,
+  }
+}
+
+/** By the keys in the node list alone, this server's own too: all nodes of the circle must judge alike. */
+export const certificateChecks = (nodeList: Pick<NodeListService, 'peers'>): CertificateChecks => ({
+  keysOf(server) {
+    const keys = nodeList.peers.keysOf(server)
+    if (keys === undefined) return undefined
+    return new Map(
+      [...keys].map(([keyId, { key, validFromTs, validUntilTs }]) => [
+        keyId,
+        { base64: key.base64, validFrom: validFromTs, validUntil: validUntilTs },
+      ]),
+    )
+  },
+  verify: verifySignatureBy,
 })
 
 /** Whether a server's accounts are guests of the circle, whether or not rooms are held to that; undefined where there is no such difference. */

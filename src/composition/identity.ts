@@ -29,6 +29,8 @@ export function buildIdentity(
   deps: Parameters<typeof buildMemberIdentity>[0] & {
     readonly signer: Signer
     readonly threepids: Threepids
+    /** The new account of somebody who has moved away. */
+    readonly movedTo: (userId: string) => Promise<string | undefined>
   },
 ): IdentityParts {
   const { config, signer } = deps
@@ -53,6 +55,7 @@ export function buildIdentity(
           threepids: deps.threepids,
           members: memberIdentity,
           homeOf: addressHomes(config, deps.nodeList),
+          movedTo: deps.movedTo,
         },
         address,
         proof,

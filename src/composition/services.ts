@@ -39,7 +39,6 @@ import type { Services } from '../services/services.js'
 import { createEphemeralPositions } from '../services/ephemeral-positions.js'
 import { createPresence } from '../services/presence/presence.js'
 import { createSettingsCarrier } from '../services/upgrades/carry-settings.js'
-import { createRoomUpgrades } from '../services/upgrades/upgrade-room.js'
 import { createSpaces } from '../services/spaces/spaces.js'
 import { createClientViews } from '../services/timeline/client-view.js'
 import { loadLostPositions } from '../services/timeline/lost-positions.js'
@@ -50,6 +49,7 @@ import { createTyping } from '../services/typing/typing.js'
 import { isCrossSigningKey } from '../storage/tables/cross-signing.js'
 import type { Store } from '../storage/tx.js'
 import { auditedRotation, buildAudit, buildAuditReaders, policyRefusals } from './audit.js'
+import { buildMoves } from './account-moves.js'
 import { accountsOptions, eventSignerOf, noticesOptions } from './options.js'
 import { roomRules } from './access-policy.js'
 import { buildAccountValidity, expiryHooks } from './account-validity.js'
@@ -288,6 +288,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   const { identity, homeOf, withdraw, ...contacts } = buildIdentity({
     ...base,
     ...{ config, transport, signer, nodeList, invites, threepids },
+    movedTo: (userId) => services.accountMoves.movedTo(userId),
   })
   const addressInvites = createAddressInvites({ context, identity, memberships, sending, homeOf })
   const { check: checkAlias } = appservices.aliasRules
@@ -325,15 +326,8 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
       ...base,
       ...{ config, media, retention },
       ...auditReaders,
-      ...{
-        accountValidity,
-        accounts,
-        profile,
-        threepids,
-        bindings: contacts.bindings,
-        reports,
-        serverNotices,
-      },
+      ...{ accountValidity, accounts, profile, threepids, reports, serverNotices },
+      bindings: contacts.bindings,
       ...{ context, views, aliases, memberships, sending, roomCreation, tokenCache },
       rotateKey: auditedRotation(ownKeys, audit),
       roomHealth: replication.roomHealth,
@@ -351,7 +345,10 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     serverNotices,
     nodeList,
     userStates: buildUserStates({ ...base, nodeList, transport, redList }),
-    roomUpgrades: createRoomUpgrades({ context, memberships, memberProfile }),
+    ...buildMoves({
+      ...{ ...base, config, context, transport, nodeList, signer: eventSigner, memberProfile, e2ee },
+      ...{ memberships, sending, profile, accountData, pushRules, tokenCache },
+    }),
     memberships,
     addressInvites,
     ...contacts,

@@ -118,6 +118,7 @@ export async function testServices(
         await services.administration.tasks.close()
         await services.delayedEvents.close()
         await services.adminBot?.close()
+        await services.accountMoves.close()
         await Promise.all([
           mediaParts.close(),
           sender.close(),

@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import type { ConfigOf } from './fields.js'
 import { accounts } from './sections/accounts.js'
+import { accountMoves } from './sections/account-moves.js'
 import { accountValidity } from './sections/account-validity.js'
 import { administration } from './sections/administration.js'
 import { audit } from './sections/audit.js'
@@ -41,6 +42,7 @@ export const ConfigSchema = Type.Object({
   ...moderation,
   ...administration,
   ...accountValidity,
+  ...accountMoves,
   ...directory,
   ...ministry,
 })

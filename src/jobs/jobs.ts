@@ -81,6 +81,7 @@ export function periodicJobs(services: Services, options: JobOptions): readonly 
       run: () => services.administration.tasks.resume(),
     },
     { name: 'administration.prune', every: HOUR, run: () => services.administration.tasks.prune() },
+    { name: 'accountMoves.run', every: 2 * SECOND, atStart: true, run: () => services.accountMoves.run() },
     { name: 'moderation.overdue', every: MINUTE, run: () => services.moderationDesk.watch() },
     {
       name: 'policyLists.refresh',

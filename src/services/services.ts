@@ -1,3 +1,4 @@
+import type { AccountMoves } from './account-moves/account-moves.js'
 import type { KeptDeposits } from './audit-deposits/keep-deposits.js'
 import type { MadeDeposits } from './audit-deposits/make-deposits.js'
 import type { AuditFeed } from './audit/audit-feed.js'
@@ -96,6 +97,7 @@ export interface Services {
     readonly ping: PingAppservice
     readonly boundQueues: BoundQueues
   }
+  readonly accountMoves: AccountMoves
   readonly threepids: Threepids
   readonly openId: OpenId
   readonly bindings: Bindings

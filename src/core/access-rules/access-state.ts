@@ -7,9 +7,10 @@ export type AccessStateEvent = Pick<RoomEvent, 'sender' | 'stateKey' | 'content'
 export interface AccessState {
   get(type: string, stateKey: string): AccessStateEvent | undefined
   /**
-   * Member events, whatever they say, and third-party invites: all there are, or at least three of each. They count in direct rooms
-   * alone: where `needsPeople` says so.
+   * Member events, whatever they say, third-party invites, and what ties accounts of one person together (`ACCOUNT_MOVE`): all there are, or more than a
+   * direct room can have. They count in direct rooms alone: where `needsPeople` says so.
    */
   readonly members: readonly AccessStateEvent[]
   readonly addressInvites: readonly AccessStateEvent[]
+  readonly moves: readonly AccessStateEvent[]
 }

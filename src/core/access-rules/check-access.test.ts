@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
+import { ACCOUNT_MOVE, certificateOf, type AccountMove } from '../account-move/move-certificate.js'
 import type { JsonObject } from '../json/value.js'
 import type { RoomVersionRules } from '../room-version/rules.js'
 import { ALL_VERSIONS, create, joinRules, levels, member, rulesOf, stateOf, testEvent } from '../testing.js'
@@ -14,10 +15,36 @@ const CEM = '@cem:interieur.example'
 const EVE = '@eve:partners.example'
 const ROBOT = '@robot:partners.example'
 
+/** Bo goes from one ministry to another, and later on to a third. */
+const BO_NOW = '@bo:finances.example'
+const BO_LATER = '@bo:justice.example'
+const moveOf = (oldUser: string, newUser: string): AccountMove => ({
+  oldUser,
+  newUser,
+  source: oldUser.split(':')[1]!,
+  target: newUser.split(':')[1]!,
+  nonce: 'n'.repeat(43),
+  issuedAt: 0,
+  notAfter: 1_000_000,
+})
+const MOVES = [moveOf(BO, BO_NOW), moveOf(BO_NOW, BO_LATER), moveOf(BO, CEM)]
 const policy: AccessPolicy = {
   isExternalServer: (server) => server === 'partners.example',
   bypasses: (userId) => userId === ROBOT,
+  // Signatures are tested beside the certificate.
+  provenMove: ({ old_user: from, new_user: to }) =>
+    MOVES.find(({ oldUser, newUser }) => oldUser === from && newUser === to),
 }
+const tie = (oldUser: string, newUser: string, more: object = {}): RoomEvent =>
+  testEvent(V, {
+    id: `$tie-${oldUser}`,
+    type: ACCOUNT_MOVE,
+    sender: oldUser,
+    stateKey: oldUser,
+    content: certificateOf(moveOf(oldUser, newUser)),
+    ts: 500_000,
+    ...more,
+  })
 const V = rulesOf(11)
 
 const access = (content: JsonObject): RoomEvent =>
@@ -36,7 +63,12 @@ function judge(event: RoomEvent, state: readonly RoomEvent[]): string {
   const of = (type: string): RoomEvent[] => state.filter((one) => one.type === type)
   const verdict = checkAccess(
     event,
-    { get: stateOf(state), members: of('m.room.member'), addressInvites: of('m.room.third_party_invite') },
+    {
+      get: stateOf(state),
+      members: of('m.room.member'),
+      addressInvites: of('m.room.third_party_invite'),
+      moves: of(ACCOUNT_MOVE),
+    },
     policy,
   )
   return verdict.ok ? 'ok' : verdict.rule
@@ -133,6 +165,52 @@ describe('a direct room', () => {
       expect(judge(set(type, {}), pair)).toBe('access.direct.profile')
     expect(judge(set('m.room.join_rules', { join_rule: 'public' }), pair)).toBe('access.direct.public')
     expect(judge(set('m.room.join_rules', { join_rule: 'knock' }), pair)).toBe('ok')
+  })
+})
+
+describe('who changes ministry', () => {
+  const pair = [access({ rule: 'direct' }), member(V, ANA, 'join'), member(V, BO, 'join')]
+
+  it('is no third person in a direct room, invited by either, whatever becomes of the old account', () => {
+    const tied = [...pair, tie(BO, BO_NOW)]
+    for (const [value, sender] of [
+      ['invite', BO],
+      ['invite', ANA],
+      ['join', BO_NOW],
+    ] as const)
+      expect(judge(membership(BO_NOW, value, sender), tied)).toBe('ok')
+    expect(judge(membership(BO_NOW, 'invite', BO), pair)).toBe('access.direct.third')
+    expect(judge(membership(CEM, 'invite', BO), tied)).toBe('access.direct.third')
+    const later = [...tied, member(V, BO_NOW, 'join'), tie(BO_NOW, BO_LATER)]
+    expect(judge(membership(BO_LATER, 'invite', BO_NOW), later)).toBe('ok')
+    expect(judge(membership(CEM, 'invite', BO_NOW), later)).toBe('access.direct.third')
+    expect(judge(offer('t'), later)).toBe('access.direct.third')
+  })
+
+  it('is tied to the old account by nobody but this account, with its own certificate', () => {
+    expect(judge(tie(BO, BO_NOW), pair)).toBe('ok')
+    expect(judge(tie(BO, BO_NOW, { sender: ANA }), pair)).toBe('access.move')
+    expect(judge(tie(BO, BO_NOW, { stateKey: '' }), pair)).toBe('access.move')
+    expect(judge(tie(BO, EVE), pair)).toBe('access.move')
+    expect(judge(tie(ANA, BO_NOW), pair)).toBe('access.move')
+    const stolen = testEvent(V, { type: ACCOUNT_MOVE, sender: ANA, stateKey: ANA, content: certificateOf(moveOf(BO, BO_NOW)) }) // prettier-ignore
+    expect(judge(membership(BO_NOW, 'invite', ANA), [...pair, stolen])).toBe('access.direct.third')
+    const none = { isExternalServer: policy.isExternalServer, bypasses: policy.bypasses }
+    const state = { get: stateOf(pair), members: [], addressInvites: [], moves: [] }
+    expect(checkAccess(tie(BO, BO_NOW), state, none)).toMatchObject({ rule: 'access.move' })
+  })
+
+  it('moves while the certificate counts, and to one account', () => {
+    expect(judge(tie(BO, BO_NOW, { ts: 1_000_001 }), pair)).toBe('access.move')
+    expect(judge(tie(BO, BO_NOW, { ts: -1 }), pair)).toBe('access.move')
+    expect(judge(tie(BO, CEM), [...pair, tie(BO, BO_NOW)])).toBe('access.move')
+    expect(judge(tie(BO, BO_NOW), [...pair, tie(BO, BO_NOW)])).toBe('ok')
+  })
+
+  it('stays tied: nobody takes the certificate back', () => {
+    const tied = [...pair, tie(BO, BO_NOW)]
+    const redaction = testEvent(V, { type: 'm.room.redaction', sender: ANA, redacts: `$tie-${BO}` })
+    expect(judge(redaction, tied)).toBe('access.redaction')
   })
 })
 
@@ -245,6 +323,19 @@ it('messages are nobody’s concern', () => {
 })
 
 describe('a state that is handed over', () => {
+  it('of a direct room has those who changed ministry in it, in whatever order they came and went', () => {
+    const at = (event: RoomEvent, originServerTs: number): RoomEvent => ({ ...event, originServerTs })
+    const room = [
+      access({ rule: 'direct' }),
+      at(member(V, ANA, 'join'), 1),
+      at(membership(BO_NOW, 'join'), 2),
+      at(membership(BO, 'leave'), 3),
+    ]
+    expect(judgeAll(room)).toEqual(['ok', 'ok', 'ok', 'access.direct.third'])
+    expect(judgeAll([...room, tie(BO, BO_NOW)])).toEqual(['ok', 'ok', 'ok', 'ok', 'ok'])
+    expect(judgeAll([...room, tie(BO, CEM)])).toEqual(['ok', 'ok', 'ok', 'access.direct.third', 'ok'])
+  })
+
   const judgeAll = (state: readonly RoomEvent[], auth: readonly RoomEvent[] = []): string[] => {
     const byKey = new Map(state.map((event) => [stateKey(event.type, event.stateKey!), event]))
     const judged = handedOver(byKey, policy)

@@ -1,3 +1,4 @@
+import { ACCOUNT_MOVE } from '../account-move/move-certificate.js'
 import { additionalCreators, membershipIn } from '../auth/state-lookup.js'
 import { readLevel } from '../auth/level.js'
 import { ALLOW, refuse, type RoomEvent, type Verdict } from '../event/types.js'
@@ -6,6 +7,7 @@ import type { RoomVersionRules } from '../room-version/rules.js'
 import { isExternal, type AccessPolicy } from './access-policy.js'
 import type { AccessState } from './access-state.js'
 import { checkDirectInvite, checkDirectMember, checkPair } from './direct-room.js'
+import { checkMove } from './moved-accounts.js'
 import { ACCESS_RULES, accessRuleIn, roomAccess, type RoomAccess } from './room-access.js'
 
 /**
@@ -20,13 +22,14 @@ export function checkAccess(event: RoomEvent, state: AccessState, policy: Access
   if (event.redacts !== undefined && isKept(event.redacts, state))
     return refuse(
       'access.redaction',
-      'The access rules of a room and its levels cannot be redacted, only changed',
+      'The access rules of a room, its levels and who has moved cannot be redacted',
     )
   if (event.stateKey === undefined) return ALLOW
   const access = roomAccess(rules?.content)
   if (event.type === 'm.room.member') return checkMember(event, state, access, policy)
   if (event.type === 'm.room.third_party_invite')
-    return access.rule === 'direct' ? checkDirectInvite(event, state) : ALLOW
+    return access.rule === 'direct' ? checkDirectInvite(event, state, policy) : ALLOW
+  if (event.type === ACCOUNT_MOVE) return checkMove(event, state, policy)
   if (event.stateKey !== '') return ALLOW
   switch (event.type) {
     case 'm.room.create':
@@ -61,10 +64,15 @@ export function checkAccess(event: RoomEvent, state: AccessState, policy: Access
 
 /** Redacted, they would say less than they must, and nobody would have changed them. */
 const isKept = (eventId: string, state: AccessState): boolean =>
-  [ACCESS_RULES.type, 'm.room.power_levels'].some((type) => state.get(type, '')?.id === eventId)
+  [ACCESS_RULES.type, 'm.room.power_levels'].some((type) => state.get(type, '')?.id === eventId) ||
+  state.moves.some(({ id }) => id === eventId)
 
 /** Whether judging the event takes the people of the room (`AccessState`). */
-export function needsPeople(event: Pick<RoomEvent, 'type' | 'content'>, access: RoomAccess): boolean {
+export function needsPeople(
+  event: Pick<RoomEvent, 'type' | 'content' | 'redacts'>,
+  access: RoomAccess,
+): boolean {
+  if (event.redacts !== undefined) return access.rule === 'direct'
   if (event.type === ACCESS_RULES.type) return accessRuleIn(event.content) === 'direct'
   return (
     access.rule === 'direct' && (event.type === 'm.room.member' || event.type === 'm.room.third_party_invite')
@@ -96,7 +104,7 @@ function checkChange(
   const opened = (): Verdict =>
     checkLevels(state.get('m.room.power_levels', '')?.content ?? NOTHING, event.rules, policy)
   if (before === undefined)
-    return rule === 'direct' ? checkPair(state) : rule === 'unrestricted' ? opened() : ALLOW
+    return rule === 'direct' ? checkPair(state, policy) : rule === 'unrestricted' ? opened() : ALLOW
   const was = roomAccess(before)
   const is = roomAccess(event.content)
   if (was.visibility !== is.visibility || was.unencrypted !== is.unencrypted)
@@ -124,7 +132,7 @@ function checkMember(
   const target = event.stateKey!
   const membership = membershipIn(event)
   if (isByBypass(event, membership, state, policy)) return ALLOW
-  if (rule === 'direct') return checkDirectMember(event, target, membership, state)
+  if (rule === 'direct') return checkDirectMember(event, target, membership, state, policy)
   if ((membership !== 'join' && membership !== 'invite') || !isExternal(target, policy)) return ALLOW
   if (rule === 'restricted') return refuse('access.external', 'This room is not open to external accounts')
   if (membership === 'invite') return ALLOW

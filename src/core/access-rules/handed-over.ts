@@ -1,3 +1,4 @@
+import { ACCOUNT_MOVE } from '../account-move/move-certificate.js'
 import { compareByTime } from '../event/order.js'
 import { stateKey, type StateKey } from '../state/state-key.js'
 import { ALLOW, type RoomEvent, type Verdict } from '../event/types.js'
@@ -20,6 +21,7 @@ export function handedOver(
   const members = isDirect
     ? [...state.values()].filter(({ type }) => type === 'm.room.member').toSorted(compareByTime)
     : []
+  const moves = isDirect ? [...state.values()].filter(({ type }) => type === ACCOUNT_MOVE) : []
   return (event, auth) => {
     if (event.stateKey === undefined) return ALLOW
     const named = (type: string, key: string): RoomEvent | undefined =>
@@ -36,6 +38,7 @@ export function handedOver(
               : state.get(stateKey(type, key)),
         members: members.slice(0, Math.max(0, members.indexOf(event))),
         addressInvites: [],
+        moves,
       },
       policy,
     )

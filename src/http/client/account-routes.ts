@@ -84,6 +84,7 @@ import {
 } from './identity/account.js'
 import { getHashDetails, lookupUsers } from './identity/lookup.js'
 import { storeInvite } from './identity/store-invite.js'
+import { consentToAccountMove, declineAccountMove, getAccountMove } from './ministry/account-move.js'
 import { getEmailInfo } from './ministry/get-email-info.js'
 import { getFederationWhitelist } from './ministry/get-federation-whitelist.js'
 import { getUsersInfo } from './ministry/get-users-info.js'
@@ -168,6 +169,9 @@ export const accountRoutes: readonly Route[] = [
   getEmailInfo,
   getFederationWhitelist,
   getUsersInfo,
+  getAccountMove,
+  consentToAccountMove,
+  declineAccountMove,
   getIdentityAccount,
   getIdentityTerms,
   getIdentityVersions,

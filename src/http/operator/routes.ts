@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { route, type Route } from '../route.js'
+import { accountMoveRoutes } from './account-move-routes.js'
 import { retentionRoutes } from './retention-routes.js'
 import { Short } from '../validate.js'
 
@@ -246,6 +247,7 @@ const forgetAuditDeposit = route({
 
 export const operatorRoutes: readonly Route[] = [
   ...retentionRoutes,
+  ...accountMoveRoutes,
   register,
   resetPassword,
   setAdmin,

@@ -38,7 +38,10 @@ import { isInviteKeyValid } from './identity/is-key-valid.js'
 import { lookupForMember } from './identity/lookup-for-member.js'
 import { storeInviteForMember } from './identity/store-invite-for-member.js'
 import { withdrawInviteForMember } from './identity/withdraw-invite-for-member.js'
+import { offerAccountMove } from './ministry/offer-account-move.js'
 import { queryUsersInfo } from './ministry/query-users-info.js'
+import { readAccountBundle } from './ministry/read-account-bundle.js'
+import { reportAccountMove } from './ministry/report-account-move.js'
 import { reportPurge } from './report-purge.js'
 import { depositAuditHead, getAuditHead } from './audit-heads.js'
 import { e2eeFederationRoutes } from './e2ee-routes.js'
@@ -86,5 +89,8 @@ export const federationRoutes: readonly Route[] = [
   lookupForMember,
   storeInviteForMember,
   withdrawInviteForMember,
+  offerAccountMove,
+  readAccountBundle,
+  reportAccountMove,
   ...e2eeFederationRoutes,
 ]

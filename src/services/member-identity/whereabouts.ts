@@ -1,5 +1,6 @@
 import type { AddressHome } from '../../core/address-gate.js'
 import { MatrixError } from '../../core/errors.js'
+import { serverNameOf } from '../../core/ids/server-name-of.js'
 import { canonicalEmail } from '../../core/ids/email-address.js'
 import type { Threepids, ThreepidCredentials } from '../threepids/threepids.js'
 import type { MemberIdentity } from './member-identity.js'
@@ -13,7 +14,7 @@ export interface AddressProof {
 export interface Whereabouts {
   /** The server of the account, else the one to which the address belongs; absent: neither. */
   readonly hs?: string
-  /** Where the address belongs, and the account does not stand. */
+  /** Where the address belongs, and the account does not stand; of somebody who has moved: where to. */
   readonly new_hs?: string
 }
 
@@ -27,6 +28,8 @@ export async function whereabouts(
     readonly threepids: Pick<Threepids, 'ownerOf' | 'checkProved'>
     readonly members: Pick<MemberIdentity, 'holderOf'> | undefined
     homeOf(address: string): AddressHome | undefined
+    /** The new account of a user of this server who has moved away. */
+    movedTo?(userId: string): Promise<string | undefined>
   },
   address: string,
   proof: AddressProof,
@@ -51,7 +54,11 @@ export async function whereabouts(
   }
 
   if (!(await isProved())) return known
-  const isOurs = (await threepids.ownerOf(address)) !== undefined
+  const owner = await threepids.ownerOf(address)
+  const moved = owner === undefined ? undefined : await deps.movedTo?.(owner)
+  const goneTo = moved === undefined ? undefined : serverNameOf(moved)
+  if (goneTo !== undefined) return { hs: deps.serverName, new_hs: goneTo }
+  const isOurs = owner !== undefined
   const holder = isOurs ? deps.serverName : await deps.members?.holderOf(canonicalEmail(address)!)
   if (holder === undefined || holder === home) return known
   return home === undefined ? { hs: holder } : { hs: holder, new_hs: home }

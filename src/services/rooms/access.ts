@@ -2,6 +2,7 @@ import { checkAccess, judgeCreators, needsPeople } from '../../core/access-rules
 import { isExternal, type AccessPolicy } from '../../core/access-rules/access-policy.js'
 import type { AccessState, AccessStateEvent } from '../../core/access-rules/access-state.js'
 import { ACCESS_RULES, roomAccess } from '../../core/access-rules/room-access.js'
+import { ACCOUNT_MOVE } from '../../core/account-move/move-certificate.js'
 import { MatrixError } from '../../core/errors.js'
 import { ALLOW, refuse, type Refusal, type RoomEvent, type Verdict } from '../../core/event/types.js'
 import type { JsonObject } from '../../core/json/value.js'
@@ -10,8 +11,8 @@ import type { StateKey } from './state-store.js'
 import type { StoredEvent } from './stored-event.js'
 import { eventsByNids, mapKey, stateEvents, type RoomReaders, type WorkingRoom } from './working-room.js'
 
-/** People of a direct room that are looked at: a third is one too many. */
-const PEOPLE = 3
+/** Accounts in a direct room that are looked at: two people, with all that they had before they changed ministry. */
+const PEOPLE = 18
 /** Keys of a state that are looked at together. */
 const KEYS = 200
 
@@ -43,6 +44,8 @@ export async function judgeAccess(
   if (event.stateKey === undefined && event.redacts === undefined) return ALLOW
   const keys: StateKey[] = [ACCESS_RULES, LEVELS]
   if (event.type === 'm.room.member') keys.push({ type: event.type, stateKey: event.stateKey ?? '' })
+  if (event.type === ACCOUNT_MOVE && event.stateKey !== undefined)
+    keys.push({ type: event.type, stateKey: event.stateKey })
   if (LINK.includes(event.type)) keys.push(...LINK.map((type) => ({ type, stateKey: '' })))
   const found = root === undefined ? new Map<string, never>() : await stateEvents(room, keys, readers, root)
   const get = (type: string, stateKey: string): RoomEvent | undefined =>
@@ -57,14 +60,15 @@ export async function judgeAccess(
 /** What is looked at together where a room is opened to everybody who knows its address. */
 const LINK: readonly string[] = ['m.room.join_rules', 'm.room.guest_access']
 const LEVELS: StateKey = { type: 'm.room.power_levels', stateKey: '' }
-type People = Pick<AccessState, 'members' | 'addressInvites'>
-const NOBODY: People = { members: [], addressInvites: [] }
+type People = Pick<AccessState, 'members' | 'addressInvites' | 'moves'>
+const NOBODY: People = { members: [], addressInvites: [], moves: [] }
 
-/** Direct rooms have little state. A large room that would become one is not read further than to its third person. */
+/** Direct rooms have little state. A large room that would become one is not read further than to more accounts than two people can have. */
 async function peopleOf(room: WorkingRoom, root: NodeName, readers: RoomReaders): Promise<People> {
   const all = [...(await readers.states.all(room.base.nid, root, room.nodes))]
   const members: number[] = []
   const addressInvites: number[] = []
+  const moves: number[] = []
   for (let i = 0; i < all.length && members.length < PEOPLE; i += KEYS) {
     const some = all.slice(i, i + KEYS)
     const keys = await readers.states.keysOf(some.map(([key]) => key))
@@ -72,6 +76,7 @@ async function peopleOf(room: WorkingRoom, root: NodeName, readers: RoomReaders)
       const type = keys.get(key)?.type
       if (type === 'm.room.member') members.push(nid)
       if (type === 'm.room.third_party_invite') addressInvites.push(nid)
+      if (type === ACCOUNT_MOVE) moves.push(nid)
     }
   }
   const eventsOf = async (nids: readonly number[]): Promise<RoomEvent[]> =>
@@ -79,6 +84,7 @@ async function peopleOf(room: WorkingRoom, root: NodeName, readers: RoomReaders)
   return {
     members: await eventsOf(members.slice(0, PEOPLE)),
     addressInvites: await eventsOf(addressInvites),
+    moves: await eventsOf(moves.slice(0, PEOPLE)),
   }
 }
 

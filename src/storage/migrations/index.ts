@@ -44,6 +44,7 @@ import { searchVectors } from './0043-search-vectors.js'
 import { secondFactors } from './0044-second-factors.js'
 import { adminBot } from './0045-admin-bot.js'
 import { roomArrivals } from './0046-room-arrivals.js'
+import { accountMoves } from './0047-account-moves.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -95,4 +96,5 @@ export const migrations: readonly Migration[] = [
   secondFactors,
   adminBot,
   roomArrivals,
+  accountMoves,
 ]

@@ -1,3 +1,4 @@
+import { ACCOUNT_MOVE } from '../../../core/account-move/move-certificate.js'
 import type { AccessPolicy } from '../../../core/access-rules/access-policy.js'
 import { ACCESS_RULES } from '../../../core/access-rules/room-access.js'
 import type { JsonObject } from '../../../core/json/value.js'
@@ -101,5 +102,6 @@ export const accessScenarios: readonly AccessScenario[] = [
   { rule: 'access.guests', what: 'guests in an open room', input: linked, event: GUESTS, entries: ALL },
   { rule: 'access.guests', what: 'a room with guests that is opened', input: restricted, before: [GUESTS], event: joinRule('public'), entries: LIVE },
   { rule: 'access.redaction', what: 'the redaction of the rules', input: restricted, event: 'redaction of the rules', entries: LIVE },
+  { rule: 'access.move', what: 'a change of ministry without a certificate', input: direct, event: [ACCOUNT_MOVE, '', {}], entries: ALL },
   { rule: 'access.rule.late', what: 'a room that becomes public after it was made', input: old, isOld: true, event: access('restricted', 'public'), entries: ['local'] },
 ] // prettier-ignore
