@@ -1,4 +1,4 @@
-import { all, many, one, run, type Tx } from '../tx.js'
+import { all, many, one, run, runChanges, type Tx } from '../tx.js'
 
 export type MoveSide = 'source' | 'target'
 
@@ -102,7 +102,7 @@ export interface MoveChange {
 
 /** Post: the move is at another step, with nothing held against it. False where it was not at the step that it was found at: somebody else was quicker. */
 export function* stepAccountMove(found: AccountMoveRow, change: MoveChange): Tx<boolean> {
-  const changed = yield* run(
+  const changed = yield* runChanges(
     `UPDATE account_moves SET step = ?, nonce = ?, certificate = ?, bundle_key = ?, place = ?, not_after = ?, due_ts = ?, attempts = 0, failure = NULL
      WHERE move_id = ? AND step = ?`,
     change.step,
