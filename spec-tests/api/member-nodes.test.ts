@@ -89,44 +89,42 @@ section(
       },
       { sample: { body: { user_ids: [] } }, ...ours },
     )
-    operation('getAccountMove', `GET ${MOVE}`, ({ error }) => {
-      error(
-        'has nothing to say to somebody whose account does not move',
-        async (server) => {
+    operation(
+      'getAccountMove',
+      `GET ${MOVE}`,
+      ({ error }) => {
+        error('has nothing to say to somebody whose account does not move', async (server) => {
           const alice = await server.user('alice')
           await refusal(alice.call('GET', MOVE), 404, 'M_NOT_FOUND')
-        },
-        ownOnly,
-      )
-    })
+        })
+      },
+      ours,
+    )
     operation(
       'consentToAccountMove',
       `POST ${MOVE}/consent`,
       ({ error }) => {
-        error(
-          'takes no yes to what nobody has asked',
-          async (server) => {
-            const alice = await server.user('alice')
-            const consent = (body: object): Promise<Answer> => alice.call('POST', `${MOVE}/consent`, { body })
-            await refusal(consent({ new_user: `@alice:${FINANCES}` }), 404, 'M_NOT_FOUND')
-            await refusal(consent({ new_user: 'alice' }), 400, 'M_INVALID_PARAM')
-            await refusal(consent({}), 400, 'M_MISSING_PARAM')
-          },
-          ownOnly,
-        )
+        error('takes no yes to what nobody has asked', async (server) => {
+          const alice = await server.user('alice')
+          const consent = (body: object): Promise<Answer> => alice.call('POST', `${MOVE}/consent`, { body })
+          await refusal(consent({ new_user: `@alice:${FINANCES}` }), 404, 'M_NOT_FOUND')
+          await refusal(consent({ new_user: 'alice' }), 400, 'M_INVALID_PARAM')
+          await refusal(consent({}), 400, 'M_MISSING_PARAM')
+        })
       },
-      { sample: { body: { new_user: `@alice:${FINANCES}` } } },
+      { sample: { body: { new_user: `@alice:${FINANCES}` } }, ...ours },
     )
-    operation('declineAccountMove', `POST ${MOVE}/decline`, ({ error }) => {
-      error(
-        'takes no no to what nobody has asked',
-        async (server) => {
+    operation(
+      'declineAccountMove',
+      `POST ${MOVE}/decline`,
+      ({ error }) => {
+        error('takes no no to what nobody has asked', async (server) => {
           const alice = await server.user('alice')
           await refusal(alice.call('POST', `${MOVE}/decline`, { body: {} }), 404, 'M_NOT_FOUND')
-        },
-        ownOnly,
-      )
-    })
+        })
+      },
+      ours,
+    )
   },
   () =>
     listOf((now) => [
