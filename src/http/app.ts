@@ -15,6 +15,7 @@ import { CORS } from './cors.js'
 import { dispatcher } from './dispatch.js'
 import { errorAnswer } from './error-body.js'
 import { isLarge, largeJson } from './large-json.js'
+import { PIECE, writeInPieces } from './long-answer.js'
 import { errorBodyFor } from './media-proxy/scanner-error.js'
 import type { RateLimiter } from './rate-limit.js'
 import { isReply, SECRET_PARAMS, type Call, type Reply, type Route } from './route.js'
@@ -119,20 +120,6 @@ async function requesterFor(
 /** Without a charset, which JSON has none of; Koa would add one. */
 const JSON_TYPE = 'application/json'
 
-/** Bytes of a long answer that are handed over at once. */
-const PIECE = 64 * 1024
-
-function* pieces(bytes: Buffer): Iterable<Buffer> {
-  for (let at = 0; at < bytes.length; at += PIECE) yield bytes.subarray(at, at + PIECE)
-}
-
-/** A long answer goes out piece by piece, so that it is seen whether the client takes it. */
-function sendInPieces(ctx: Context, bytes: Buffer): void {
-  ctx.body = Readable.from(pieces(bytes), { objectMode: false })
-  ctx.set('Content-Type', JSON_TYPE)
-  ctx.length = bytes.length
-}
-
 /** `keep` counts what is large until it is taken, and throws where that is too much. */
 async function send(ctx: Context, answer: object | Reply, keep: (bytes: number) => void): Promise<void> {
   const full = isReply(answer) ? answer : { body: answer }
@@ -152,7 +139,8 @@ async function send(ctx: Context, answer: object | Reply, keep: (bytes: number) 
     } else {
       const bytes = typeof text === 'string' ? Buffer.from(text) : text
       keep(bytes.byteLength)
-      sendInPieces(ctx, bytes)
+      ctx.length = bytes.byteLength
+      ctx.state['longBody'] = bytes
     }
   }
 }
@@ -379,6 +367,11 @@ export function createApp(deps: HttpDeps): Koa {
       },
       'request',
     )
+    const longBody = ctx.state['longBody'] as Buffer | undefined
+    if (longBody === undefined) return
+    ctx.respond = false
+    if (ctx.method === 'HEAD') ctx.res.end()
+    else writeInPieces(ctx.res, longBody)
   })
   const waiting = createWaitingAnswers()
   app.use(dispatcher(deps.routes, (route) => pipeline(route, deps, waiting)))

@@ -26,39 +26,36 @@ export function isLarge(answer: unknown): boolean {
 export async function largeJson(answer: object, pace: Pace = createPace()): Promise<Buffer> {
   const done: Buffer[] = []
   let text = ''
-
-  async function add(piece: string): Promise<void> {
-    text += piece
-    if (text.length < BUFFER_CHARS) return
+  for (const part of parts(answer, 0)) {
+    text += part
+    if (text.length < BUFFER_CHARS) continue
     done.push(Buffer.from(text))
     text = ''
     await pace()
   }
-
-  async function write(value: unknown, depth: number): Promise<void> {
-    if (Array.isArray(value)) {
-      await add('[')
-      for (let from = 0; from < value.length; from += PORTION) {
-        const portion = JSON.stringify(value.slice(from, from + PORTION))
-        await add((from === 0 ? '' : ',') + portion.slice(1, -1))
-      }
-      await add(']')
-    } else if (typeof value === 'object' && value !== null && depth <= DEPTH && !('toJSON' in value)) {
-      let first = true
-      await add('{')
-      for (const [key, item] of Object.entries(value)) {
-        if (item === undefined) continue
-        await add(`${first ? '' : ','}${JSON.stringify(key)}:`)
-        first = false
-        await write(item, depth + 1)
-      }
-      await add('}')
-    } else {
-      await add(JSON.stringify(value))
-    }
-  }
-
-  await write(answer, 0)
   done.push(Buffer.from(text))
   return Buffer.concat(done)
+}
+
+function* parts(value: unknown, depth: number): Generator<string, void> {
+  if (Array.isArray(value)) {
+    yield '['
+    for (let from = 0; from < value.length; from += PORTION) {
+      const portion = JSON.stringify(value.slice(from, from + PORTION))
+      yield (from === 0 ? '' : ',') + portion.slice(1, -1)
+    }
+    yield ']'
+  } else if (typeof value === 'object' && value !== null && depth <= DEPTH && !('toJSON' in value)) {
+    let first = true
+    yield '{'
+    for (const [key, item] of Object.entries(value)) {
+      if (item === undefined) continue
+      yield `${first ? '' : ','}${JSON.stringify(key)}:`
+      first = false
+      yield* parts(item, depth + 1)
+    }
+    yield '}'
+  } else {
+    yield JSON.stringify(value)
+  }
 }

@@ -3,12 +3,13 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { connect as connectTcp, isIP, type LookupFunction, type Socket } from 'node:net'
 import * as tls from 'node:tls'
+import type * as Undici from 'undici'
 import type { buildConnector, Pool } from 'undici'
 import { AddressRefusedError, guardedLookup, type AddressPolicy } from './address-policy.js'
 
 const require = createRequire(import.meta.url)
 /** Loaded when it is first needed: a node starts faster without it. */
-const undici = (): typeof import('undici') => require('undici') as typeof import('undici')
+const undici = (): typeof Undici => require('undici') as typeof Undici
 
 /** Where to connect, and whom to expect there. */
 export interface Endpoint {

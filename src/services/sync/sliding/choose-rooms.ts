@@ -1,6 +1,6 @@
 import type { ConnectionState, ListState } from './connection-state.js'
 import type { Rule, SlidingFrame } from './frame.js'
-import type { News } from './news.js'
+import type { News, UserWishes } from './news.js'
 import { requiredState, type StateRequest } from './required-state.js'
 import type { RoomFilter } from './room-facts.js'
 import type { RoomConfig } from './request.js'
@@ -104,7 +104,7 @@ function createWishes(): Wishes {
   }
 }
 
-const isOver = (room: ListedRoom): boolean => room.membership === 'leave' || room.membership === 'ban'
+export const isOver = (room: ListedRoom): boolean => room.membership === 'leave' || room.membership === 'ban'
 
 /**
  * The rooms of all lists: those that the user is in, is invited to or knocks at; those that they were put out of; and those that
@@ -124,15 +124,14 @@ async function eligibleRooms(
       const isUntold = told !== undefined && told.membership !== room.membership
       const wasPutOut = !room.forgotten && room.sender !== userId && (await filter.wasIn(userId, room))
       if (isUntold || wasPutOut) rooms.push(room)
-    } else if (room.membership !== 'invite' || !isHidden(room, news)) rooms.push(room)
+    } else if (room.membership !== 'invite' || !isHidden(room, await news.wishes())) rooms.push(room)
   }
   return rooms
 }
 
 /** SPEC: https://spec.matrix.org/v1.19/client-server-api/#invite-permission */
-const isHidden = (room: ListedRoom, news: News): boolean =>
-  room.roomId !== news.noticeRoom &&
-  (news.ignored.has(room.sender) || news.invites.of(room.sender) !== 'allow')
+const isHidden = (room: ListedRoom, { noticeRoom, ignored, invites }: UserWishes): boolean =>
+  room.roomId !== noticeRoom && (ignored.has(room.sender) || invites.of(room.sender) !== 'allow')
 
 async function mayBeShown(
   userId: string,
@@ -140,6 +139,6 @@ async function mayBeShown(
   news: News,
   filter: RoomFilter,
 ): Promise<boolean> {
-  if (room.membership === 'invite') return !isHidden(room, news)
+  if (room.membership === 'invite') return !isHidden(room, await news.wishes())
   return !isOver(room) || (!room.forgotten && (await filter.wasIn(userId, room)))
 }

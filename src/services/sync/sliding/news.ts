@@ -18,6 +18,12 @@ export interface News {
   readonly receipts: ReadonlySet<number>
   /** Nids of rooms in which the user's own receipts changed: what is unread may be less. */
   readonly ownReceipts: ReadonlySet<number>
+  /** Read when it is first asked for: most answers have no room and no invite to tell of. */
+  wishes(): Promise<UserWishes>
+}
+
+/** Of whom a user wants to hear. */
+export interface UserWishes {
   readonly ignored: ReadonlySet<string>
   readonly invites: InvitePermission
   /** Where the server itself speaks to the user: its invite is always shown. */
@@ -28,7 +34,7 @@ export interface News {
 const FEW_RECEIPTS = 500
 
 export async function readNews(store: Store, userId: string, from: number, upTo: number): Promise<News> {
-  return store.read('sliding.news', function* () {
+  const news = await store.read('sliding.news', function* () {
     const few = from === 0 ? [] : yield* fewReceiptsBetween(from, upTo, FEW_RECEIPTS)
     return {
       data: yield* accountDataBetween(userId, from, upTo),
@@ -37,9 +43,17 @@ export async function readNews(store: Store, userId: string, from: number, upTo:
         few?.flatMap((row) => (row.user_id === userId ? row.room_nid : [])) ??
           (yield* roomsWithOwnReceipts(userId, from, upTo)),
       ),
+    }
+  })
+  let wishes: Promise<UserWishes> | undefined
+  return { ...news, wishes: () => (wishes ??= readWishes(store, userId)) }
+}
+
+const readWishes = (store: Store, userId: string): Promise<UserWishes> =>
+  store.read('sliding.wishes', function* () {
+    return {
       ignored: yield* ignoredUsersOf(userId),
       invites: yield* invitePermissionOf(userId),
       noticeRoom: yield* noticeRoomOf(userId),
     }
   })
-}

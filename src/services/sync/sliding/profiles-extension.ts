@@ -157,15 +157,17 @@ async function readRooms(
   users: Users,
   store: Store,
 ): Promise<boolean> {
-  const { frame, next, wanted, results } = input
+  const { frame, next, results } = input
+  const { wanted, unfinished } = input.choice
   const { scope, fields } = frame.request.profiles!
   // Those too that the client does not look at now.
   if (isWider) for (const nid of frame.state.rooms.keys()) next.setRoom(nid, { profilesTold: false })
+  const candidates = isWider ? wanted.keys() : unfinished.profiles
   const asked = new Set<string>()
   const whole: number[] = []
   let rest = false
   const mayHave = (told: RoomState, nid: number): boolean => told.profilesTold !== true || results.has(nid)
-  for (const { nid, told } of roomsOf(input, scope, mayHave)) {
+  for (const { nid, told } of roomsOf(input, scope, [candidates], mayHave)) {
     const isNew = told.profilesTold !== true
     const isLazy = wanted.get(nid)!.required.lazyMembers
     if (asked.size >= MAX_USERS || whole.length >= ROOMS_AT_ONCE) {

@@ -9,16 +9,17 @@ import type { PushRules } from '../../push/push-rules.js'
 import type { Typing } from '../../typing/typing.js'
 import { receiptEvent } from '../receipt-event.js'
 import { UP_TO_DATE, type RoomState } from './connection-state.js'
-import type { Rule, SlidingFrame } from './frame.js'
+import type { SlidingFrame } from './frame.js'
 import type { News } from './news.js'
 import type { NextState } from './next-state.js'
 import type { ExtensionScope } from './request.js'
+import type { RoomChoice } from './room-choice.js'
 import type { RoomResult } from './room-result.js'
 import type { RoomList } from './user-rooms.js'
 
 export interface ExtensionInput {
   readonly frame: SlidingFrame
-  readonly wanted: ReadonlyMap<number, Rule>
+  readonly choice: RoomChoice
   readonly list: RoomList
   readonly results: ReadonlyMap<number, RoomResult>
   readonly news: News
@@ -37,7 +38,7 @@ const ROOMS_AT_ONCE = 200
 
 /** Whether an extension tells of a room: the user is in it, and the client was told of it, with whatever it is told in this answer. */
 function tellsOf(input: ExtensionInput, scope: ExtensionScope, nid: number, told: RoomState): boolean {
-  const rule = input.wanted.get(nid)
+  const rule = input.choice.wanted.get(nid)
   const room = input.list.rooms.get(nid)
   if (rule === undefined || room?.membership !== 'join' || told.membership !== 'join') return false
   return (
@@ -46,13 +47,19 @@ function tellsOf(input: ExtensionInput, scope: ExtensionScope, nid: number, told
   )
 }
 
-/** Of the rooms that the client looks at those of which a stream has something to tell. Most have not. */
+/**
+ * Of the rooms that the client looks at those of which a stream has something to tell. Most have not: `candidates` are those with news in
+ * it, and those of which the client was not told all; what this answer tells of is looked at besides.
+ */
 export function* roomsOf(
   input: ExtensionInput,
   scope: ExtensionScope,
+  candidates: readonly Iterable<number>[],
   hasNews: (told: RoomState, nid: number) => boolean,
 ): Generator<{ readonly nid: number; readonly roomId: string; readonly told: RoomState }> {
-  for (const nid of input.wanted.keys()) {
+  const nids = new Set(input.results.keys())
+  for (const some of candidates) for (const nid of some) nids.add(nid)
+  for (const nid of nids) {
     const told = input.next.room(nid)
     if (told === undefined || !hasNews(told, nid) || !tellsOf(input, scope, nid, told)) continue
     yield { nid, roomId: input.list.rooms.get(nid)!.roomId, told }
@@ -60,23 +67,32 @@ export function* roomsOf(
 }
 
 /** SPEC: https://github.com/matrix-org/matrix-spec-proposals/pull/3961 */
-export function typingPart(
+export async function typingPart(
   input: ExtensionInput,
   scope: ExtensionScope | undefined,
   typing: Typing,
-): ExtensionPart {
+): Promise<ExtensionPart> {
   const { frame, next, news } = input
+  const { unfinished } = input.choice
   const rooms: [string, JsonObject][] = []
   const changed = new Set(frame.from === 0 ? [] : typing.roomsChangedSince(frame.typingFrom))
   const done = new Set<number>()
   const found =
     scope === undefined
       ? []
-      : [...roomsOf(input, scope, (told, nid) => told.typingMissed || changed.has(nid))]
+      : [
+          ...roomsOf(
+            input,
+            scope,
+            [unfinished.typing, changed],
+            (told, nid) => told.typingMissed || changed.has(nid),
+          ),
+        ]
+  const ignored = found.length === 0 ? new Set<string>() : (await news.wishes()).ignored
   for (const { nid, roomId } of found) {
     done.add(nid)
     next.setRoom(nid, { typingMissed: false })
-    const typists = typing.in(nid).filter((userId) => !news.ignored.has(userId))
+    const typists = typing.in(nid).filter((userId) => !ignored.has(userId))
     const isNew = frame.state.rooms.get(nid) === undefined
     if (!isNew || typists.length > 0)
       rooms.push([roomId, { type: 'm.typing', content: { user_ids: typists } }])
@@ -106,6 +122,7 @@ export async function receiptsPart(
       : roomsOf(
           input,
           scope,
+          [input.choice.unfinished.receipts, news.receipts],
           (told, nid) => told.receipts !== UP_TO_DATE || news.receipts.has(nid) || shownIn(nid).length > 0,
         )
   for (const { nid, roomId, told } of found) {
@@ -182,6 +199,7 @@ export async function accountDataPart(
   for (const { nid, roomId, told } of roomsOf(
     input,
     scope,
+    [input.choice.unfinished.accountData, withNews],
     (item, at) => item.accountData !== UP_TO_DATE || withNews.has(at),
   )) {
     done.add(nid)

@@ -5,14 +5,16 @@ import { unreadOf, type Counts } from '../../../storage/tables/unread.js'
 import type { Store } from '../../../storage/tx.js'
 import type { RoomsContext } from '../../rooms/context.js'
 import { UP_TO_DATE, type RoomState } from './connection-state.js'
-import type { Rule, SlidingFrame, WantedRoom } from './frame.js'
+import type { SlidingFrame, WantedRoom } from './frame.js'
 import type { News } from './news.js'
 import type { RoomResult, RoomResults } from './room-result.js'
 import type { NextState } from './next-state.js'
+import type { RoomChoice } from './room-choice.js'
 import type { RoomList } from './user-rooms.js'
 
 /** Rooms in one answer; the others follow in the next, which then does not wait. */
 const MAX_ROOMS = 300
+const NOBODY: ReadonlySet<string> = new Set()
 
 export interface RoomsPart {
   readonly json: Readonly<Record<string, JsonObject>>
@@ -22,33 +24,30 @@ export interface RoomsPart {
   readonly more: boolean
 }
 
-/** Which of the rooms that the client looks at may have news, the latest first. Costs a look at each; nothing is read for those that have none. */
+/** Which of the rooms that the client looks at may have news, the latest first. */
 function withNews(
-  frame: SlidingFrame,
-  wanted: ReadonlyMap<number, Rule>,
+  { from }: SlidingFrame,
+  { wanted, unfinished }: RoomChoice,
   list: RoomList,
   news: News,
 ): WantedRoom[] {
-  const { state, from } = frame
+  const nids = new Set(unfinished.rooms)
+  for (const room of list.order) {
+    if (room.activity <= from) break
+    nids.add(room.nid)
+  }
+  for (const nid of news.ownReceipts) nids.add(nid)
   const found: WantedRoom[] = []
-  for (const [nid, rule] of wanted) {
-    const room = list.rooms.get(nid)!
-    const told = state.rooms.get(nid)
-    const mayHaveNews =
-      told === undefined ||
-      told.room !== UP_TO_DATE ||
-      room.activity > from ||
-      news.ownReceipts.has(nid) ||
-      told.isDm !== list.direct.has(room.roomId) ||
-      (room.membership === 'join' && (rule.timelineLimit > told.timeline || told.config !== rule.config))
-    if (mayHaveNews) found.push({ ...rule, room })
+  for (const nid of nids) {
+    const rule = wanted.get(nid)
+    if (rule !== undefined) found.push({ ...rule, room: list.rooms.get(nid)! })
   }
   return found.toSorted((a, b) => b.room.activity - a.room.activity || b.room.nid - a.room.nid)
 }
 
 export async function roomsPart(
   frame: SlidingFrame,
-  wanted: ReadonlyMap<number, Rule>,
+  choice: RoomChoice,
   list: RoomList,
   news: News,
   next: NextState,
@@ -56,7 +55,7 @@ export async function roomsPart(
 ): Promise<RoomsPart> {
   const { context } = deps
   const { userId } = frame.viewer
-  const all = withNews(frame, wanted, list, news)
+  const all = withNews(frame, choice, list, news)
   const chosen = all.slice(0, MAX_ROOMS)
   // What the list in memory says is for order alone: who may see what is read now.
   const { rows, unread } = await readRows(
@@ -64,6 +63,7 @@ export async function roomsPart(
     userId,
     chosen.map((item) => item.room.nid),
   )
+  const ignored = chosen.length === 0 ? NOBODY : (await news.wishes()).ignored
   const byNid = new Map(rows.map((row) => [row.room_nid, row]))
   const json: [string, JsonObject][] = []
   const results = new Map<number, RoomResult>()
@@ -117,7 +117,7 @@ export async function roomsPart(
       isDm: list.direct.has(row.room_id),
       countsChanged: news.ownReceipts.has(row.room_nid) || (told !== undefined && told.room !== UP_TO_DATE),
       unread: unread.get(row.room_nid) ?? { notify: 0, highlight: 0 },
-      ignored: news.ignored,
+      ignored,
     })
   }
 }

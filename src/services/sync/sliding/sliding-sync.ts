@@ -13,7 +13,6 @@ import type { Typing } from '../../typing/typing.js'
 import type { DeviceParts } from '../device-part.js'
 import { createParkedSubscriptions } from '../parked-subscriptions.js'
 import type { WaitingPolls } from '../waiting-polls.js'
-import { chooseRooms } from './choose-rooms.js'
 import { NOTHING_TOLD, type ListState } from './connection-state.js'
 import { createConnections, unknownPos, type ConnectionKey, type Parent } from './connections.js'
 import { acknowledgeToDevice, devicePart } from './device-extensions.js'
@@ -22,6 +21,7 @@ import { readNews } from './news.js'
 import { nextState } from './next-state.js'
 import type { SlidingRequest } from './request.js'
 import { accountDataPart, receiptsPart, typingPart, type ExtensionInput } from './room-extensions.js'
+import { createRoomChoices } from './room-choice.js'
 import { createRoomFilter } from './room-facts.js'
 import { createRoomResults } from './room-result.js'
 import { roomsPart } from './rooms-part.js'
@@ -78,7 +78,7 @@ export function createSlidingSync(deps: SlidingSyncDeps): SlidingSync {
   const { store, clock } = context
   const connections = createConnections({ store, clock })
   const userRooms = createUserRooms({ store })
-  const filter = createRoomFilter({ context })
+  const choices = createRoomChoices(createRoomFilter({ context }))
   const results = createRoomResults(deps)
   const parked = createParkedSubscriptions()
 
@@ -163,14 +163,15 @@ export function createSlidingSync(deps: SlidingSyncDeps): SlidingSync {
       return { json: {}, lists: [], extensions: scopesOf(request), hasNews: false, more: false }
     }
     const news = await readNews(store, viewer.userId, from, upTo)
-    const list = await userRooms.of(viewer.userId, upTo)
-    const { wanted, lists } = await chooseRooms(frame, list, news, filter)
+    const list = await userRooms.of(viewer.userId, upTo, { from, data: news.data })
+    const choice = await choices.of(frame, list, news)
+    const { lists } = choice
     next.setMeta({ lists })
-    const rooms = await roomsPart(frame, wanted, list, news, next, { context, results })
-    const input: ExtensionInput = { frame, wanted, list, results: rooms.results, news, next }
+    const rooms = await roomsPart(frame, choice, list, news, next, { context, results })
+    const input: ExtensionInput = { frame, choice, list, results: rooms.results, news, next }
     const accountData = await accountDataPart(input, request.accountData, { store, pushRules })
     const receipts = await receiptsPart(input, request.receipts, store)
-    const typists = typingPart(input, request.typing, typing)
+    const typists = await typingPart(input, request.typing, typing)
     return {
       json: rooms.json,
       lists,

@@ -1,5 +1,9 @@
 import { isObject, type Json } from '../../../core/json/value.js'
-import { accountDataBetween, accountDataOfRooms } from '../../../storage/tables/account-data.js'
+import {
+  accountDataBetween,
+  accountDataOfRooms,
+  type AccountDataRow,
+} from '../../../storage/tables/account-data.js'
 import {
   everyOwnRoom,
   forgottenRoomsOf,
@@ -52,7 +56,13 @@ export interface RoomList {
 
 /** Keeps users' lists in memory and brings them up to date by what changed. What it gives is for order and choice; it permits nothing. */
 export interface UserRooms {
-  of(userId: string, upTo: number): Promise<RoomList>
+  /** `known`: what was read of the user's account data, in (from, upTo]. */
+  of(userId: string, upTo: number, known?: KnownData): Promise<RoomList>
+}
+
+interface KnownData {
+  readonly from: number
+  readonly data: readonly AccountDataRow[]
 }
 
 /** Rooms, over all lists in memory. */
@@ -93,11 +103,20 @@ export function createUserRooms(deps: { readonly store: Store }): UserRooms {
     }
   }
 
-  async function changed(userId: string, list: RoomList, upTo: number): Promise<RoomList> {
+  async function changed(
+    userId: string,
+    list: RoomList,
+    upTo: number,
+    known: KnownData | undefined,
+  ): Promise<RoomList> {
+    // From 0 on deletions are not among it.
+    const isKnown = known !== undefined && known.from > 0 && known.from <= list.at
     const { rows, data, forgotten } = await store.read('sliding.roomsSince', function* () {
       return {
         rows: yield* ownRoomsSince(userId, list.at),
-        data: yield* accountDataBetween(userId, list.at, upTo),
+        data: isKnown
+          ? known.data.filter((row) => row.pos > list.at)
+          : yield* accountDataBetween(userId, list.at, upTo),
         forgotten: list.mayBeForgotten ? yield* forgottenRoomsOf(userId) : [],
       }
     })
@@ -130,11 +149,11 @@ export function createUserRooms(deps: { readonly store: Store }): UserRooms {
   }
 
   return {
-    async of(userId, upTo) {
+    async of(userId, upTo, known) {
       const list = lists.get(userId)
       if (list === undefined) return keep(userId, await whole(userId, upTo))
       if (list.at >= upTo && !list.mayBeForgotten) return list
-      return keep(userId, await changed(userId, list, upTo))
+      return keep(userId, await changed(userId, list, upTo, known))
     },
   }
 }
