@@ -128,7 +128,7 @@ export function unpackRoom(text: string): RoomState {
     receipts: told(receipts),
     accountData: told(accountData),
     members,
-    profilesTold: (flags & 4) !== 0,
+    ...((flags & 4) === 0 ? {} : { profilesTold: true }),
   }
 }
 
