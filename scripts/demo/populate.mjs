@@ -1,5 +1,5 @@
 /** People, rooms and some talk for the demo. Can be run again after an interruption: what is there is not made twice. */
-import { enc, registerOrLogIn } from './client.mjs'
+import { enc, eventually, registerOrLogIn } from './client.mjs'
 
 export const PEOPLE = [
   { ministry: 'finances', username: 'alice', displayname: 'Alice Martin' },
@@ -22,22 +22,6 @@ const TALK = [
   ['emilie', 'Who books the rooms?'],
   ['benoit', 'We do. The large one on the second floor.'],
 ]
-
-const RETRY_MS = 300
-const PATIENCE_MS = 60_000
-
-/** Other nodes may be a moment behind. */
-async function eventually(action) {
-  const end = Date.now() + PATIENCE_MS
-  for (;;) {
-    try {
-      return await action()
-    } catch (error) {
-      if (Date.now() > end) throw error
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
-    }
-  }
-}
 
 /** The room behind a local name of the creator's server; made where there is none. */
 async function roomNamed(creator, localpart, options) {

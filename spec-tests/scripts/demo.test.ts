@@ -10,7 +10,7 @@ import { call, createRoom, eventually, register, sendText, v3 } from '../harness
 import { startNode, testAuthority } from '../harness/node.js'
 
 const SCRIPT = fileURLToPath(new URL('../../scripts/demo.mjs', import.meta.url))
-const MINISTRIES = ['finances', 'interieur', 'sante'] as const
+const MINISTRIES = ['finances', 'interieur', 'sante', 'externe'] as const
 const enc = encodeURIComponent
 
 let folder: string
@@ -83,7 +83,7 @@ async function roomId(index: number, token: string, alias: string): Promise<stri
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'chancery-demo-'))
-  basePort = await freeBase([0, 10, 20, 440, 450, 460])
+  basePort = await freeBase([0, 10, 20, 30, 40, 41, 440, 450, 460, 470])
   demo = startDemo('--base-port', String(basePort))
   await running(demo)
 })
@@ -153,6 +153,26 @@ describe('npm run demo', () => {
     }
   }) // prettier-ignore
 
+  it('shows an account that has expired, a guest, and the mail by which the guest came', async () => {
+    const hugo = await call(url(2), 'POST', v3('/login'), {
+      body: {
+        type: 'm.login.password',
+        identifier: { type: 'm.id.user', user: 'hugo' },
+        password: passwordOf('hugo'),
+      },
+    })
+    const { access_token: token } = hugo.body
+    expect(await call(url(2), 'GET', v3('/account/whoami'), { token })).toMatchObject({
+      status: 403,
+      body: { errcode: 'ORG_MATRIX_EXPIRED_ACCOUNT' },
+    })
+    const gaelle = await logIn(3, 'gaelle')
+    expect((await call(url(3), 'POST', v3('/createRoom'), { token: gaelle, body: {} })).status).toBe(403)
+    const mails = await (await fetch(`http://127.0.0.1:${basePort + 40}/`)).text()
+    expect(mails).toContain('gaelle@home.example')
+    expect(mails).toMatch(/invite/i)
+  })
+
   it('starts a node again that was killed, and the others reach it', async () => {
     const before = pidOf('sante')
     process.kill(before, 'SIGKILL')
@@ -192,6 +212,17 @@ describe('npm run demo', () => {
     expect(passwordOf('alice')).toBe(password)
     expect(await roomId(0, await logIn(0, 'alice'), `#forum:${serverName(0)}`)).toBe(forum)
     expect(existsSync(join(folder, 'demo.json'))).toBe(true)
+  })
+
+  it('plays the walk through it, each step checked, and ends', async () => {
+    demo.child.kill('SIGTERM')
+    await demo.ended()
+    demo = startDemo('--walk')
+    expect([await demo.ended(), demo.output()]).toEqual([0, expect.stringContaining('The walk is over')])
+    const steps = demo.output().split('\n').filter((line) => line.startsWith('  ✓ ')) // prettier-ignore
+    expect(steps.length).toBeGreaterThanOrEqual(25)
+    demo = startDemo()
+    await running(demo)
   })
 
   it('speaks with a foreign server whose authority is given with --ca', async () => {
