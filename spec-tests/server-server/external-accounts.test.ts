@@ -1,5 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createSigner, parseKeyFile } from '../../src/platform/ed25519.js'
+import { authorizationHeader } from '../../src/services/federation/x-matrix.js'
 import { startCircle, type Circle } from '../harness/address-circle.js'
 import {
   call,
@@ -46,6 +50,15 @@ const invitedTo = (user: User, roomId: string): Promise<unknown> =>
     const { rooms } = await user.ok('GET', v3('/sync'), undefined, { timeout: 0 })
     return rooms?.invite?.[roomId]
   })
+/** As another member is told. */
+async function isInvited(address: string): Promise<boolean> {
+  const [key] = parseKeyFile(await readFile(join(finances.folder, 'signing.key'), 'utf8'))
+  const uri = `/_matrix/identity/api/v1/internal-info?medium=email&address=${enc(address)}`
+  const request = { method: 'GET', uri, origin: finances.serverName, destination: externe.serverName }
+  const authorization = authorizationHeader({ ...request, content: undefined }, createSigner(key!))!
+  const { body } = await call(externe.url, 'GET', uri, { headers: { authorization } })
+  return (body as { invited: boolean }).invited
+}
 const refused = ({ status, body }: Answer): unknown[] => [status, body.errcode, body.reason]
 
 describe('an account', () => {
@@ -166,6 +179,28 @@ describe('the invite of an address', () => {
     const state = (await anne.ok('GET', inRoom(roomId, 'state'))) as { type: string; state_key: string }[]
     const { state_key: token } = state.find(({ type }) => type === 'm.room.third_party_invite')!
     await anne.ok('PUT', inRoom(roomId, `state/m.room.third_party_invite/${enc(token)}`), {})
+    const before = (await circle.mailsTo(address, 1)).length
+    await circle.askToRegister(externe, address)
+    expect((await circle.mailsTo(address, before + 1)).at(-1)!.text).toContain('was not invited')
+  })
+
+  it('that a moderator of another server takes back lets nobody make an account either', async () => {
+    const roomId = await createRoom(anne, {
+      ...open,
+      invite: [benoit.userId],
+      power_level_content_override: { users: { [benoit.userId]: 100 } },
+    })
+    await invitedTo(benoit, roomId)
+    await benoit.ok('POST', inRoom(roomId, 'join'))
+    const address = 'walter@home.example'
+    await invite(anne, finances, roomId, address)
+    const token = await eventually('the moderator sees the invitation', async () => {
+      const state = (await benoit.ok('GET', inRoom(roomId, 'state'))) as { type: string; state_key: string }[]
+      return state.find(({ type }) => type === 'm.room.third_party_invite')?.state_key
+    })
+    expect(await isInvited(address)).toBe(true)
+    await benoit.ok('PUT', inRoom(roomId, `state/m.room.third_party_invite/${enc(token)}`), {})
+    await eventually('its keeper has heard of it', async () => !(await isInvited(address)))
     const before = (await circle.mailsTo(address, 1)).length
     await circle.askToRegister(externe, address)
     expect((await circle.mailsTo(address, before + 1)).at(-1)!.text).toContain('was not invited')

@@ -13,8 +13,8 @@ import type { MemberIdentity } from '../services/member-identity/member-identity
 import { buildMemberIdentity, ownNames, withMembers } from './member-identity.js'
 
 export interface IdentityParts {
-  /** An invitation was taken back. */
-  withdraw(offer: Parameters<MemberIdentity['withdraw']>[0]): Promise<void>
+  /** The invitation of an address was taken back. */
+  tellWithdrawn(token: string): Promise<void>
   whereabouts(address: string, proof: AddressProof): Promise<Whereabouts>
   /** The server of an address, by the node list; undefined where another identity server is asked. */
   homeOf(idServer: string, address: Address): string | undefined
@@ -60,7 +60,7 @@ export function buildIdentity(
         address,
         proof,
       ),
-    withdraw: async (offer) => await memberIdentity?.withdraw(offer),
+    tellWithdrawn: async (token) => await memberIdentity?.tellWithdrawn(token),
     identity,
     memberIdentity,
     bindings: createBindings({ ...deps, identity }),

@@ -11,7 +11,7 @@ import { createMailer, type Mailer } from '../services/mail/mailer.js'
 import { createThreepids, type Threepids, type ThreepidsOptions } from '../services/threepids/threepids.js'
 import type { Store } from '../storage/tx.js'
 import { addressRules } from './address-rules.js'
-import { buildKeptInvites } from './member-identity.js'
+import { buildKeptInvites, takingBack } from './member-identity.js'
 
 /** Outgoing mail, where it is configured, and the addresses that are proved by it. */
 export interface MailParts {
@@ -19,6 +19,8 @@ export interface MailParts {
   readonly threepids: Threepids
   /** Invitations of addresses of this server; absent: an identity server keeps them. */
   readonly invites: KeptInvites | undefined
+  /** What rooms write where they take such invitations back. */
+  readonly takeBack: ReturnType<typeof takingBack> | undefined
 }
 
 export function buildMail(base: {
@@ -48,6 +50,7 @@ export function buildMail(base: {
   return {
     mailer,
     invites,
+    takeBack: invites === undefined ? undefined : takingBack(invites, base.serverName),
     threepids: createThreepids({
       ...base,
       rules,

@@ -17,7 +17,9 @@ import {
 import { createMemberIdentity, type MemberIdentity } from '../services/member-identity/member-identity.js'
 import type { NodeListService } from '../services/node-list/node-list.js'
 import { MatrixError } from '../core/errors.js'
-import type { Store } from '../storage/tx.js'
+import { withdrawnOffers } from '../services/rooms/withdrawn-offers.js'
+import type { WorkingRoom } from '../services/rooms/working-room.js'
+import type { Store, Tx } from '../storage/tx.js'
 import { externalServers } from './access-policy.js'
 import { addressHomes } from './address-rules.js'
 
@@ -53,9 +55,12 @@ export function buildKeptInvites(
 export function buildMemberIdentity(
   deps: Base & { readonly transport: Transport; readonly invites: KeptInvites | undefined },
 ): MemberIdentity | undefined {
-  const { config, store, logger, audit, serverName, nodeList, transport, invites } = deps
+  const { config, store, clock, random, logger, audit, serverName, nodeList, transport, invites } = deps
   if (invites === undefined) return undefined
   return createMemberIdentity({
+    store,
+    clock,
+    random,
     serverName,
     logger,
     audit,
@@ -68,6 +73,13 @@ export function buildMemberIdentity(
     circle: () => nodeList?.circle() ?? serverName,
   })
 }
+
+/** What follows where a room takes back an invitation of an address, in the transaction of that. */
+export const takingBack = (invites: KeptInvites, serverName: string) =>
+  function* (room: WorkingRoom): Tx<void> {
+    const offers = withdrawnOffers(room, serverName)
+    if (offers.length > 0) yield* invites.takeBack(offers)
+  }
 
 /** Under which names clients know this server as an identity server. */
 export function ownNames({

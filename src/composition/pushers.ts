@@ -14,7 +14,9 @@ import { createPushers, type Pushers } from '../services/pushers/pushers.js'
 import { createPushSender, type PushSender } from '../services/pushers/sender.js'
 import type { PushWatch } from '../services/pushers/watch.js'
 import type { RoomsContext } from '../services/rooms/context.js'
+import type { WorkingRoom } from '../services/rooms/working-room.js'
 import type { ClientViews } from '../services/timeline/client-view.js'
+import type { Tx } from '../storage/tx.js'
 import type { RoomsPartsDeps } from './rooms.js'
 
 /** What tells people of events while their client is not open. */
@@ -29,12 +31,19 @@ export interface PushParts {
   close(): Promise<void>
 }
 
-/** What rooms are given, so that nothing that concerns somebody with a pusher is lost. */
+/** What rooms are given, so that nothing that concerns somebody with a pusher is lost. `also`: what else they write. */
 export const stagingHooks = (
   watch: PushWatch,
   wake: () => void,
+  also: ((room: WorkingRoom) => Tx<void>) | undefined,
 ): Pick<RoomsPartsDeps, 'stage' | 'onEvents' | 'onOutside'> => ({
-  stage: { events: watch.stageEvents, invite: watch.stageInvite },
+  stage: {
+    *events(room) {
+      yield* watch.stageEvents(room)
+      if (also !== undefined) yield* also(room)
+    },
+    invite: watch.stageInvite,
+  },
   onEvents(room) {
     if (watch.concerns(room)) wake()
   },

@@ -132,7 +132,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     ...base,
     ...{ config, transport, signer, nodeList },
   })
-  const { mailer, threepids, invites } = buildMail({
+  const { mailer, threepids, invites, takeBack } = buildMail({
     ...base,
     config,
     nodeList,
@@ -160,7 +160,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   const kept = await buildRetention({ ...base, config, eventSigner, transport, nodeList })
   const rooms = buildRooms({
     ...base,
-    ...appservices.staging(stagingHooks(pushWatch, () => push.planner.wake())),
+    ...appservices.staging(stagingHooks(pushWatch, () => push.planner.wake(), takeBack)),
     signer: eventSigner,
     policySigner: createPolicySigner({
       client: transport.client,
@@ -284,8 +284,8 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     joinedRooms: (userId) => memberships.joinedRooms(userId),
     visibleEvent: (requester, roomId, eventId) => services.history.event(requester, roomId, eventId),
   })
-  const sending = tellingWithdrawals(createSending(context, aliases), context, (offer) => withdraw(offer))
-  const { identity, homeOf, withdraw, ...contacts } = buildIdentity({
+  const sending = tellingWithdrawals(createSending(context, aliases), (token) => tellWithdrawn(token))
+  const { identity, homeOf, tellWithdrawn, ...contacts } = buildIdentity({
     ...base,
     ...{ config, transport, signer, nodeList, invites, threepids },
     movedTo: (userId) => services.accountMoves.movedTo(userId),

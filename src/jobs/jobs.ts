@@ -27,18 +27,24 @@ export function periodicJobs(services: Services, options: JobOptions): readonly 
           },
           { name: 'nodeList.watchAge', every: MINUTE, run: () => nodeList.watchAge() },
         ]
-  const invites = services.memberIdentity?.invites
+  const { memberIdentity } = services
   const ofInvites: readonly Job[] =
-    invites === undefined
+    memberIdentity === undefined
       ? []
       : [
           {
             name: 'addressInvites.redeem',
             every: 2 * SECOND,
             atStart: true,
-            run: () => invites.redeemDue(),
+            run: () => memberIdentity.invites.redeemDue(),
           },
-          { name: 'addressInvites.prune', every: HOUR, run: () => invites.prune() },
+          {
+            name: 'addressInvites.withdraw',
+            every: 5 * SECOND,
+            atStart: true,
+            run: () => memberIdentity.tellDue(),
+          },
+          { name: 'addressInvites.prune', every: HOUR, run: () => memberIdentity.invites.prune() },
         ]
   const ofRetention: readonly Job[] = services.retention.isOn
     ? [

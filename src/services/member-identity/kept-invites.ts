@@ -11,6 +11,11 @@ import type { Random } from '../../platform/random.js'
 import { decodeBase64, encodeBase64 } from '../../platform/unpadded-base64.js'
 import * as rows from '../../storage/tables/address-invites.js'
 import { deleteInBatches } from '../../storage/delete-in-batches.js'
+import {
+  countInviteWithdrawals,
+  deleteExpiredInviteWithdrawals,
+  insertInviteWithdrawals,
+} from '../../storage/tables/invite-withdrawals.js'
 import { threepidOwner } from '../../storage/tables/threepids.js'
 import type { Store, Tx } from '../../storage/tx.js'
 import type { AuditTrail } from '../audit/trail.js'
@@ -26,6 +31,14 @@ export interface Invitation {
   readonly sender: string
 }
 
+/** An invitation by a user of this server that a room has taken back. */
+export interface TakenBack {
+  /** The server that keeps it. */
+  readonly keeper: string
+  readonly token: string
+  readonly sender: string
+}
+
 /** What became of the invite of a user whose address was invited: it is there or will never be, or is worth another try. */
 export type Redemption = 'settled' | 'later'
 
@@ -33,6 +46,10 @@ export type Redemption = 'settled' | 'later'
 export interface KeptInvites {
   /** Keeps an invitation and tells the address; or gives the user who has it. Throws M_LIMIT_EXCEEDED. */
   keep(invitation: Invitation, by: Actor): Promise<StoredInvite | { readonly boundTo: string }>
+  /**
+   * Part of the body with which rooms take back what users of this server had offered: what is kept here is gone, of the rest the keepers are told until they know it.
+   */
+  takeBack(offers: readonly TakenBack[]): Tx<void>
   /** It was taken back; nothing happens where somebody has the address already. */
   withdraw(invitation: { readonly token: string; readonly sender: string }): Promise<void>
   isInvited(address: string): Tx<boolean>
@@ -57,6 +74,10 @@ const INVITES_BY_SENDER = 200
 const KEY_VERSION = 'invite'
 const SEED_BYTES = 32
 const PRUNED_AT_ONCE = 500
+/** The room's own request tells the keeper first; the job comes later. */
+const FIRST_TOLD_MS = 5_000
+/** Beyond so many, invitations that are taken back end with their lifetime. */
+const MAX_WITHDRAWALS = 10_000
 
 /** `anne@finances.example` is `a…@f…`: everybody in the room sees it. */
 const shortened = (address: string): string => {
@@ -174,6 +195,16 @@ export function createKeptInvites(deps: KeptInvitesDeps): KeptInvites {
       mailer.wake()
       return kept
     },
+    *takeBack(offers) {
+      const own = offers.filter(({ keeper }) => keeper === serverName)
+      const senders = [...new Set(own.map(({ sender }) => sender))]
+      if (own.length > 0) yield* rows.deleteWaitingInvites(own.map(({ token }) => token), senders) // prettier-ignore
+      const others = offers.filter(({ keeper }) => keeper !== serverName)
+      if (others.length === 0 || (yield* countInviteWithdrawals()) + others.length > MAX_WITHDRAWALS) return
+      const now = clock.now()
+      const times = { due_ts: now + FIRST_TOLD_MS, expires_ts: now + options.lifetimeMs }
+      yield* insertInviteWithdrawals(others.map((offer) => ({ ...offer, ...times })))
+    },
     withdraw: ({ token, sender }) =>
       store.write('addressInvites.withdraw', () => rows.deleteWaitingInvite(token, sender)),
     hasWaiting: (address) =>
@@ -189,6 +220,9 @@ export function createKeptInvites(deps: KeptInvitesDeps): KeptInvites {
     async prune() {
       await deleteInBatches(store, 'addressInvites.prune', PRUNED_AT_ONCE, (size) =>
         rows.deleteExpiredInvites(clock.now(), size),
+      )
+      await deleteInBatches(store, 'addressInvites.pruneWithdrawals', PRUNED_AT_ONCE, (size) =>
+        deleteExpiredInviteWithdrawals(clock.now(), size),
       )
     },
   }

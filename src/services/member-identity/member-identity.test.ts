@@ -66,6 +66,9 @@ beforeEach(async () => {
     },
   })
   members = createMemberIdentity({
+    store,
+    clock,
+    random: systemRandom,
     serverName: OURS,
     logger: silentLogger,
     audit: NO_AUDIT,
@@ -185,6 +188,54 @@ describe('an invitation of an address', () => {
     expect(await isInvited()).toBe(true)
     await members.withdrawFor(FINANCES, { token, sender: ANNE })
     expect(await isInvited()).toBe(false)
+  })
+
+  it('is over at once where it is kept, with what its room writes', async () => {
+    const { token } = await keep()
+    const taken = { keeper: OURS, token, sender: ANNE }
+    await store.write('test.other', () => invites.takeBack([{ ...taken, token: 'other' }]))
+    expect(await isInvited()).toBe(true)
+    await store.write('test.taken', () => invites.takeBack([taken]))
+    expect(await isInvited()).toBe(false)
+    expect(asked).toEqual([])
+  })
+
+  it('that another member keeps is over when that hears of it, however long it is away', async () => {
+    const taken = { keeper: FINANCES, token: 'taken', sender: ZOE }
+    await store.write('test.taken', () => invites.takeBack([taken, { ...taken, keeper: 'stranger.example' }]))
+    answer = () => {
+      throw new FederationError('timeout', 'it is away')
+    }
+    await members.tellWithdrawn('taken')
+    expect(asked).toEqual([
+      {
+        destination: FINANCES,
+        path: expect.stringMatching(/\/withdraw_invite$/),
+        body: { token: 'taken', sender: ZOE },
+      },
+    ])
+    await members.tellDue()
+    expect(asked).toHaveLength(1)
+    for (const count of [2, 3]) {
+      clock.advance(60_000)
+      await members.tellDue()
+      expect(asked).toHaveLength(count)
+    }
+    answer = () => ({})
+    clock.advance(DAY)
+    await members.tellDue()
+    clock.advance(DAY)
+    await members.tellDue()
+    expect(asked).toHaveLength(4)
+  })
+
+  it('that nobody can be told of is forgotten when it is over by itself', async () => {
+    const taken = { keeper: FINANCES, token: 'taken', sender: ZOE }
+    await store.write('test.taken', () => invites.takeBack([taken]))
+    clock.advance(30 * DAY)
+    await invites.prune()
+    await members.tellDue()
+    expect(asked).toEqual([])
   })
 
   it('is none where somebody has the address', async () => {

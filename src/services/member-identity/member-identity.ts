@@ -6,7 +6,10 @@ import { isRoomId } from '../../core/ids/room-id.js'
 import { serverNameOf } from '../../core/ids/server-name-of.js'
 import { isUserId } from '../../core/ids/user-id.js'
 import { isObject, ownValue, type JsonObject } from '../../core/json/value.js'
+import type { Clock } from '../../platform/clock.js'
 import type { Logger } from '../../platform/logger.js'
+import type { Random } from '../../platform/random.js'
+import type { Store } from '../../storage/tx.js'
 import type { AuditTrail } from '../audit/trail.js'
 import { FederationError, type FederationClient } from '../federation/client.js'
 import { canonicalAddress } from '../identity/address.js'
@@ -14,6 +17,7 @@ import { storedInvite, type Address, type StoredInvite } from '../identity/ident
 import type { AddressIndex } from './address-index.js'
 import { lookupHash } from './address-index.js'
 import type { KeptInvites } from './kept-invites.js'
+import { createWithdrawals } from './withdrawals.js'
 
 /** Whether a user has the address already, or what a room says of an invitation that waits. */
 export type Kept = StoredInvite | { readonly boundTo: string }
@@ -37,11 +41,10 @@ export interface MemberIdentity {
   lookupFor(origin: string, question: HashQuestion): Promise<Readonly<Record<string, string>>>
   /** An invitation that a member's user sends to an address of this server. Throws M_INVALID_PARAM, M_FORBIDDEN, M_LIMIT_EXCEEDED. */
   keepFor(origin: string, body: JsonObject): Promise<Kept>
-  /**
-   * An invitation by a user of this server was taken back. Its keeper is told once: where it is away, the invitation waits for nothing until it runs out.
-   * Never rejects for a keeper's answer.
-   */
-  withdraw(offer: { readonly keeper: string; readonly token: string; readonly sender: string }): Promise<void>
+  /** Tells the keeper of an invitation that was taken back; where it is away, it is told later. Never rejects for a keeper's answer. */
+  tellWithdrawn(token: string): Promise<void>
+  /** Job: the same of all whose time it is. */
+  tellDue(): Promise<void>
   /** The same by a member's user. Throws M_FORBIDDEN. */
   withdrawFor(origin: string, invitation: { readonly token: string; readonly sender: string }): Promise<void>
   /** Whether an address of this server is invited, and nobody has it yet. */
@@ -65,6 +68,9 @@ const ALL_TIMEOUT_MS = 4_000
 const MAX_BYTES = 64 * 1024
 
 export function createMemberIdentity(deps: {
+  readonly store: Store
+  readonly clock: Pick<Clock, 'now'>
+  readonly random: Random
   readonly serverName: string
   readonly logger: Logger
   readonly audit: AuditTrail
@@ -173,6 +179,20 @@ export function createMemberIdentity(deps: {
     return { address, roomId, sender }
   }
 
+  const withdrawals = createWithdrawals({
+    ...deps,
+    isMember: (server) => deps.others().includes(server),
+    ask: ({ keeper, token, sender }) =>
+      client.request({
+        destination: keeper,
+        method: 'POST',
+        path: `${ROOT}/withdraw_invite`,
+        body: { token, sender },
+        timeoutMs: ALL_TIMEOUT_MS,
+        maxBytes: MAX_BYTES,
+      }),
+  })
+
   return {
     homeOf,
     invites,
@@ -254,24 +274,8 @@ export function createMemberIdentity(deps: {
       return invites.keep(invitation, { kind: 'server', id: origin })
     },
 
-    async withdraw({ keeper, token, sender }) {
-      if (serverNameOf(sender) !== serverName) return
-      if (keeper === serverName) return invites.withdraw({ token, sender })
-      if (!deps.others().includes(keeper)) return
-      try {
-        await client.request({
-          destination: keeper,
-          method: 'POST',
-          path: `${ROOT}/withdraw_invite`,
-          body: { token, sender },
-          timeoutMs: ALL_TIMEOUT_MS,
-          maxBytes: MAX_BYTES,
-        })
-      } catch (error) {
-        if (!(error instanceof FederationError)) throw error
-        deps.logger.info({ err: error, keeper }, 'a member is not told that an invitation was taken back')
-      }
-    },
+    tellWithdrawn: (token) => withdrawals.tell(token),
+    tellDue: () => withdrawals.tellDue(),
 
     async withdrawFor(origin, { token, sender }) {
       if (serverNameOf(sender) !== origin) throw forbidden('The sender is not of your server')

@@ -45,6 +45,7 @@ import { secondFactors } from './0044-second-factors.js'
 import { adminBot } from './0045-admin-bot.js'
 import { roomArrivals } from './0046-room-arrivals.js'
 import { accountMoves } from './0047-account-moves.js'
+import { inviteWithdrawals } from './0048-invite-withdrawals.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -97,4 +98,5 @@ export const migrations: readonly Migration[] = [
   adminBot,
   roomArrivals,
   accountMoves,
+  inviteWithdrawals,
 ]

@@ -118,6 +118,15 @@ export function* deleteWaitingInvite(token: string, sender: string): Tx<void> {
   yield* run('DELETE FROM address_invites WHERE token = ? AND sender = ? AND user_id IS NULL', token, sender)
 }
 
+/** The same of many by users of one server. */
+export function* deleteWaitingInvites(tokens: readonly string[], senders: readonly string[]): Tx<void> {
+  yield* run(
+    'DELETE FROM address_invites WHERE token IN (??) AND sender IN (??) AND user_id IS NULL',
+    tokens,
+    senders,
+  )
+}
+
 /** Post: at most `limit` of what is over is gone; how many that were. */
 export function* deleteExpiredInvites(now: number, limit: number): Tx<number> {
   return yield* runChanges(
