@@ -12,6 +12,7 @@ import { federationFetch, outboundFetch } from '../services/media/federation-fet
 import { createMedia, type Media } from '../services/media/media.js'
 import { createUrlFetcher } from '../services/previews/fetch-url.js'
 import type { NodeListService } from '../services/node-list/node-list.js'
+import type { NodeMetrics } from '../services/node-metrics.js'
 import { createPreviews, type Previews } from '../services/previews/previews.js'
 import { createScanning, type Scanning } from '../services/scanning/scanning.js'
 import type { Store } from '../storage/tx.js'
@@ -39,6 +40,7 @@ interface MediaPartsDeps {
   readonly signer: Signer
   readonly audit: AuditTrail
   readonly nodeList: NodeListService | undefined
+  readonly nodeMetrics: NodeMetrics | undefined
 }
 
 /** Builds what has to do with files: those of users and of other servers, and what pages show of themselves. */
@@ -47,13 +49,14 @@ export async function buildMedia({
   transport,
   signer,
   nodeList,
+  nodeMetrics,
   ...base
 }: MediaPartsDeps): Promise<MediaParts> {
   const thumbnailer = createThumbnailPool({ logger: base.logger })
-  const scan = await buildScanner({ ...base, config, signer, nodeList })
+  const scan = await buildScanner({ ...base, config, signer, nodeList, nodeMetrics })
   const media = await createMedia({
     ...base,
-    ...(scan === undefined ? {} : { gate: scan.gate }),
+    ...(scan === undefined ? {} : { gate: scan.gate, looksAhead: true }),
     thumbnailer,
     fetchRemote: federationFetch(transport.client, remoteMediaLimits(config)),
     fetchUrl: outboundFetch(transport.http, remoteMediaLimits(config)),

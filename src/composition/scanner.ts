@@ -11,6 +11,7 @@ import { runCommand } from '../platform/run-command.js'
 import type { AuditTrail } from '../services/audit/trail.js'
 import type { MediaGate } from '../services/media/media-gate.js'
 import type { NodeListService } from '../services/node-list/node-list.js'
+import type { NodeMetrics } from '../services/node-metrics.js'
 import { clamdEngine, commandEngine, type ScanEngine } from '../services/scanning/engine.js'
 import { createMediaGate } from '../services/scanning/media-gate.js'
 import { createPkDecryption, type PkDecryption } from '../services/scanning/pk-decryption.js'
@@ -36,6 +37,7 @@ export async function buildScanner(deps: {
   readonly signer: Signer
   readonly nodeList: NodeListService | undefined
   readonly audit: AuditTrail
+  readonly nodeMetrics: NodeMetrics | undefined
 }): Promise<ScannerParts | undefined> {
   const { config, signer, nodeList } = deps
   const {
@@ -48,8 +50,10 @@ export async function buildScanner(deps: {
     deny_types: deny,
   } = config.content_scanner
   if (engine === 'off') return undefined
+  const onScan = deps.nodeMetrics?.countScans()
   const scanner = createScanner({
     ...deps,
+    ...(onScan && { onScan }),
     engine: await engineOf(config, deps.random),
     options: { maxBytes, timeoutMs, maxConcurrent },
   })

@@ -130,7 +130,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
   const { nodeInfo, serverInfo } = buildInfo(deps)
   const { media, previews, scanning, ...mediaParts } = await buildMedia({
     ...base,
-    ...{ config, transport, signer, nodeList },
+    ...{ config, transport, signer, nodeList, nodeMetrics },
   })
   const { mailer, threepids, invites, takeBack } = buildMail({
     ...base,

@@ -21,6 +21,8 @@ export interface NodeMetrics {
   readonly onAppserviceAttempt: (appserviceId: string, ok: boolean) => void
   /** For a node that goes by a list: gives what each look at its source is told to. To be called once. */
   readonly countNodeLists: () => (outcome: string) => void
+  /** For a node that looks for viruses: gives what each look of the engine is told to. To be called once. */
+  readonly countScans: () => (outcome: string) => void
   /** Reads, commits and syncs of the store: its `observe` option. */
   readonly onStore: StoreObserver
   /** A number that is read when the metrics are asked for, such as the length of a queue. */
@@ -89,6 +91,14 @@ export function createNodeMetrics(metrics: Metrics): NodeMetrics {
         ['outcome'],
       )
       return (outcome) => refreshes({ outcome })
+    },
+    countScans() {
+      const scans = metrics.counter(
+        'content_scans_total',
+        'Files that the content scanner was asked about, by what it said; failed: it gave no answer.',
+        ['outcome'],
+      )
+      return (outcome) => scans({ outcome })
     },
     onStore(event) {
       store({ kind: event.kind }, event.ms / 1000)

@@ -15,12 +15,14 @@ import { quarantinedBy } from '../../storage/tables/media-moderation.js'
 import type { Store } from '../../storage/tx.js'
 import { createArrivals } from './announced-uploads.js'
 import { createBlobStore, type ByteRange } from './blob-store.js'
+import { createLookAhead, lookingAhead } from './look-ahead.js'
 import type { MediaGate } from './media-gate.js'
 import { createMediaModeration, type MediaModeration } from './media-moderation.js'
 import { createMediaUpkeep, type MediaUpkeep } from './media-upkeep.js'
 import { checkMxc, mxcUri } from './mxc.js'
 import type { FetchRemote, FetchUrl } from './remote-answer.js'
 import { createRemoteMedia } from './remote-media.js'
+import { createSingleFlight } from './single-flight.js'
 import type { Thumbnailer } from './thumbnailer.js'
 import { createThumbnails } from './thumbnails.js'
 import { SPECIFIED_SIZES, type ThumbnailSize } from './thumbnail-size.js'
@@ -74,6 +76,8 @@ export interface MediaDeps {
   readonly quotaOf?: (userId: string) => Promise<MediaQuota | undefined>
   /** Looks at files before they are given; without it all are. */
   readonly gate?: MediaGate
+  /** Whether it looks at uploads when they come, so that the verdict is there when somebody asks. Default false. */
+  readonly looksAhead?: boolean
 }
 
 /** Who asks, and for how long they wait for an upload that is announced only. */
@@ -126,11 +130,14 @@ const MAX_WAIT_MS = 60_000
 const TOUCH_MS = 3_600_000
 const SHARED_GRACE_MS = 3_600_000
 
+const AHEAD: MediaAccess = { by: 'user', allowRemote: false, timeoutMs: 0 }
+
 /** Opens the media store in its folder. */
 export async function createMedia(deps: MediaDeps): Promise<Media> {
   const { store, clock, random, logger, serverName, options, gate } = deps
   const blobs = await createBlobStore({ random, clock, root: options.path })
   const arrivals = createArrivals(clock)
+  const verdicts = createSingleFlight<void>()
   const inUse = (hashes: readonly string[]): Promise<ReadonlySet<string>> =>
     store.read('media.inUse', () => blobsInUse(hashes))
   const graceMs = options.sharedFolder === true ? SHARED_GRACE_MS : 0
@@ -264,23 +271,37 @@ export async function createMedia(deps: MediaDeps): Promise<Media> {
     }
   }
 
-  /** Finds a medium that may be given. */
+  /** Finds a medium that may be given. Who asks for the same at the same time waits for the same verdict, so that it is told once. */
   async function passed(origin: string, mediaId: string, access: MediaAccess): Promise<Stored> {
     const row = await resolve(origin, mediaId, access)
-    const verdict = await gate?.look(
+    if (gate !== undefined)
+      await verdicts(`${access.by === 'server' ? access.server : ''} ${origin}/${mediaId}`, () =>
+        pass(gate, row, access),
+      )
+    return row
+  }
+
+  async function pass(by: MediaGate, row: Stored, access: MediaAccess): Promise<void> {
+    const { origin, media_id: mediaId } = row
+    const verdict = await by.look(
       { ...fileOf(row), uri: mxcUri(origin, mediaId) },
       access.by === 'server' ? access.server : undefined,
     )
-    if (verdict?.error === undefined) return row
+    if (verdict.error === undefined) return
     if (verdict.quarantine === true) {
-      const count = await moderation.quarantine([[origin, mediaId]], gate!.name)
+      const count = await moderation.quarantine([[origin, mediaId]], by.name)
       logger.warn({ origin, mediaId, count }, 'a medium was put into quarantine')
     }
     throw verdict.error
   }
 
+  const ahead = createLookAhead({
+    logger,
+    look: async (mediaId) => void (await passed(serverName, mediaId, AHEAD)),
+  })
+
   return {
-    ...uploads,
+    ...(gate !== undefined && deps.looksAhead === true ? lookingAhead(uploads, ahead) : uploads),
     ...upkeep,
     moderation,
     serverName,

@@ -38,6 +38,7 @@ export interface MediaBenchOptions extends Partial<MediaOptions> {
   readonly fetchUrl?: MediaDeps['fetchUrl']
   readonly quotaOf?: MediaDeps['quotaOf']
   readonly gate?: MediaDeps['gate']
+  readonly looksAhead?: boolean
   readonly render?: (job: ThumbnailJob) => Promise<ThumbnailOutcome>
   /** Default: a folder of its own, removed at the end. */
   readonly folder?: string
@@ -45,7 +46,18 @@ export interface MediaBenchOptions extends Partial<MediaOptions> {
 
 /** A media store for tests: its own folder and database, a thumbnailer that paints nothing. */
 export async function openMediaBench(options: MediaBenchOptions = {}): Promise<MediaBench> {
-  const { clock, store: wrap, fetchRemote, fetchUrl, quotaOf, gate, render, folder: given, ...rest } = options
+  const {
+    clock,
+    store: wrap,
+    fetchRemote,
+    fetchUrl,
+    quotaOf,
+    gate,
+    looksAhead,
+    render,
+    folder: given,
+    ...rest
+  } = options
   const folder = given ?? (await mkdtemp(join(tmpdir(), 'chancery-media-')))
   const own = await openTestStore()
   const store = wrap?.(own) ?? own
@@ -74,6 +86,7 @@ export async function openMediaBench(options: MediaBenchOptions = {}): Promise<M
     ...(fetchUrl === undefined ? {} : { fetchUrl }),
     ...(quotaOf === undefined ? {} : { quotaOf }),
     ...(gate === undefined ? {} : { gate }),
+    ...(looksAhead === undefined ? {} : { looksAhead }),
     thumbnailer: {
       async render(job) {
         rendered.push(job)

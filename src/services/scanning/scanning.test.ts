@@ -51,6 +51,8 @@ describe('the content scanner', () => {
     more: Partial<Pick<MediaGateDeps, 'mode' | 'types'>> & {
       readonly scanner?: Partial<ScannerOptions>
       readonly logger?: Logger
+      readonly looksAhead?: boolean
+      readonly onScan?: (outcome: string) => void
     } = {},
   ): Promise<Bench> {
     const scanner = createScanner({
@@ -58,6 +60,7 @@ describe('the content scanner', () => {
       clock: systemClock,
       logger: more.logger ?? silentLogger,
       engine: clamdEngine(createClamd({ path: fake.path })),
+      ...(more.onScan && { onScan: more.onScan }),
       options: { maxBytes: 80_000, timeoutMs: 60_000, maxConcurrent: 2, ...more.scanner },
     })
     const types = more.types ?? { allow: undefined, deny: [] }
@@ -68,7 +71,7 @@ describe('the content scanner', () => {
       mode: more.mode ?? 'advisory',
       isMember: (name) => name === MEMBER.server,
     })
-    const media = await openMediaBench({ gate })
+    const media = await openMediaBench({ gate, looksAhead: more.looksAhead ?? false })
     open.push(media)
     const decryption = createPkDecryption(createHash('sha256').update('secret').digest())
     const scanning = createScanning({
@@ -167,6 +170,32 @@ describe('the content scanner', () => {
     fake.limit = 100_000
     await on.media.download(TEST_SERVER, other, AS_USER)
   })
+
+  it('has looked at uploads when somebody asks for them', async () => {
+    const on = await bench({ looksAhead: true })
+    const [clean, infected] = [await on.upload(GIF), await on.upload(`a ${EICAR}`)]
+    const quarantined = async (id: string) => (await on.media.moderation.info(TEST_SERVER, id)).quarantined_by
+    await untilPasses(async () => {
+      expect(await quarantined(infected)).toBe('content-scanner')
+      expect(fake.scans).toHaveLength(2)
+    })
+    expect(await quarantined(clean)).toBeNull()
+    expect(told).toEqual(['note media.refused Eicar-Test'])
+    expect(await bytesOf(await on.media.download(TEST_SERVER, clean, AS_USER))).toBe(GIF)
+    await expect(on.media.download(TEST_SERVER, infected, AS_USER)).rejects.toMatchObject(NOT_CLEAN)
+    expect(fake.scans).toHaveLength(2)
+  })
+
+  it('looks at uploads when they are asked for where it could not before', async () => {
+    fake.mood = 'hangs-up'
+    const scans: string[] = []
+    const on = await bench({ looksAhead: true, onScan: (outcome) => void scans.push(outcome) })
+    const id = await on.upload(EICAR)
+    await untilPasses(() => expect(scans).toContain('failed'))
+    fake.mood = 'well'
+    await untilPasses(() => expect(on.media.download(TEST_SERVER, id, AS_USER)).rejects.toMatchObject(NOT_CLEAN))
+    expect(scans.at(-1)).toBe('infected')
+  }) // prettier-ignore
 
   it('asks the engine for a bounded number of files at a time', async () => {
     const on = await bench()
