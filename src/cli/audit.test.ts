@@ -72,6 +72,11 @@ describe('chancery audit', () => {
       code: 0,
       out: expect.stringContaining('whole: 7 entries') as unknown,
     })
+    const rest = exported.out.slice(exported.out.indexOf('\n') + 1)
+    writeFileSync(join(place.folder, 'audit.jsonl'), rest)
+    expect((await audit('verify', '--file', 'audit.jsonl')).out).toContain(
+      'from entry 2 on, and nothing from before',
+    )
     writeFileSync(join(place.folder, 'audit.jsonl'), exported.out.replace('bob', 'eve'))
     expect(await audit('verify', '--file', 'audit.jsonl')).toMatchObject({
       code: 1,
@@ -124,6 +129,14 @@ describe('chancery audit', () => {
     ],
     ['the end is cut off', ['DELETE FROM audit_log WHERE id > 4'], 'The end was cut off'],
     ['the log is emptied', ['DELETE FROM audit_log'], 'The end was cut off'],
+    [
+      'the beginning is cut off, and the record of it signed by nobody',
+      [
+        `INSERT INTO audit_cuts SELECT id, hash, '{}' FROM audit_log WHERE id = 2`,
+        'DELETE FROM audit_log WHERE id < 3',
+      ],
+      'does not bear the signature of this server',
+    ],
     [
       'an entry is put in',
       [`INSERT INTO audit_log SELECT id + 1, entry, hash FROM audit_log WHERE id = 6`],

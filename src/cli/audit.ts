@@ -8,7 +8,7 @@ import { entryLine, readEntryLine } from '../core/audit/entry-line.js'
 import type { Operator } from '../services/operator/operator.js'
 import { CliError, CONFIG_HELP, CONFIG_OPTION, EXIT, word, type CliIo, type Command, type Options } from './command.js' // prettier-ignore
 import { configFrom } from './config-file.js'
-import { auditEntries, createAuditFollower, type Milestone } from './follow-audit.js'
+import { auditEntries, createAuditFollower, type AuditFollower, type Milestone } from './follow-audit.js'
 
 const DEFAULT_TAIL = 20
 const FOLLOW_MS = 1_000
@@ -57,19 +57,23 @@ async function verifyLog(config: Config, io: CliIo, against: string | undefined)
       if (deposited === undefined) return { fault: `nothing of this log was deposited with ${against}` }
       milestones.push({ ...deposited, from: against })
     }
-    const { head } = await operator.auditLog({ after: 0, limit: 1 })
-    const follower = createAuditFollower([
-      ...milestones,
-      { ...head, from: 'the head that is kept beside it' },
-    ])
-    for await (const row of auditEntries((page) => operator.auditLog(page), 0)) {
+    const { head, cut } = await operator.auditLog({ after: 0, limit: 1 })
+    if (cut !== undefined && !cut.isSigned)
+      return { fault: 'the record of what was cut off does not bear the signature of this server' }
+    const follower = createAuditFollower(
+      [...milestones, { ...head, from: 'the head that is kept beside it' }],
+      cut,
+    )
+    for await (const row of auditEntries((page) => operator.auditLog(page), cut?.id ?? 0)) {
       const fault = follower.take(row)
       if (fault !== undefined) return { fault }
     }
-    return { fault: follower.end(), head: follower.head(), deposited: milestones[0] }
+    return { fault: follower.end(), head: follower.head(), deposited: milestones[0], cut }
   })
   if (value.fault !== undefined) throw new CliError(`the audit log is not whole: ${value.fault}`)
   io.out(`the audit log is whole: ${value.head!.id} entries, the last hash is ${value.head!.hash}`)
+  if (value.cut !== undefined)
+    io.out(`what was before entry ${value.cut.id + 1} was cut off at ${new Date(value.cut.ts).toISOString()}, by a signed record`) // prettier-ignore
   if (value.deposited !== undefined)
     io.out(`${against} knows it up to entry ${value.deposited.id}, and has the same`)
   return EXIT.ok
@@ -82,17 +86,27 @@ async function verifyFile(path: string, io: CliIo): Promise<number> {
   } catch (error) {
     throw new CliError(`${path} cannot be read: ${(error as Error).message}`)
   }
-  const follower = createAuditFollower([])
+  let follower: AuditFollower | undefined
   let number = 0
+  let first = 1
   for await (const line of file.readLines()) {
     number += 1
     if (line === '') continue
     const row = readEntryLine(line)
+    if (follower === undefined && row !== undefined && row.id > 1) {
+      // The beginning was cut off, or was not asked for: from here on it is as whole as it is.
+      follower = createAuditFollower([], { id: row.id, hash: row.hash })
+      first = row.id
+      continue
+    }
+    follower ??= createAuditFollower([])
     const fault = row === undefined ? 'it is no entry of an audit log' : follower.take(row)
     if (fault !== undefined) throw new CliError(`line ${number} of the file: ${fault}`)
   }
-  const { id, hash } = follower.head()
-  io.out(`the file has the whole audit log up to entry ${id}, whose hash is ${hash}`)
+  const { id, hash } = (follower ?? createAuditFollower([])).head()
+  const what =
+    first === 1 ? 'the whole audit log' : `the audit log from entry ${first} on, and nothing from before,`
+  io.out(`the file has ${what} up to entry ${id}, whose hash is ${hash}`)
   return EXIT.ok
 }
 

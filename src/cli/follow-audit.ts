@@ -21,9 +21,13 @@ export interface AuditFollower {
   head(): ChainHead
 }
 
-export function createAuditFollower(milestones: readonly Milestone[]): AuditFollower {
-  let head = START
-  const unseen = new Set(milestones.filter(({ id }) => id > 0))
+/** `start`: where the entries begin; what was before was cut off, and milestones there show nothing. */
+export function createAuditFollower(
+  milestones: readonly Milestone[],
+  start: ChainHead = START,
+): AuditFollower {
+  let head = start
+  const unseen = new Set(milestones.filter(({ id }) => id > start.id))
   return {
     take(row) {
       const step = followChain(head, row)

@@ -44,6 +44,7 @@ type Needed = Pick<
   | 'retention'
   | 'accountValidity'
   | 'auditDeposits'
+  | 'auditCuts'
   | 'profile'
   | 'threepids'
   | 'bindings'

@@ -6,6 +6,7 @@ import type { Logger } from '../platform/logger.js'
 import { openSyslog, type SyslogTarget } from '../platform/syslog.js'
 import { createKeptDeposits } from '../services/audit-deposits/keep-deposits.js'
 import { createMadeDeposits } from '../services/audit-deposits/make-deposits.js'
+import { createAuditCuts } from '../services/audit-deposits/audit-cuts.js'
 import { createAuditFeed } from '../services/audit/audit-feed.js'
 import { createAudit, type Audit } from '../services/audit/audit.js'
 import type { AuditTrail } from '../services/audit/trail.js'
@@ -38,25 +39,33 @@ export function buildAuditReaders(
     readonly transport: Pick<Transport, 'client' | 'keys'>
     readonly nodeList: NodeListService | undefined
   },
-): Pick<Services, 'auditDeposits' | 'auditFeed'> {
+): Pick<Services, 'auditDeposits' | 'auditFeed' | 'auditCuts'> {
   const { config, transport, nodeList, ...base } = deps
   const { client, keys } = transport
   const { audit } = config
   const target = syslogTarget(config)
+  const made = createMadeDeposits({
+    ...base,
+    client,
+    keys,
+    servers: audit.enabled && config.federation.enabled ? audit.deposit_with : [],
+  })
+  const auditFeed =
+    target === undefined || !audit.enabled
+      ? undefined
+      : createAuditFeed({ ...base, syslog: openSyslog(target, config.server_name) })
   return {
     auditDeposits: {
       kept: createKeptDeposits({ ...base, keys, isMember: (name) => nodeList?.member(name) !== undefined }),
-      made: createMadeDeposits({
-        ...base,
-        client,
-        keys,
-        servers: audit.enabled && config.federation.enabled ? audit.deposit_with : [],
-      }),
+      made,
     },
-    auditFeed:
-      target === undefined || !audit.enabled
-        ? undefined
-        : createAuditFeed({ ...base, syslog: openSyslog(target, config.server_name) }),
+    auditFeed,
+    auditCuts: createAuditCuts({
+      ...base,
+      keys,
+      keepMs: audit.enabled ? (audit.keep ?? undefined) : undefined,
+      settled: async () => Math.min(await made.knownToAll(), (await auditFeed?.sentUpTo()) ?? Infinity),
+    }),
   }
 }
 

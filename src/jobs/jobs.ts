@@ -73,6 +73,7 @@ export function periodicJobs(services: Services, options: JobOptions): readonly 
       every: options.auditDepositMs,
       run: async () => void (await services.auditDeposits.made.deposit()),
     },
+    { name: 'audit.cut', every: 24 * HOUR, atStart: true, run: () => services.auditCuts.run() },
     { name: 'audit.feed', every: SECOND, run: () => services.auditFeed?.step() ?? Promise.resolve() },
     {
       name: 'accountValidity.run',

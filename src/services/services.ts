@@ -1,6 +1,7 @@
 import type { AccountMoves } from './account-moves/account-moves.js'
 import type { KeptDeposits } from './audit-deposits/keep-deposits.js'
 import type { MadeDeposits } from './audit-deposits/make-deposits.js'
+import type { AuditCuts } from './audit-deposits/audit-cuts.js'
 import type { AuditFeed } from './audit/audit-feed.js'
 import type { ModerationDesk } from './moderation-desk/moderation-desk.js'
 import type { AccountValidity } from './account-validity/account-validity.js'
@@ -82,6 +83,7 @@ export interface Services {
   readonly auditDeposits: { readonly kept: KeptDeposits; readonly made: MadeDeposits }
   /** Undefined where the log goes to no log server. */
   readonly auditFeed: AuditFeed | undefined
+  readonly auditCuts: AuditCuts
   readonly nodeInfo: NodeInfo
   readonly media: Media
   readonly previews: Previews

@@ -8,6 +8,11 @@ export const audit = {
         'Keep the log. Once begun it can be switched off and on again, and never be changed; it grows by some 500 bytes for each act.',
         false,
       ),
+      keep: Type.Union([Type.Null(), Type.Number({ format: 'duration' })], {
+        description:
+          'How long entries are kept; older ones are cut off once a day, and a signed record says so, from which the rest can be verified. Not before the log server and the members of `deposit_with` have them. `null`: for ever.',
+        default: null,
+      }),
       deposit_with: list(
         'Member nodes with which the signed head of the log is left, so that whoever could write the log anew is found out. They take it where this server is in their node list.',
         Type.String({ format: 'server-name' }),

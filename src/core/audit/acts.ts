@@ -51,6 +51,7 @@ export const ACTS = {
   'node_list.refused': 'a list of member nodes was refused',
   'directory.searched': 'a member node searched the directory of this one',
   'audit.begun': 'the audit log began to be kept, or went on after a start',
+  'audit.cut': 'entries of the audit log that are older than they must be kept were cut off',
   'audit.head_refused': 'the audit log of a member node does not go on from what it deposited here',
 } as const
 

@@ -17,6 +17,8 @@ export type DepositOutcome = 'done' | 'unreachable' | 'refused' | 'not-continued
 export interface MadeDeposits {
   /** Job: deposits the present head with each of the servers that were chosen. Gives what became of it, by server. */
   deposit(): Promise<ReadonlyMap<string, DepositOutcome>>
+  /** The last entry that all of the chosen servers know; 0 where one of them cannot be asked. */
+  knownToAll(): Promise<number>
   /**
    * What a server says was last deposited with it, and this node's signature under it is right. Undefined: nothing was. Throws M_UNKNOWN where the
    * server cannot be asked, or answers with something else.
@@ -137,6 +139,21 @@ export function createMadeDeposits(deps: {
       const outcomes = new Map<string, DepositOutcome>()
       for (const server of deps.servers) outcomes.set(server, told(server, await depositWith(server)))
       return outcomes
+    },
+
+    async knownToAll() {
+      let least = Infinity
+      for (const server of deps.servers) {
+        try {
+          // One that has nothing yet begins where the log is then.
+          const last = known.get(server) ?? (await depositedWith(server))?.id ?? Infinity
+          least = Math.min(least, last)
+        } catch (error) {
+          if (!(error instanceof FederationError)) throw error
+          return 0
+        }
+      }
+      return least
     },
 
     async depositedWith(server) {

@@ -10,6 +10,8 @@ import type { Audit } from './audit.js'
 export interface AuditFeed {
   /** Job: sends what is new. Never rejects where the log server cannot be reached: it is tried again. */
   step(): Promise<void>
+  /** The last entry that the log server has. */
+  sentUpTo(): Promise<number>
   close(): void
 }
 
@@ -48,6 +50,7 @@ export function createAuditFeed(deps: {
         failing = true
       }
     },
+    sentUpTo: () => store.read('audit.cursor', () => auditCursor(READER)),
     close: () => syslog.close(),
   }
 }

@@ -13,6 +13,7 @@ import type { KeptDeposits } from '../audit-deposits/keep-deposits.js'
 import type { MadeDeposits } from '../audit-deposits/make-deposits.js'
 import type { AccountValidity } from '../account-validity/account-validity.js'
 import type { Audit } from '../audit/audit.js'
+import type { AuditCut, AuditCuts } from '../audit-deposits/audit-cuts.js'
 import { workOnCase, type CaseDesk, type CaseRequest } from './case-work.js'
 import type { OwnKeys, Rotation } from '../federation/own-keys.js'
 import type { Reports } from '../reports/reports.js'
@@ -99,6 +100,8 @@ export interface AccountExpiry {
 export interface AuditPage {
   readonly entries: readonly ChainedEntry[]
   readonly head: ChainHead
+  /** Where the entries begin, if what was before was cut off. */
+  readonly cut?: AuditCut
 }
 
 const MAX_AUDIT_PAGE = 500
@@ -148,6 +151,7 @@ export function createOperator(deps: {
   readonly audit: Audit
   readonly secondFactor: Pick<SecondFactor, 'manage'>
   readonly auditDeposits: { readonly kept: KeptDeposits; readonly made: MadeDeposits }
+  readonly auditCuts: Pick<AuditCuts, 'last'>
   readonly rotateKey: OwnKeys['rotate']
   readonly notices: {
     send(notice: { readonly userId: string; readonly content: JsonObject }): Promise<unknown>
@@ -214,7 +218,9 @@ export function createOperator(deps: {
     async auditLog({ after, limit }) {
       // First the head: what is written meanwhile may be among the entries, and what the head names must be.
       const head = await deps.audit.head()
-      return { head, entries: await deps.audit.entries(after, Math.min(limit, MAX_AUDIT_PAGE)) }
+      const entries = await deps.audit.entries(after, Math.min(limit, MAX_AUDIT_PAGE))
+      const cut = await deps.auditCuts.last()
+      return { head, entries, ...(cut && { cut }) }
     },
     auditShown: ({ how, from }) =>
       deps.audit.note({

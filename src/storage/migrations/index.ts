@@ -46,6 +46,7 @@ import { adminBot } from './0045-admin-bot.js'
 import { roomArrivals } from './0046-room-arrivals.js'
 import { accountMoves } from './0047-account-moves.js'
 import { inviteWithdrawals } from './0048-invite-withdrawals.js'
+import { auditCuts } from './0049-audit-cuts.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -99,4 +100,5 @@ export const migrations: readonly Migration[] = [
   roomArrivals,
   accountMoves,
   inviteWithdrawals,
+  auditCuts,
 ]

@@ -44,6 +44,37 @@ export function* auditEntriesAfter(id: number, limit: number): Tx<readonly Audit
   )
 }
 
+/** The oldest entry that is still there. */
+export function* firstAuditEntry(): Tx<AuditRow | undefined> {
+  return yield* one<AuditRow>('SELECT id, entry, hash FROM audit_log ORDER BY id LIMIT 1')
+}
+
+export interface AuditCutRow {
+  /** The last entry that may go. */
+  readonly id: number
+  /** Of the chain up to it. */
+  readonly hash: string
+  /** Signed JSON. */
+  readonly document: string
+}
+
+export function* insertAuditCut(row: AuditCutRow): Tx<void> {
+  yield* run('INSERT INTO audit_cuts (id, hash, document) VALUES (?, ?, ?)', row.id, row.hash, row.document)
+}
+
+export function* lastAuditCut(): Tx<AuditCutRow | undefined> {
+  return yield* one<AuditCutRow>('SELECT id, hash, document FROM audit_cuts ORDER BY id DESC LIMIT 1')
+}
+
+/** Post: at most `limit` of the entries before the last cut are gone; how many that were. */
+export function* deleteCutEntries(limit: number): Tx<number> {
+  return yield* run(
+    `DELETE FROM audit_log WHERE id IN
+       (SELECT id FROM audit_log WHERE id <= (SELECT COALESCE(MAX(id), 0) FROM audit_cuts) ORDER BY id LIMIT ?)`,
+    limit,
+  )
+}
+
 export interface AuditDepositRow {
   readonly server: string
   readonly id: number
