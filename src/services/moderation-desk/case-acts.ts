@@ -1,3 +1,4 @@
+import type { Act } from '../../core/audit/acts.js'
 import { forbidden, invalidParam, notFound } from '../../core/errors.js'
 import { serverNameOf } from '../../core/ids/server-name-of.js'
 import { isObject, type Json } from '../../core/json/value.js'
@@ -25,14 +26,17 @@ export interface ActWish {
 }
 
 export interface CaseActs {
+  /** Whether the act and its line in the audit log are one transaction: nobody needs to write before it that it begins. */
+  isOneTransaction(action: CaseAction): boolean
   /**
    * `by`: the user id of the moderator; undefined: whoever has the machine. Gives what was done, in numbers and names. Throws M_INVALID_PARAM where the case has nothing of
-   * that kind, M_FORBIDDEN, M_NOT_FOUND, and what the act throws.
+   * that kind, M_FORBIDDEN, M_NOT_FOUND, and what the act throws. `details` stand in the audit log where the act writes its own line.
    */
   carryOut(
     found: ReportedCase,
     wish: ActWish,
     by: string | undefined,
+    details: Readonly<Record<string, string | number>>,
   ): Promise<Readonly<Record<string, string | number>>>
 }
 
@@ -78,11 +82,12 @@ export function createCaseActs(deps: {
     found: ReportedCase,
     flag: 'locked' | 'suspended',
     by: string | undefined,
+    why: Pick<Act, 'reason' | 'details'>,
   ): Promise<{ user: string }> {
     if (found.user_id === '') throw invalidParam('The report names no user')
     if (!isLocal(found.user_id))
       throw invalidParam('The user is of another server: nobody here can lock or suspend the account')
-    await deps.moderation.set(by, found.user_id, flag, true)
+    await deps.moderation.set(by, found.user_id, flag, true, why)
     return { user: found.user_id }
   }
 
@@ -112,14 +117,16 @@ export function createCaseActs(deps: {
   }
 
   return {
-    async carryOut(found, { action, reason, message }, by) {
+    isOneTransaction: (action) => action === 'lock' || action === 'suspend',
+
+    async carryOut(found, { action, reason, message }, by, details) {
       switch (action) {
         case 'redact':
           return await redact(found, reason)
         case 'lock':
-          return await setFlag(found, 'locked', by)
+          return await setFlag(found, 'locked', by, { reason, details })
         case 'suspend':
-          return await setFlag(found, 'suspended', by)
+          return await setFlag(found, 'suspended', by, { reason, details })
         case 'quarantine_media':
           return await quarantine(found, by)
         case 'shut_down_room':

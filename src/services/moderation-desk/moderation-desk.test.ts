@@ -182,7 +182,15 @@ describe('the desk of the moderators', () => {
   it('locks and suspends whom the report names, and no administrator', async () => {
     const { id } = await reported()
     await desk.act(id, { action: 'suspend', reason: undefined }, MODERATOR)
+    const before = await now()
     await desk.act(id, { action: 'lock', reason: 'threats' }, undefined)
+    // One line, in the transaction of the act.
+    expect(await acts(before)).toEqual([
+      expect.objectContaining({
+        ...{ act: 'account.locked', outcome: 'done', by: { kind: 'operator' }, on: alice.userId },
+        ...{ reason: 'threats', details: { case: id, action: 'lock' } },
+      }),
+    ])
     expect(await userOf(alice.userId)).toMatchObject({ suspended: 1, locked: 1 })
     for (const flag of ['suspended', 'locked'] as const)
       await node.services.accounts.moderation.set(MODERATOR, alice.userId, flag, false)
@@ -192,7 +200,7 @@ describe('the desk of the moderators', () => {
     await expect(desk.act(root, { action: 'lock', reason: undefined }, MODERATOR)).rejects.toMatchObject({
       errcode: 'M_FORBIDDEN',
     })
-    expect(await acts(head)).toMatchObject([{ outcome: 'begun' }, { outcome: 'M_FORBIDDEN' }])
+    expect(await acts(head)).toMatchObject([{ act: 'account.locked', outcome: 'M_FORBIDDEN' }])
   })
 
   it('puts media into quarantine', async () => {

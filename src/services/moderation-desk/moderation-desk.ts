@@ -180,17 +180,19 @@ export function createModerationDesk(deps: {
         room: found.room_id === '' ? undefined : found.room_id,
         reason,
       } as const
+      const isOne = acts.isOneTransaction(action)
+      const details = { case: caseId, action }
       // Before it begins, so that it has a trace where the node is killed meanwhile.
-      await audit.note({ ...act, outcome: 'begun', details: { case: caseId, action } })
+      if (!isOne) await audit.note({ ...act, outcome: 'begun', details })
       let done: Readonly<Record<string, string | number>>
       try {
-        done = await acts.carryOut(found, wish, by)
+        done = await acts.carryOut(found, wish, by, details)
       } catch (error) {
         const outcome = error instanceof MatrixError ? error.errcode : 'failed'
-        await audit.note({ ...act, outcome, details: { case: caseId, action } })
+        await audit.note({ ...act, outcome, details })
         throw error
       }
-      await audit.note({ ...act, details: { case: caseId, action, ...done } })
+      if (!isOne) await audit.note({ ...act, details: { ...details, ...done } })
       return { ...done }
     },
 
