@@ -1,8 +1,11 @@
-<<<<<<< HEAD
-import { adminActor, OPERATOR, type ActName, type Actor, type ActWay } from '../../core/audit/acts.js'
-=======
-import { adminActor, OPERATOR, type Act, type ActName, type Actor } from '../../core/audit/acts.js'
->>>>>>> 1ebdf03 (fix(moderation): to lock or suspend from the desk is one transaction with its line in the audit log)
+import {
+  adminActor,
+  OPERATOR,
+  type Act,
+  type ActName,
+  type Actor,
+  type ActWay,
+} from '../../core/audit/acts.js'
 import { forbidden, invalidParam, notFound } from '../../core/errors.js'
 import { parseUserId } from '../../core/ids/user-id.js'
 import { devicesOfUser } from '../../storage/tables/devices.js'
@@ -22,21 +25,14 @@ export type ModerationFlag = 'locked' | 'suspended'
 export interface Moderation {
   /** Throws M_INVALID_PARAM for users of other servers, M_NOT_FOUND, M_FORBIDDEN for other administrators. */
   get(adminId: string, userId: string, flag: ModerationFlag): Promise<boolean>
-<<<<<<< HEAD
-  /** As `get`; M_FORBIDDEN also for oneself. `adminId` undefined: whoever has the machine. */
-=======
   /** As `get`; M_FORBIDDEN also for oneself. `adminId` undefined: whoever has the machine. `why` stands in the audit log, in the same transaction. */
->>>>>>> 1ebdf03 (fix(moderation): to lock or suspend from the desk is one transaction with its line in the audit log)
   set(
     adminId: string | undefined,
     userId: string,
     flag: ModerationFlag,
     value: boolean,
-<<<<<<< HEAD
     way?: ActWay,
-=======
     why?: Pick<Act, 'reason' | 'details'>,
->>>>>>> 1ebdf03 (fix(moderation): to lock or suspend from the desk is one transaction with its line in the audit log)
   ): Promise<void>
   /** The body of `GET /admin/whois`. Throws M_INVALID_PARAM, M_NOT_FOUND. */
   whois(userId: string): Promise<object>
@@ -81,11 +77,7 @@ export function createModeration(deps: {
       const user = await store.read('moderation.get', () => moderated(adminId, userId))
       return user[flag] === 1
     },
-<<<<<<< HEAD
-    async set(adminId, userId, flag, value, way) {
-=======
-    async set(adminId, userId, flag, value, why = {}) {
->>>>>>> 1ebdf03 (fix(moderation): to lock or suspend from the desk is one transaction with its line in the audit log)
+    async set(adminId, userId, flag, value, way, why = {}) {
       checkLocal(userId)
       if (userId === adminId) throw forbidden('You cannot do this to your own account')
       await store.write('moderation.set', function* () {

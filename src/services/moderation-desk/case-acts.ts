@@ -87,7 +87,7 @@ export function createCaseActs(deps: {
     if (found.user_id === '') throw invalidParam('The report names no user')
     if (!isLocal(found.user_id))
       throw invalidParam('The user is of another server: nobody here can lock or suspend the account')
-    await deps.moderation.set(by, found.user_id, flag, true, why)
+    await deps.moderation.set(by, found.user_id, flag, true, undefined, why)
     return { user: found.user_id }
   }
 
