@@ -38,6 +38,7 @@ import { adminEventByTimestamp, adminEventContext, adminRoomMessages } from './r
 import { adminRoomState } from './room-state.js'
 import { adminDeleteRoom, adminDeleteRoomV2, adminGetRoom } from './room.js'
 import { adminListUsers, adminListUsersV3 } from './list-users.js'
+import { legalHoldRoutes } from './legal-holds.js'
 import { adminLogInAs } from './log-in-as.js'
 import {
   adminDeleteRegistrationToken,
@@ -63,7 +64,7 @@ import { adminGetUser, adminPutUser } from './user.js'
 import { adminUsernameAvailable } from './username-available.js'
 import { adminWhois } from './whois.js'
 
-/** `/_synapse/admin`, as the tools of administrators speak it. What is not here does not exist: M_UNRECOGNIZED. */
+/** `/_synapse/admin`, as the tools of administrators speak it, and what they have no words for under `/_chancery/admin`. What is not here does not exist: M_UNRECOGNIZED. */
 export const adminRoutes: readonly Route[] = [
   adminServerVersion,
   adminSetAccountValidity,
@@ -151,4 +152,5 @@ export const adminRoutes: readonly Route[] = [
   sendServerNotice,
   putServerNotice,
   ...adminCommandRoutes,
+  ...legalHoldRoutes,
 ]
