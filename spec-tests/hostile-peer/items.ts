@@ -131,4 +131,48 @@ export const ITEMS: Readonly<Record<string, Item>> = {
   R6: { does: 'lies about missing events and the state between them' },
   R7: { does: 'lies about aliases and public rooms' },
   R8: { does: 'lies about media' },
+  // A member of the node list that holds to none of its rules
+  M1: { does: 'breaks the access rules of a room, with innocent events on top' },
+  M2: { does: 'makes a direct room one of three' },
+  M3: { does: 'hands over a state in which an access rule is broken' },
+  M4: { does: 'brings external people in by handshakes of its own' },
+  M5: { does: 'redeems invitations of addresses for external people' },
+  M6: { does: 'looks for people who hide, in the name of others' },
+  M7: { does: 'lies about people in the directory' },
+  M8: { does: 'leaves audit heads of others, or rewrites its own' },
+  M9: {
+    does: 'replays an older list, another one of the same number, or one of another circle',
+    heldBy: [
+      ['src/core/node-list/judge-node-list.test.ts', 'never goes back: an older list is refused, however well it is signed'],
+      ['src/services/node-list/node-list.test.ts', 'refuses an older list after a restart too'],
+    ],
+  }, // prettier-ignore
+  M10: {
+    does: 'keeps, takes back and looks up invitations in the name of others',
+    heldBy: [
+      ['src/services/member-identity/member-identity.test.ts', 'is refused to a member that names %s'],
+      ['src/services/member-identity/member-identity.test.ts', 'is over when its sender’s server takes it back, and no other'],
+      ['src/services/member-identity/member-identity.test.ts', 'takes the word of a member for its own users alone'],
+      ['src/http/server-server/identity/identity.test.ts', 'is told to nobody else'],
+    ],
+  }, // prettier-ignore
+  M11: {
+    does: 'forges receipts of purges, or has others purge',
+    heldBy: [
+      ['src/services/retention/purge-notices.test.ts', 'takes no receipt %s'],
+      ['src/services/retention/purge-notices.test.ts', 'never makes another node delete what is not too old there, whatever the record says'],
+      ['src/services/retention/purge-notices.test.ts', 'is taken from members in the room alone, with their own signature'],
+    ],
+  }, // prettier-ignore
+  M12: {
+    does: 'has a name or addresses that look like those of another',
+    heldBy: [
+      ['src/core/node-list/parse-node-list.test.ts', 'warns of names that look alike, and of members without keys'],
+      ['src/core/address-gate.test.ts', 'never has an address whose last domain is not one of ours, whatever stands before it'],
+    ],
+  }, // prettier-ignore
+  M13: {
+    does: 'goes on when it is no member any more',
+    heldBy: [['spec-tests/server-server/node-list.test.ts', 'talk to nobody without it, to members with it, and to none who left, until they are back']],
+  }, // prettier-ignore
 }

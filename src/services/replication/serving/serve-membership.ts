@@ -6,7 +6,7 @@ import { serverNameOf } from '../../../core/ids/server-name-of.js'
 import { ownValue, type Json, type JsonObject } from '../../../core/json/value.js'
 import { KNOWN_ROOM_VERSIONS } from '../../../core/room-version/versions.js'
 import type { Keys } from '../../federation/keys.js'
-import { refuseWhereAccessRejects } from '../../rooms/access.js'
+import { refuseExternalKnock, refuseWhereAccessRejects } from '../../rooms/access.js'
 import { applyEvent, MissingPredecessors } from '../../rooms/apply-event.js'
 import type { RoomsContext } from '../../rooms/context.js'
 import { signedByPolicy } from '../../rooms/policy-signing.js'
@@ -67,6 +67,7 @@ export function createMembershipServing(deps: MembershipServingDeps): Membership
     { roomId, userId, versions = ['1'] }: { roomId: string; userId: string; versions?: readonly string[] },
   ): Promise<JsonObject> {
     checkOwnUser(userId, origin)
+    if (kind === 'knock') refuseExternalKnock(context.local.access, userId)
     if (kind !== 'leave') await context.policies?.checkUser(userId)
     const room = await residentRoom(context, roomId, origin)
     const { rules } = room
@@ -105,6 +106,8 @@ export function createMembershipServing(deps: MembershipServingDeps): Membership
     const room = await residentRoom(context, roomId, origin)
     const before = await context.rosters.of(room.nid)
     const event = readMembershipEvent(sent.event, room.rules, { origin, roomId, eventId, membership })
+    // A knock is no state that the rules keep out, but its answer tells of the room.
+    if (membership === 'knock') refuseExternalKnock(context.local.access, event.sender)
     if (membership !== 'leave') await context.policies?.checkUser(event.sender)
     const signed = membership === 'join' ? await letIn(room, event) : event
     const [verdict] = await keys.verifyEventSignatures([signed])
