@@ -7,6 +7,7 @@
 import { cpus, loadavg } from 'node:os'
 import { join, resolve } from 'node:path'
 import { measureAccessRules } from './bench/access-rules.mjs'
+import { measureCircle } from './bench/circle.mjs'
 import { createClient } from './bench/client.mjs'
 import { growth, postgresDatabase, postgresTables, sqliteTables } from './bench/disk.mjs'
 import { measureFanOut } from './bench/fan-out.mjs'
@@ -16,6 +17,7 @@ import { measureInitialSync } from './bench/initial-sync.mjs'
 import { startNode } from './bench/node.mjs'
 import { readOptions, USAGE } from './bench/options.mjs'
 import { measureLarge } from './bench/large.mjs'
+import { measurePurge } from './bench/purge.mjs'
 import { report } from './bench/report.mjs'
 import { measureSearch } from './bench/search.mjs'
 import { measureSends } from './bench/send.mjs'
@@ -183,6 +185,36 @@ async function measureBothWays(start, settings) {
   }
 }
 
+/** On a node with a database of its own, which is as large as what is purged. */
+async function measurePurges(start, dist, settings) {
+  const database = settings.postgres === undefined ? undefined : await postgresDatabase(settings.postgres)
+  try {
+    return await measurePurge(
+      (from, config) => start(database?.url, from, undefined, config),
+      dist,
+      database?.url,
+      settings.purge,
+      say,
+    )
+  } finally {
+    await database?.drop()
+  }
+}
+
+async function measureDirectories(start, dist, settings) {
+  const database = settings.postgres === undefined ? undefined : await postgresDatabase(settings.postgres)
+  try {
+    return await measureCircle(
+      (federation, config) => start(database?.url, undefined, federation, config),
+      dist,
+      settings.circle,
+      say,
+    )
+  } finally {
+    await database?.drop()
+  }
+}
+
 async function main() {
   const settings = options()
   if (settings.help) {
@@ -210,10 +242,15 @@ async function main() {
       load,
     },
     options: { ...settings, postgres: undefined },
-    ...(settings.onlyFederation || settings.accessRules !== undefined
+    ...(settings.onlyFederation ||
+    settings.accessRules !== undefined ||
+    settings.purge > 0 ||
+    settings.circle !== undefined
       ? {}
       : await measureClients(start, settings)),
     accessRules: settings.accessRules === undefined ? undefined : await measureBothWays(start, settings),
+    purge: settings.purge === 0 ? undefined : await measurePurges(start, dist, settings),
+    circle: settings.circle === undefined ? undefined : await measureDirectories(start, dist, settings),
     large: settings.large === undefined ? undefined : await measureLargeNode(start, settings),
     sliding: settings.sliding === undefined ? undefined : await measureSlidingNode(start, settings),
     searches: settings.search === 0 ? undefined : await measureSearches(start, dist, settings),

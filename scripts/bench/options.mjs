@@ -13,6 +13,8 @@ export const USAGE = `npm run bench -- [OPTIONS]
   --parts LIST     of what is measured between servers: inbound, outbound, latency, resolution, join (all)
   --sliding        also: sliding sync of one user in 500 rooms, and 10,000 messages that wait for a device
   --search N       also: searches among so many messages, which are written into the database (0; a million take minutes)
+  --purge N        nothing else: messages while so many old ones are purged (a million take minutes)
+  --circle         nothing else: the directories of a circle of 17 nodes of which three never answer
   --access-rules   nothing else: the CPU of a send with access rules and without, in rounds that take turns
   --postgres URL   of a server on which databases may be made; the bench makes one and drops it. Default: SQLite
   --dist DIR       a build other than dist, used as it is
@@ -28,6 +30,7 @@ const COUNT = {
   users: undefined,
   'sync-rooms': '100',
   search: '0',
+  purge: '0',
 }
 /** What federation is measured with; the join is of members who changed their names so often. */
 const FEDERATION = {
@@ -45,6 +48,8 @@ const LARGE = { syncRooms: 500, polls: 5_000, members: 1_000 }
 const ROUNDS = 12
 /** What sliding sync is promised for. */
 const SLIDING = { rooms: 500, messages: 10_000 }
+/** As the French administration has it; each of its members answers after so many milliseconds. */
+const CIRCLE = { nodes: 17, dead: 3, rooms: 100, delayMs: 20, rounds: 100 }
 const LARGEST = {
   seconds: 600,
   senders: 1_000,
@@ -53,6 +58,7 @@ const LARGEST = {
   users: 2_000,
   'sync-rooms': 2_000,
   search: 10_000_000,
+  purge: 10_000_000,
 }
 
 /** The options as a plain object. Throws with words for a person. */
@@ -61,6 +67,7 @@ export function readOptions(argv) {
   for (const name of ['postgres', 'dist', 'profile', 'parts']) options[name] = { type: 'string' }
   for (const name of [
     'access-rules',
+    'circle',
     'json',
     'keep',
     'help',
@@ -75,7 +82,7 @@ export function readOptions(argv) {
   for (const [name, otherwise] of Object.entries(COUNT)) {
     const text = values[name] ?? otherwise
     if (text === undefined) continue
-    const least = name === 'sync-rooms' || name === 'search' ? 0 : 1
+    const least = ['sync-rooms', 'search', 'purge'].includes(name) ? 0 : 1
     const value = Number(text)
     if (!Number.isInteger(value) || value < least || value > LARGEST[name])
       throw new Error(`--${name} takes a whole number from ${least} to ${LARGEST[name]}`)
@@ -101,6 +108,8 @@ export function readOptions(argv) {
       : undefined,
     sliding: values.sliding ? SLIDING : undefined,
     search: counts.search,
+    purge: counts.purge,
+    circle: values.circle ? CIRCLE : undefined,
     postgres: values.postgres,
     dist: values.dist,
     profile: values.profile,

@@ -110,6 +110,50 @@ const accessRulesTable = ({ rounds, sends, message, state }) =>
     ]),
   )
 
+const timesLine = ({ p50, p95, p99 }) => `${ms(p50)} / ${ms(p95)} / ${ms(p99)} ms`
+
+const purgeTable = ({ events, seconds, perSecond, cpuMs, loopMaxMs, calm, during }) =>
+  table(
+    ['measure', 'value'],
+    [
+      ['purged', `${whole(events)} events in ${whole(seconds)} s, ${whole(perSecond)} a second`],
+      [`a message meanwhile, p50 / p95 / p99 of ${whole(during.sends)}`, timesLine(during)],
+      [`a message while nothing is purged, p50 / p95 / p99 of ${whole(calm.sends)}`, timesLine(calm)],
+      ['CPU, messages included / longest delay of the loop', `${whole(cpuMs)} ms / ${ms(loopMaxMs)} ms`],
+    ],
+  )
+
+const circleTable = ({
+  nodes,
+  dead,
+  rooms,
+  found,
+  firstRooms,
+  laterRooms,
+  firstPeople,
+  laterPeople,
+  loopMaxMs,
+}) =>
+  table(
+    [
+      `${nodes} nodes of which ${dead} never answer`,
+      'first',
+      'later, p50 / p95 / p99',
+      'longest',
+      'CPU each',
+    ],
+    [
+      [`a page of ${whole(rooms)} public rooms`, firstRooms, laterRooms],
+      [`a search for people, of ${whole(found)} nodes`, firstPeople, laterPeople],
+    ].map(([name, first, later]) => [
+      name,
+      `${ms(first.first)} ms`,
+      timesLine(later),
+      `${ms(later.longest)} ms`,
+      `${ms(later.cpuMs)} ms`,
+    ]),
+  ).concat(row('longest delay of the loop', `${ms(loopMaxMs)} ms`, '', '', ''))
+
 const machineLine = ({ node, cpus, cpu, database, load }) =>
   `Node ${node}, ${cpus} × ${cpu}, ${database}; load tool on the same machine. Load average ${load}.`
 
@@ -118,6 +162,8 @@ export function report(result) {
   const { machine, options, sends, fanOut, initialSyncs } = result
   if (result.accessRules !== undefined)
     return [machineLine(machine), '', ...accessRulesTable(result.accessRules)].join('\n')
+  if (result.purge !== undefined) return [machineLine(machine), '', ...purgeTable(result.purge)].join('\n')
+  if (result.circle !== undefined) return [machineLine(machine), '', ...circleTable(result.circle)].join('\n')
   if (options.onlyFederation)
     return [machineLine(machine), '', ...federationTable(result.federation)].join('\n')
   const lines = [

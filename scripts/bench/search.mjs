@@ -1,9 +1,8 @@
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { createClient, inRoom, v3 } from './client.mjs'
 import { readGauges, spent } from './gauges.mjs'
 import { quantiles } from './numbers.mjs'
 import { message, sendPath } from './send.mjs'
+import { load, openStore } from './stopped-node.mjs'
 import { each, registerUsers } from './world.mjs'
 
 const ROOMS = 100
@@ -28,17 +27,6 @@ function speaker(seed) {
   const random = randomOf(seed)
   const word = () => `w${Math.floor(VOCABULARY ** random())}`
   return { word, text: () => Array.from({ length: WORDS_EACH }, word).join(' ') }
-}
-
-const load = (dist, path) => import(pathToFileURL(join(dist, path)).href)
-
-async function openStore(dist, node, database) {
-  if (database === undefined) {
-    const { openSqlite } = await load(dist, 'storage/sqlite-store.js')
-    return openSqlite({ path: node.databasePath })
-  }
-  const { openPostgres } = await load(dist, 'storage/postgres-store.js')
-  return openPostgres({ connectionString: database })
 }
 
 /**
