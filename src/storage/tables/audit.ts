@@ -68,7 +68,7 @@ export function* lastAuditCut(): Tx<AuditCutRow | undefined> {
 
 /** Post: at most `limit` of the entries before the last cut are gone; how many that were. */
 export function* deleteCutEntries(limit: number): Tx<number> {
-  return yield* run(
+  return yield* runChanges(
     `DELETE FROM audit_log WHERE id IN
        (SELECT id FROM audit_log WHERE id <= (SELECT COALESCE(MAX(id), 0) FROM audit_cuts) ORDER BY id LIMIT ?)`,
     limit,

@@ -1,4 +1,4 @@
-import { all, many, one, run, type Tx } from '../tx.js'
+import { all, many, one, run, runChanges, type Tx } from '../tx.js'
 
 /** An invitation of an address that was taken back, and of which its keeper does not know yet. */
 export interface InviteWithdrawalRow {
@@ -57,7 +57,7 @@ export function* deleteInviteWithdrawal(row: Pick<InviteWithdrawalRow, 'token' |
 
 /** Post: at most `limit` of what is over is gone; how many that were. */
 export function* deleteExpiredInviteWithdrawals(now: number, limit: number): Tx<number> {
-  return yield* run(
+  return yield* runChanges(
     `DELETE FROM invite_withdrawals WHERE (token, keeper) IN
        (SELECT token, keeper FROM invite_withdrawals WHERE expires_ts <= ? ORDER BY expires_ts LIMIT ?)`,
     now,
