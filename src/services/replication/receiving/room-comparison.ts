@@ -50,9 +50,9 @@ export interface RoomHealth {
   heal(roomId: string): Promise<RoomHealing>
   /**
    * The same in the background. Of a room that is here by the word of `via`, two others are asked; empty: that is not all there is
-   * to know, and everybody is asked. True when it is done: the whole of what one of them has was
-   * compared, or there is nobody to ask.
+   * to know, and everybody is asked. `done`: the whole of what one of them has was
+   * compared, or this server has the room for itself. `alone`: it knows of nobody but `via`, which may have kept all others back.
    * Rejects when it is aborted.
    */
-  repair(roomId: string, via: string, signal: AbortSignal): Promise<boolean>
+  repair(roomId: string, via: string, signal: AbortSignal): Promise<'done' | 'again' | 'alone'>
 }

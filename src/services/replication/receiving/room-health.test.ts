@@ -168,7 +168,7 @@ describe('a room whose state was kept back in part by the server through which i
     await d.join('@dora:d.example', roomId, 'b.example')
     await network.settle()
     expect((await d.stateOf(roomId)).has('m.room.power_levels|')).toBe(false)
-    expect(await d.replication.health.repair(roomId, 'b.example', new AbortController().signal)).toBe(true)
+    expect(await d.replication.health.repair(roomId, 'b.example', new AbortController().signal)).toBe('done')
     const state = await d.stateOf(roomId)
     expect(state.get('m.room.power_levels|')).toBe(left.get('m.room.power_levels|'))
     expect(state).toEqual(await a.stateOf(roomId))

@@ -158,6 +158,7 @@ export function createRoomHealth(deps: RoomHealthDeps): RoomHealth {
   ): Promise<{ readonly changes: number; readonly whole: boolean }> {
     let changes = 0
     let whole = true
+    let compared = 0
     for (const head of room.heads.slice(0, MAX_POINTS)) {
       const fetched = await fetchStateBefore(deps, room, head.id, [ask.server], ask.signal)
       if (fetched !== undefined && fetched.absent > 0) whole = false
@@ -168,6 +169,7 @@ export function createRoomHealth(deps: RoomHealthDeps): RoomHealth {
         continue
       }
       if (fetched.absent > 0 && !ask.orPart) continue
+      compared += 1
       const merged = await context.writer.write(room.roomId, (working) =>
         mergeStateBefore(working, head.id, fetched.root, context.local),
       )
@@ -179,7 +181,8 @@ export function createRoomHealth(deps: RoomHealthDeps): RoomHealth {
       }
       changes += merged?.length ?? 0
     }
-    return { changes, whole }
+    // Where it knows none of our heads, nothing was compared yet: it will know them.
+    return { changes, whole: whole && compared > 0 }
   }
 
   async function healFrom(
@@ -236,16 +239,17 @@ export function createRoomHealth(deps: RoomHealthDeps): RoomHealth {
     },
     async repair(roomId, via, signal) {
       const room = await loadResident(context, roomId)
-      if (room === undefined) return true
+      if (room === undefined) return 'done'
       const servers = (await candidates(room)).filter((name) => name !== via)
       let opinions = via === '' ? Infinity : SECOND_OPINIONS
-      let done = servers.length === 0
+      if (servers.length === 0) return via === '' ? 'done' : 'alone'
+      let done = false
       for (const server of servers.slice(0, MAX_SERVERS)) {
         const { whole, failure } = await healFrom(roomId, server, false, signal)
         done ||= whole
         if (failure === undefined && --opinions === 0) break
       }
-      return done
+      return done ? 'done' : 'again'
     },
   }
 }

@@ -22,7 +22,7 @@ describe('rooms that are to be compared', () => {
   let repairs: RoomRepairs
   let now = 1_000_000
   const asked: string[] = []
-  let helps = true
+  let helps: 'done' | 'again' | 'alone' | undefined
   beforeEach(async () => {
     store = await openTestStore()
     asked.length = 0
@@ -40,7 +40,7 @@ describe('rooms that are to be compared', () => {
       health: {
         repair(roomId, via) {
           asked.push(`${roomId} ${via}`)
-          return helps ? Promise.resolve(true) : Promise.reject(new Error('nobody helps'))
+          return helps === undefined ? Promise.reject(new Error('nobody helps')) : Promise.resolve(helps)
         },
       },
     })
@@ -55,31 +55,34 @@ describe('rooms that are to be compared', () => {
     })
 
   it('are asked about one after the other, and those that are done leave the list', async () => {
-    helps = true
+    helps = 'done'
     repairs.wake()
     await repairs.idle()
     expect(asked).toEqual(['!r1 via.example', '!r2 via.example'])
     expect(await list()).toEqual([])
   })
 
-  it('stay on the list while nobody helps, for ten attempts', async () => {
-    helps = false
-    for (let attempt = 1; attempt < 10; attempt++) {
+  it.each([undefined, 'again', 'alone'] as const)(
+    'stay on the list while nobody helps, for ten attempts: %s',
+    async (what) => {
+      helps = what
+      for (let attempt = 1; attempt < 10; attempt++) {
+        repairs.wake()
+        await repairs.idle()
+        expect(await list()).toEqual([1, 2].map((nid) => ({ room_nid: nid, attempts: attempt })))
+        // Not due yet.
+        const before = asked.length
+        repairs.wake()
+        await repairs.idle()
+        expect(asked).toHaveLength(before)
+        now += 3_600_001
+      }
       repairs.wake()
       await repairs.idle()
-      expect(await list()).toEqual([1, 2].map((nid) => ({ room_nid: nid, attempts: attempt })))
-      // Not due yet.
-      const before = asked.length
-      repairs.wake()
-      await repairs.idle()
-      expect(asked).toHaveLength(before)
-      now += 3_600_001
-    }
-    repairs.wake()
-    await repairs.idle()
-    expect(asked).toHaveLength(20)
-    expect(await list()).toEqual([])
-  })
+      expect(asked).toHaveLength(20)
+      expect(await list()).toEqual([])
+    },
+  )
 })
 
 describe('a room beside what others have', () => {
@@ -103,9 +106,9 @@ describe('a room beside what others have', () => {
     await network.settle()
     expect((await b.stateOf(roomId)).has(CAROLS)).toBe(false)
     expect(await b.store.read('test', () => all('SELECT via FROM room_repairs'))).toEqual([{ via: '' }])
-    expect(await b.replication.health.repair(roomId, '', signal)).toBe(false)
+    expect(await b.replication.health.repair(roomId, '', signal)).toBe('again')
     b.learnable = undefined
-    expect(await b.replication.health.repair(roomId, '', signal)).toBe(true)
+    expect(await b.replication.health.repair(roomId, '', signal)).toBe('done')
     expect(await b.stateOf(roomId)).toEqual(await a.stateOf(roomId))
   })
 
@@ -114,6 +117,24 @@ describe('a room beside what others have', () => {
     await b.join(BOB, roomId, 'a.example')
     const rows = await b.store.read('test', () => all('SELECT via FROM room_repairs'))
     expect(rows).toEqual([{ via: 'a.example' }])
+  })
+
+  it('is looked at again where nobody is known but the server through which it was joined, and where that does not know its join', async () => {
+    const roomId = await a.createRoom(ALICE)
+    const c = await addNode(network, 'c.example')
+    await b.join(BOB, roomId, 'a.example')
+    await network.settle()
+    expect(await b.replication.health.repair(roomId, 'a.example', signal)).toBe('alone')
+    await c.join(CAROL, roomId, 'a.example')
+    await until(async () => (await b.stateOf(roomId)).has(CAROLS))
+    // What it has said last is nowhere else yet, and the state before it the only one that could be compared.
+    network.fault = ({ path }) => (path.includes('/send/') ? 'status-500' : undefined)
+    await b.send(BOB, roomId, 'unheard')
+    expect(await b.replication.health.repair(roomId, 'a.example', signal)).toBe('again')
+    network.fault = () => undefined
+    const [last] = await b.heads(roomId)
+    await until(async () => (await c.context.events.byId(last!)) !== undefined)
+    expect(await b.replication.health.repair(roomId, 'a.example', signal)).toBe('done')
   })
 
   it('gets what was said there since a backup, when the backup is restored', async () => {
@@ -136,8 +157,8 @@ describe('a room beside what others have', () => {
 
   it('that nobody else is in needs nobody', async () => {
     const roomId = await a.createRoom(ALICE)
-    expect(await a.replication.health.repair(roomId, '', signal)).toBe(true)
-    expect(await a.replication.health.repair('!unknown:a.example', '', signal)).toBe(true)
+    expect(await a.replication.health.repair(roomId, '', signal)).toBe('done')
+    expect(await a.replication.health.repair('!unknown:a.example', '', signal)).toBe('done')
     expect(network.log).toEqual([])
   })
 })

@@ -47,20 +47,22 @@ export function createRoomRepairs(deps: RoomRepairsDeps): RoomRepairs {
   const closing = new AbortController()
 
   async function attempt({ room_nid: roomNid, room_id: roomId, via, attempts }: RoomRepair): Promise<void> {
-    let done = false
+    let outcome: Awaited<ReturnType<RoomHealth['repair']>> = 'again'
     try {
-      done = await health.repair(roomId, via, closing.signal)
+      outcome = await health.repair(roomId, via, closing.signal)
     } catch (error) {
       if (closing.signal.aborted) return
       logger.warn({ err: error, roomId }, 'a room could not be compared with what other servers have')
     }
     if (closing.signal.aborted) return
-    if (!done && attempts + 1 < MAX_ATTEMPTS) {
+    // Where nobody else is known, whoever gave the state may have kept all others back: they may speak.
+    if (outcome !== 'done' && attempts + 1 < MAX_ATTEMPTS) {
       const due = clock.now() + backoffDelay(RETRY, attempts + 1, random)
       await store.write('repairs.later', () => postponeRepair(roomNid, due))
       return
     }
-    if (!done) logger.warn({ roomId }, 'no other server says what it has of a room; it stays as it is')
+    if (outcome === 'again')
+      logger.warn({ roomId }, 'no other server says what it has of a room; it stays as it is')
     await store.write('repairs.done', () => deleteRepair(roomNid))
   }
 
