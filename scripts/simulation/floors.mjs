@@ -17,6 +17,15 @@ export const FLOORS = {
     'late joins': 3,
     'crashes while fetching': 3,
     'restored backups': 12,
+    'crashes after a write': 18,
+    'crashes in a transaction': 6,
+    'said at once': 1,
+    'redactions of what came later': 6,
+    'copies of what was redacted': 4,
+    // Through servers that lie, and those of them that lacked something first and nothing in the end.
+    'joins through liars': 2,
+    'joins with a part of the state': 2,
+    'joins that were healed': 2,
   },
 }
 

@@ -1,4 +1,5 @@
-import { isObject, ownValue, type Json } from '../../../../core/json/value.js'
+import { serverNameOf } from '../../../../core/ids/server-name-of.js'
+import { isObject, ownValue, type Json, type JsonObject } from '../../../../core/json/value.js'
 import type { Seeded } from './seeded.js'
 import type { Passage } from './finale.js'
 import { outsider } from './outsider.js'
@@ -10,6 +11,20 @@ import { viewOf } from './view.js'
 const OMITTED = 0.4
 
 const isBeginning = (event: Json): boolean => ownValue(event as never, 'type') === 'm.room.create'
+
+const serverOf = (event: Json): string => serverNameOf(String(ownValue(event as never, 'sender'))) ?? ''
+
+/** With a word of each server that was there: of whom nobody has heard nobody can ask, until it speaks. */
+function naming(whole: JsonObject, state: Json): Json {
+  const told = state as readonly Json[]
+  const heard = new Set([...told, ...(whole['auth_chain'] as readonly Json[])].map(serverOf))
+  const rest = (whole['state'] as readonly Json[]).filter((event) => {
+    if (heard.has(serverOf(event))) return false
+    heard.add(serverOf(event))
+    return true
+  })
+  return [...told, ...rest]
+}
 
 /** Answers as they are, less some events of the state that they tell of. */
 function omitting(chance: Seeded, onOmission: () => void) {
@@ -26,7 +41,7 @@ function omitting(chance: Seeded, onOmission: () => void) {
     const whole = JSON.parse(answer) as Json
     if (!isObject(whole)) return answer
     return endpoint === 'send_join'
-      ? JSON.stringify({ ...whole, state: thin(whole['state'], isBeginning) })
+      ? JSON.stringify({ ...whole, state: naming(whole, thin(whole['state'], isBeginning)) })
       : JSON.stringify({ ...whole, pdu_ids: thin(whole['pdu_ids'], () => false) })
   }
 }
