@@ -12,7 +12,10 @@ const OMITTED = 0.4
 
 const isBeginning = (event: Json): boolean => ownValue(event as never, 'type') === 'm.room.create'
 
-const serverOf = (event: Json): string => serverNameOf(String(ownValue(event as never, 'sender'))) ?? ''
+function serverOf(event: Json): string {
+  const sender = isObject(event) ? ownValue(event, 'sender') : undefined
+  return (typeof sender === 'string' ? serverNameOf(sender) : undefined) ?? ''
+}
 
 /** With a word of each server that was there: of whom nobody has heard nobody can ask, until it speaks. */
 function naming(whole: JsonObject, state: Json): Json {
