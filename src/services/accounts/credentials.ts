@@ -19,6 +19,7 @@ import {
   userById,
   usersToCleanUp,
 } from '../../storage/tables/users.js'
+import { deleteSecondFactor } from '../../storage/tables/second-factors.js'
 import { deleteReceiptsOf } from '../../storage/tables/receipts.js'
 import type { Store, Tx } from '../../storage/tx.js'
 import type { AuditTrail } from '../audit/trail.js'
@@ -204,6 +205,7 @@ export function createCredentials(deps: CredentialsDeps): Credentials {
         yield* deleteDelayedEventsOf(userId)
         yield* deleteThreadSubscriptionsOf(userId)
         yield* deleteAccountValidity([userId])
+        yield* deleteSecondFactor(userId)
         if (erase) {
           yield* deleteProfile(userId)
           yield* deleteAccountDataOfUser(userId)

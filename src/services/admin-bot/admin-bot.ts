@@ -7,7 +7,7 @@ import type { Commander } from '../admin-commands/act.js'
 import type { AdminCommands } from '../admin-commands/admin-commands.js'
 import { requesterOf } from '../requester.js'
 import type { Sending } from '../rooms/send.js'
-import { messageOf, type Answer } from './answers.js'
+import { blockOf, messageOf, type Answer } from './answers.js'
 import { createBotRooms, type BotRoom, type BotRoomDeps } from './bot-room.js'
 import { createIntake, type IntakeDeps } from './intake.js'
 
@@ -115,7 +115,7 @@ export function createAdminBot(deps: AdminBotDeps): AdminBot {
           ? { words: LOST }
           : {
               words: `This is shown for ${Math.max(1, Math.round(options.secretsShownMs / 60_000))} min and nowhere else.`,
-              details: secret,
+              block: blockOf(secret),
             }
       shown = await say(room, `${row.event_id}:secret`, messageOf(content, row.event_id))
     }
@@ -138,7 +138,7 @@ export function createAdminBot(deps: AdminBotDeps): AdminBot {
       if (!isCommandName(command)) throw new Error(`no command: ${command}`)
       const planned = new Map(Object.entries(JSON.parse(row.arguments) as Record<string, string>))
       const result = await commands.carryOut(commander(sender, id), { command, arguments: planned })
-      outcome = { words: result.words, details: result.details }
+      outcome = { words: result.words, block: blockOf(result.details) }
       if (result.secrets !== undefined) {
         hasSecret = true
         secrets.set(id, result.secrets)

@@ -11,7 +11,7 @@ import type { JsonObject } from '../../core/json/value.js'
 /** What the bot says: a sentence, and what there is to show in a block of code. */
 export interface Answer {
   readonly words: string
-  readonly details?: JsonObject | undefined
+  readonly block?: string | undefined
 }
 
 /** Bytes of one answer's block of code. */
@@ -26,9 +26,12 @@ const visible = (text: string): string => text.replaceAll(/\p{Cf}|[^\P{Cc}\n\t]/
 const escaped = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
 
-function blockOf(details: JsonObject | undefined): string | undefined {
-  if (details === undefined || Object.keys(details).length === 0) return undefined
-  const text = stringify(details, { lineWidth: 0 }).trimEnd()
+/** What there is to show, cut to what one message takes. */
+export function blockOf(details: JsonObject): string | undefined {
+  if (Object.keys(details).length === 0) return undefined
+  // What is cut in any case is not worth the time that readable text takes.
+  const json = JSON.stringify(details, null, 1)
+  const text = json.length > 4 * MAX_DETAILS ? json : stringify(details, { lineWidth: 0 }).trimEnd()
   const bytes = Buffer.from(text)
   if (bytes.length <= MAX_DETAILS) return text
   const cut = bytes
@@ -40,11 +43,10 @@ function blockOf(details: JsonObject | undefined): string | undefined {
 
 /** The content of a message in answer to another. `mentioned`: who is to look at it at once. */
 export function messageOf(
-  { words, details }: Answer,
+  { words, block }: Answer,
   answered: string,
   mentioned: readonly string[] = [],
 ): JsonObject {
-  const block = blockOf(details)
   const said = visible(words)
   const html = `<p>${escaped(said).replaceAll('\n', '<br>')}</p>`
   const plain = {
@@ -81,6 +83,6 @@ export function helpFor(command: CommandName | undefined): Answer {
   return {
     words:
       'USER is a user id, a user name or an e-mail address. What asks for a code waits for the six digits of your authenticator, as a message of their own; !cancel gives it up.',
-    details: Object.fromEntries(commands),
+    block: blockOf(Object.fromEntries(commands)),
   }
 }
