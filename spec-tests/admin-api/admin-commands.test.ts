@@ -153,11 +153,9 @@ describe('a command by HTTP', () => {
     // It leaves its rooms first.
     const { password } = await eventually('the account may be opened', async () => {
       const answer = await command('reactivate', { user: alice.userId, explain: true })
-      const rooms = await command('memberships', { user: alice.userId })
-      return answer.status === 200 && rooms.body.memberships[roomId] === 'leave'
-        ? await confirmed('reactivate', { user: alice.userId })
-        : undefined
+      return answer.status === 200 ? await confirmed('reactivate', { user: alice.userId }) : undefined
     })
+    expect((await command('memberships', { user: alice.userId })).body.memberships[roomId]).toBe('leave')
     expect((await logIn(alice, String(password))).status).toBe(200)
     const reset = await confirmed('reset_password', { user: alice.userId })
     expect((await logIn(alice, String(password))).status).toBe(403)
@@ -212,6 +210,9 @@ describe('a command by HTTP', () => {
     const body = { suspend: true }
     const without = await refusal(root.call('PUT', lock, { body }), 403, 'M_FORBIDDEN')
     expect(without.body.reason).toBe('second_factor.missing')
+    const specified = `/_matrix/client/v1/admin/lock/${enc(alice.userId)}`
+    await refusal(root.call('PUT', specified, { body: { locked: true } }), 403, 'M_FORBIDDEN')
+    expect(await root.ok('GET', specified)).toEqual({ locked: false })
     const code = await freshCode()
     const sent = await call(node.url, 'PUT', lock, {
       token: root.token,

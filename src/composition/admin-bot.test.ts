@@ -338,6 +338,29 @@ describe('a restart', () => {
     },
   )
 
+  it('after a code was taken carries out what it confirms, once', async () => {
+    const alice = await someone()
+    const first = await node.restarted()
+    await send(`!deactivate ${alice.userId}`)
+    await first.services.adminBot!.step()
+    const code = nextCode()
+    await send(code)
+    const held = node.store.hold('adminBot.take')
+    const ended = first.services.adminBot!.step()
+    await held.reached
+    expect((await row(alice.userId))!.deactivated).toBe(0)
+    const second = await node.restarted()
+    await second.services.adminBot!.step()
+    expect((await row(alice.userId))!.deactivated).toBe(1)
+    held.release()
+    await ended
+    const closed = (await acts()).filter(
+      ({ act, on }) => act === 'account.deactivated' && on === alice.userId,
+    )
+    expect(closed).toHaveLength(1)
+    expect(await say(code)).toMatch(/used before/)
+  })
+
   it('while a code is waited for changes nothing', async () => {
     const alice = await someone()
     const id = await send(`!deactivate ${alice.userId}`)

@@ -185,6 +185,8 @@ export function accountActs(deps: AccountActsDeps) {
       const { user, arguments: planned, who } = await subjects.planned(by, given)
       if (user.deactivated === 0) throw invalidParam(`${user.user_id} is not deactivated`)
       if (user.erased === 1) throw invalidParam(`${user.user_id} was erased, and stays closed`)
+      if (user.cleanup_pending === 1)
+        throw invalidParam(`${user.user_id} still leaves its rooms; try again in a while`)
       return {
         arguments: planned,
         will: `${who} is opened again, with a password made up by the node and shown to you. It is in no room, and has no e-mail address.`,
