@@ -85,6 +85,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
     await Promise.all([...servers.map(closeListener), built?.services.administration.tasks.close()])
     await jobs?.stop()
     await built?.repairs.close()
+    await built?.completion.close()
     await built?.drain.close()
     await built?.sender.close()
     await built?.services.retention.close()
@@ -147,6 +148,7 @@ export async function startServer(config: Config, options: ServerOptions = {}): 
       await built.drain.resume()
       await built.sender.resume()
       built.repairs.wake()
+      built.completion.wake()
     }
     built.mailer?.wake()
     await built.push.start()

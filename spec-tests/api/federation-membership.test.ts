@@ -142,6 +142,31 @@ section(
               expect(Object.keys(joined).toSorted()).toEqual([alice.userId, eve].toSorted())
             }),
           )
+          if (version === 2)
+            success(
+              'leaves the members out where the other server wants it so',
+              withPeer(authority, async (server, peer) => {
+                const alice = await server.user('alice')
+                const bob = await server.user('bob')
+                const roomId = await sharedRoom(alice, [bob], { name: 'Hall' })
+                const { event } = await peer.prepare('join', roomId, peer.user())
+                const path = fed(`/send_join/${enc(roomId)}/${enc(event.id)}`, 2)
+                const query = 'omit_members=true'
+                const { status, body } = await peer.call('PUT', path, { body: event.pdu, query })
+                expect(status).toBe(200)
+                expect(body).toMatchObject({
+                  members_omitted: true,
+                  servers_in_room: expect.arrayContaining([server.serverName]),
+                })
+                const types = (list: readonly { type: string }[]) => list.map(({ type }) => type)
+                expect(types(body.state)).not.toContain('m.room.member')
+                expect(types(body.state)).toContain('m.room.name')
+                // Those by whom the rest is judged are given all the same.
+                expect(body.auth_chain).toContainEqual(
+                  expect.objectContaining({ type: 'm.room.member', state_key: alice.userId }),
+                )
+              }),
+            )
           error(
             'refuses what is no join, and another event than the path names',
             withPeer(authority, async (server, peer) => {

@@ -34,6 +34,10 @@ export interface ForeignRoom {
   readonly answer: Answering
   /** Called when something is asked, before it is answered: `send_join`, `backfill`, … */
   onAsked: (what: string) => void
+  /** Whether joins that want it so are answered without the members. Default false. */
+  leavesOutMembers: boolean
+  /** Answers with the room's state, or its ids, wait for it. */
+  beforeState: Promise<void>
 }
 
 const EVENTS_IN_ANSWER = 20
@@ -98,6 +102,8 @@ export function foreignRoom(
     state: big.state,
     joins,
     onAsked: () => undefined,
+    leavesOutMembers: false,
+    beforeState: Promise.resolve(),
     add(fields) {
       const sender = fields.sender ?? big.creator
       const signer = servers.find((server) => sender.endsWith(`:${server.name}`))!.signer
@@ -147,8 +153,15 @@ export function foreignRoom(
             joins.push(event as unknown as RoomEvent)
             byId.set(event.id, event as unknown as RoomEvent)
             last = event as unknown as RoomEvent
-            const head = { origin: first!.name, members_omitted: false }
-            stream(response, head, { state: big.state, auth_chain: big.authChain })
+            const omitted = room.leavesOutMembers && query.get('omit_members') === 'true'
+            const head = {
+              origin: first!.name,
+              members_omitted: omitted,
+              ...(omitted ? { servers_in_room: servers.map(({ name: server }) => server) } : {}),
+            }
+            const members = big.state.filter(({ type: kind }) => omitted && kind === 'm.room.member')
+            const state = big.state.filter((one) => !members.includes(one))
+            stream(response, head, { state, auth_chain: big.authChain })
           })
           return true
         case 'event': {
@@ -158,13 +171,17 @@ export function foreignRoom(
           return true
         }
         case 'state_ids':
-          answerJson(response, {
-            pdu_ids: big.state.map(({ id }) => id),
-            auth_chain_ids: big.authChain.map(({ id }) => id),
-          })
+          void room.beforeState.then(() =>
+            answerJson(response, {
+              pdu_ids: big.state.map(({ id }) => id),
+              auth_chain_ids: big.authChain.map(({ id }) => id),
+            }),
+          )
           return asked !== undefined
         case 'state':
-          stream(response, { origin: first!.name }, { pdus: big.state, auth_chain: big.authChain })
+          void room.beforeState.then(() =>
+            stream(response, { origin: first!.name }, { pdus: big.state, auth_chain: big.authChain }),
+          )
           return true
         case 'event_auth':
           stream(response, { origin: first!.name }, { auth_chain: big.authChain })

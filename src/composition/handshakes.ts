@@ -30,6 +30,7 @@ export function buildHandshakes({
     options: {
       requestTimeoutMs: config.federation.timeouts.request,
       joinTimeoutMs: config.federation.timeouts.join,
+      fasterJoins: config.federation.faster_joins,
     },
   })
 }

@@ -15,6 +15,10 @@ import type { PduIntake } from '../services/replication/peers/pdu-intake.js'
 import { createPeerReads } from '../services/replication/peers/peer-reads.js'
 import { createRetraction } from '../services/replication/receiving/retraction.js'
 import type { Sender } from '../services/replication/sending/sender.js'
+import {
+  createRoomCompletion,
+  type RoomCompletion,
+} from '../services/replication/receiving/room-completion.js'
 import { createRoomHealth } from '../services/replication/receiving/room-health.js'
 import { createRoomRepairs, type RoomRepairs } from '../services/replication/receiving/room-repairs.js'
 import { createStagingQuota, STAGING_LIMITS } from '../services/replication/receiving/staging-quota.js'
@@ -30,6 +34,7 @@ export interface Replication {
   readonly fetchByTime: FetchByTime
   readonly roomHealth: RoomHealth
   readonly repairs: RoomRepairs
+  readonly completion: RoomCompletion
 }
 
 /** What flows in from other servers: transactions, and the history and state that they lack. */
@@ -95,7 +100,11 @@ export function buildReplication(deps: {
   const roomHealth = createRoomHealth({ context, client: deps.transport.client, peers, inbound, drain })
   const { store, clock, random, logger } = context
   const repairs = createRoomRepairs({ store, clock, random, logger, health: roomHealth })
-  deps.arrivals.onJoined(() => repairs.wake())
+  const completion = createRoomCompletion({ context, peers, onWhole: () => repairs.wake() })
+  deps.arrivals.onJoined(() => {
+    repairs.wake()
+    completion.wake()
+  })
   return {
     inbound,
     drain,
@@ -103,5 +112,6 @@ export function buildReplication(deps: {
     fetchByTime: createFetchByTime({ context, peers, backfill }),
     roomHealth,
     repairs,
+    completion,
   }
 }

@@ -15,6 +15,7 @@ import type { StateResolving } from '../services/rooms/resolve-aside.js'
 import type { LastAdministratorRule } from '../core/access-rules/last-administrator.js'
 import { createEventStore } from '../services/rooms/event-store.js'
 import type { LocalEventDeps } from '../services/rooms/local-event.js'
+import { createAwaitWhole } from '../services/rooms/await-whole.js'
 import { createNids } from '../services/rooms/nids.js'
 import { createOutsideMemberships, type OutsideMemberships } from '../services/rooms/outside-memberships.js'
 import type { PolicySigner } from '../services/rooms/policy-servers.js'
@@ -191,6 +192,7 @@ export function buildRooms(deps: RoomsPartsDeps): RoomsParts {
       unreadRedaction: (room, target) => unread.redaction(room, target),
     },
     ...(deps.policySigner === undefined ? {} : { policySigner: deps.policySigner }),
+    awaitWhole: createAwaitWhole({ loader, notifier, clock }),
     policies: deps.policiesOf?.({ loader, events, states }),
     lastAdministrator: deps.lastAdministrator ?? 'allow',
     defaultVersion: roomVersion(deps.defaultRoomVersion)!,

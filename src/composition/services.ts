@@ -99,6 +99,7 @@ export interface Built {
   readonly sender: Sender
   readonly drain: Replication['drain']
   readonly repairs: Replication['repairs']
+  readonly completion: Replication['completion']
   readonly notifier: Notifier
   readonly mailer: Mailer | undefined
   /** Processes and connections that are for media. */
@@ -384,6 +385,7 @@ export async function buildServices(deps: BuildDeps): Promise<Built> {
     sender,
     drain: replication.drain,
     repairs: replication.repairs,
+    completion: replication.completion,
     notifier,
     mailer,
     mediaParts,

@@ -114,7 +114,17 @@ export async function testServices(
         signal: new AbortController().signal,
       }),
     async close() {
-      for (const { services, mediaParts, transport, sender, drain, repairs, push, appservices } of all) {
+      for (const {
+        services,
+        mediaParts,
+        transport,
+        sender,
+        drain,
+        repairs,
+        completion,
+        push,
+        appservices,
+      } of all) {
         await services.administration.tasks.close()
         await services.delayedEvents.close()
         await services.adminBot?.close()
@@ -124,6 +134,7 @@ export async function testServices(
           sender.close(),
           drain.close(),
           repairs.close(),
+          completion.close(),
           push.close(),
           appservices.close(),
         ])

@@ -25,6 +25,7 @@ const STATUS: ReadonlyMap<string, number> = new Map([
   ['M_CANNOT_LEAVE_SERVER_NOTICE_ROOM', 403],
   ['M_UNABLE_TO_AUTHORISE_JOIN', 400],
   ['M_UNABLE_TO_GRANT_JOIN', 400],
+  ['M_UNABLE_DUE_TO_PARTIAL_STATE', 404],
   ['M_UNKNOWN_POS', 400],
 ])
 

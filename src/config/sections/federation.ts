@@ -68,6 +68,10 @@ export const federation = {
         Type.String({ format: 'cidr' }),
         [],
       ),
+      faster_joins: flag(
+        'Join rooms of other servers before their members are known, and fetch these afterwards. Without effect where `access_rules.enforced` judges who is in a room.',
+        false,
+      ),
       share_device_names: flag(
         'Tell other servers what users have called their devices, such as "Work phone"; else the ids alone.',
         false,

@@ -1,3 +1,4 @@
+import { Type } from 'typebox'
 import { textReply } from './text-reply.js'
 import { route } from '../route.js'
 
@@ -10,12 +11,14 @@ export const sendJoinV2 = route({
   rateLimit: 'federation',
   body: 'object',
   numbers: 'exact',
-  handler: async ({ origin, params, body }, { membershipServing }) =>
+  query: Type.Object({ omit_members: Type.Optional(Type.Boolean()) }),
+  handler: async ({ origin, params, query, body }, { membershipServing }) =>
     textReply(
       await membershipServing.join(origin, {
         roomId: params['roomId']!,
         eventId: params['eventId']!,
         event: body,
+        omitMembers: query.omit_members === true,
       }),
     ),
 })

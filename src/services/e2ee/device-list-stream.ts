@@ -7,6 +7,7 @@ import {
   joinedUsersOf,
   memberDeltasInRoomsOf,
   ownMemberDeltas,
+  roomsWholeBetween,
   roomsWithOwnChange,
   sharingAmongMany,
   userSignatureChangesBetween,
@@ -80,7 +81,8 @@ export function* deviceListsBetween(userId: string, from: number, to: number): T
   const goers = new Set<string>()
 
   const rooms = yield* ownRooms(userId, from, to)
-  const sharing = new Set(yield* joinedUsersOf(rooms.joined))
+  const entered = [...new Set([...rooms.joined, ...(yield* roomsWholeBetween(userId, from, to))])]
+  const sharing = new Set(yield* joinedUsersOf(entered))
   for (const other of sharing) news.add(other)
   for (const other of yield* joinedUsersOf(rooms.left)) goers.add(other)
   // Those who left the same room in the same time, before or after the user.

@@ -15,6 +15,7 @@ import type { Unread } from '../push/unread.js'
 import type { Requester } from '../requester.js'
 import { type RoomsContext } from '../rooms/context.js'
 import { notInRoom } from '../rooms/not-in-room.js'
+import { mayBeJoined } from '../rooms/residence.js'
 import type { StoredEvent } from '../rooms/stored-event.js'
 import type { RoomSnapshot } from '../rooms/working-room.js'
 
@@ -244,8 +245,7 @@ export function createReceipts(deps: ReceiptsDeps): Receipts {
           const eventId = Array.isArray(receipt['event_ids']) ? receipt['event_ids'][0] : undefined
           const data = isObject(receipt['data']) ? receipt['data'] : {}
           if (typeof eventId !== 'string' || !isEventId(eventId)) continue
-          const row = await context.store.read('receipts.member', () => membershipOf(room.nid, userId))
-          if (row?.membership !== 'join') continue
+          if (!(await mayBeJoined(context, room, userId))) continue
           const now = context.clock.now()
           const given = data['ts']
           const ts = typeof given === 'number' && Number.isSafeInteger(given) ? Math.min(given, now) : now

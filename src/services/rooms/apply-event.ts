@@ -8,9 +8,12 @@ import { isSignedByPolicy, needsPolicySignature, POLICY_STATE } from '../../core
 import { createEventIdOf } from '../../core/ids/room-id.js'
 import { canonicalJson } from '../../core/json/canonical.js'
 import type { NodeName } from '../../core/state-trie/node.js'
+import type { StateDiff } from '../../core/state-trie/read.js'
 import { judgeAccess } from './access.js'
+import { withCitedMembers } from './cited-members.js'
 import { destinationsOf, redactionOf, type LocalEventDeps } from './local-event.js'
 import { boundedHeads } from './heads.js'
+import { peerStateOf } from './peer-state.js'
 import { policyServerOf } from './policy-servers.js'
 import { mayRedact } from './redaction.js'
 import { isExpired } from './room-retention.js'
@@ -49,6 +52,8 @@ export interface ApplyOptions {
    * changes that this brings, beside the event's own, for whoever follows them.
    */
   readonly adopt?: readonly StateChange[]
+  /** What another server has there, of which `stateBefore` is made: what is judged again in a partial room needs it once more. */
+  readonly peerState?: NodeName
 }
 
 /** A predecessor is missing, so the state before the event cannot be known. Fetch, or ask a peer for the state. */
@@ -85,12 +90,19 @@ export async function applyEvent(
   const authEvents = await authEventsOf(room, event, deps)
   if (known !== undefined && !known.outlier) return known
 
-  const stateBefore = options.stateBefore ?? (await stateBeforeOf(room, event, deps))
+  let stateBefore = options.stateBefore ?? (await stateBeforeOf(room, event, deps))
   if (options.adopt !== undefined) {
     room.root = stateBefore
     room.heads = []
   }
   const nid = known?.nid ?? (await deps.nids.take('event'))
+  const rootBefore = room.root
+  const provisional = room.partial && options.live
+  if (provisional && stateBefore !== undefined) {
+    const cited = [...authEvents.values()]
+    stateBefore = await withCitedMembers(room, stateBefore, cited, readers)
+    if (room.root !== undefined) room.root = await withCitedMembers(room, room.root, cited, readers)
+  }
   let verdict = judgeByAuthEvents(event, authEvents, deps)
   if (verdict.ok) verdict = await judgeByState(room, event, stateBefore, deps)
   const rejected = verdict.ok ? undefined : verdict.rule
@@ -133,7 +145,8 @@ export async function applyEvent(
   // Visible to the resolution below, which may have to weigh this very event.
   room.byNid.set(nid, stored)
   room.byId.set(event.id, stored)
-  const changes = live ? await advance(room, stored, deps) : []
+  if (!live) room.root = rootBefore
+  const changes = live ? await advance(room, stored, rootBefore, deps) : []
   const prevs = await eventsByIds(room, event.prevEvents, readers)
   addPending(
     room,
@@ -154,13 +167,17 @@ export async function applyEvent(
       missing: event.prevEvents.filter((id) => prevs.get(id)?.outlier !== false),
       redaction: shown ? await redactionOf(room, event, stateBefore, deps) : undefined,
       clientTxn: options.clientTxn,
+      ...(provisional ? { provisional: { peerState: peerStateText(options.peerState) } } : {}),
     },
     readers,
   )
   return stored
 }
 
-async function judgeByState(
+const peerStateText = (root: NodeName | undefined): string | null =>
+  root === undefined ? null : peerStateOf([{ root, then: undefined }])
+
+export async function judgeByState(
   room: WorkingRoom,
   event: RoomEvent,
   root: NodeName | undefined,
@@ -200,12 +217,26 @@ async function isTooOld(
   return isExpired(event, await retention.horizonOf(base)) && !retention.isHeld(base.roomId, event.sender)
 }
 
-/** The event becomes a head; gives what that changes in the current state. */
-async function advance(room: WorkingRoom, stored: StoredEvent, deps: LocalEventDeps): Promise<StateChange[]> {
+/** The event becomes a head; gives what that changes in the state of before. */
+async function advance(
+  room: WorkingRoom,
+  stored: StoredEvent,
+  before: NodeName | undefined,
+  deps: LocalEventDeps,
+): Promise<StateChange[]> {
+  await becomeHead(room, stored, deps)
+  return before === room.root ? [] : stateChanges(room, before, room.root, deps)
+}
+
+/** The event becomes a head, and the room's state what the heads resolve to. */
+export async function becomeHead(
+  room: WorkingRoom,
+  stored: StoredEvent,
+  deps: LocalEventDeps,
+): Promise<void> {
   const { readers } = deps
   const { event } = stored
   const named = new Set(event.prevEvents)
-  const before = room.root
   let others = room.heads.filter((head) => !named.has(head.id) && head.nid !== stored.nid)
   if (others.length === 0) {
     room.root = stored.stateAfter
@@ -224,7 +255,6 @@ async function advance(room: WorkingRoom, stored: StoredEvent, deps: LocalEventD
     room.root = await resolveRoots(room, roots, deps)
   }
   room.heads = [...others, { nid: stored.nid, id: event.id, depth: event.depth }]
-  return before === room.root ? [] : stateChanges(room, before, room.root, deps)
 }
 
 /** The difference of two states as events. */
@@ -234,8 +264,14 @@ export async function stateChanges(
   after: NodeName | undefined,
   deps: Pick<LocalEventDeps, 'readers'>,
 ): Promise<StateChange[]> {
-  const { readers } = deps
-  const diff = await readers.states.diff(room.base.nid, before, after, room.nodes)
+  return changesOf(room, await deps.readers.states.diff(room.base.nid, before, after, room.nodes), deps)
+}
+
+export async function changesOf(
+  room: WorkingRoom,
+  diff: StateDiff,
+  { readers }: Pick<LocalEventDeps, 'readers'>,
+): Promise<StateChange[]> {
   const names = await readers.states.keysOf([...diff.keys()])
   const nids = [...diff.values()].flat().filter((nid) => nid !== undefined)
   const events = await eventsByNids(room, nids, readers)
@@ -248,14 +284,18 @@ export async function stateChanges(
 }
 
 /** Whether the room's policy server, if it uses one, has signed the event. */
-async function isRecommended(room: WorkingRoom, event: RoomEvent, deps: LocalEventDeps): Promise<boolean> {
+export async function isRecommended(
+  room: WorkingRoom,
+  event: RoomEvent,
+  deps: LocalEventDeps,
+): Promise<boolean> {
   if (room.root === undefined || !needsPolicySignature(event)) return true
   const named = (await stateEvents(room, [POLICY_STATE], deps.readers)).get(mapKey(POLICY_STATE))
   const policy = policyServerOf(named, room.roster, deps.readers.serverName)
   return policy === undefined || isSignedByPolicy(event, policy, deps.verifySignature)
 }
 
-async function authEventsOf(
+export async function authEventsOf(
   room: WorkingRoom,
   event: RoomEvent,
   deps: LocalEventDeps,
@@ -266,7 +306,7 @@ async function authEventsOf(
   return eventsByIds(room, ids, deps.readers)
 }
 
-function judgeByAuthEvents(
+export function judgeByAuthEvents(
   event: RoomEvent,
   authEvents: ReadonlyMap<string, StoredEvent>,
   deps: LocalEventDeps,

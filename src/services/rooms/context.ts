@@ -40,6 +40,8 @@ export interface RoomsContext {
   readonly lastAdministrator: LastAdministratorRule
   /** Absent where no other server is spoken to. */
   readonly policySigner?: PolicySigner
+  /** Resolves when a partial room is whole, at once for any other; rejects with M_UNABLE_DUE_TO_PARTIAL_STATE after a while. */
+  readonly awaitWhole: (roomId: string) => Promise<void>
   /** Absent where no lists are followed. */
   readonly policies?: RoomPolicies | undefined
 }

@@ -231,7 +231,7 @@ export function createRoomCreation(deps: CreateRoomDeps): RoomCreation {
     }
     const empty = { local: new Set<string>(), servers: new Map<string, number>() }
     const nowhere = openWorkingRoom(
-      { nid: 0, roomId: provisional, rules, rev: 0, root: undefined, heads: [], lastPos: 0 },
+      { nid: 0, roomId: provisional, rules, rev: 0, root: undefined, heads: [], lastPos: 0, partial: false },
       empty,
     )
     const prepared = await prepareLocalEvent(nowhere, draft, context.local)

@@ -43,7 +43,8 @@ export async function joinAuthority(
   const resident: RoomSnapshot[] = []
   for (const one of rooms) if (one !== undefined && (await isResident(context, one))) resident.push(one)
   if (!(await isInOneOf(context, userId, resident))) {
-    return { kind: resident.length === allowed.length ? 'refused' : 'unknown' }
+    const known = resident.filter((one) => !one.partial)
+    return { kind: known.length === allowed.length ? 'refused' : 'unknown' }
   }
   const levels = powerLevelsIn(state)
   const { local } = await context.rosters.of(room.nid)

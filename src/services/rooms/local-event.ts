@@ -234,6 +234,7 @@ export async function addAccepted(
     missing: [],
     redaction: await redactionOf(room, event, before, deps),
     clientTxn: draft.clientTxn,
+    ...(room.partial ? { provisional: { peerState: null } } : {}),
   }
   room.root = after
   // Heads beyond those that the event names stay heads.

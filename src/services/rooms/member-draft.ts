@@ -14,3 +14,6 @@ export const member = (
   originServerTs: input.ts,
   content,
 })
+
+export const withReason = (content: JsonObject, reason: string | undefined): JsonObject =>
+  reason === undefined ? content : { ...content, reason }

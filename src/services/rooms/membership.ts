@@ -1,6 +1,5 @@
 import { isOpenTo } from '../../core/auth/check.js'
 import { MatrixError, badJson, forbidden, invalidParam } from '../../core/errors.js'
-import { clientEvent } from '../../core/event/client-view.js'
 import { serverNameOf } from '../../core/ids/server-name-of.js'
 import { parseUserId } from '../../core/ids/user-id.js'
 import type { JsonObject } from '../../core/json/value.js'
@@ -10,6 +9,8 @@ import type { Aliases } from './aliases.js'
 import { alikeForStrangers, notInvited } from './alike-for-strangers.js'
 import { applyEvent } from './apply-event.js'
 import { refuseExternalKnock } from './access.js'
+import { awaitMember } from './await-whole.js'
+import { rejectOutside } from './reject-outside.js'
 import { loadRoom, readStateEvent, type RoomsContext } from './context.js'
 import { careForRoom } from './last-administrator.js'
 import { notInRoom } from './not-in-room.js'
@@ -18,7 +19,7 @@ import { isDeserted, isResident } from './residence.js'
 import { refuseBlocked } from './blocked-rooms.js'
 import { refuseGuest } from './guests.js'
 import { addLocalEvent } from './add-local-event.js'
-import { member } from './member-draft.js'
+import { member, withReason } from './member-draft.js'
 import { judgeLocalEvent, prepareLocalEvent, type Draft } from './local-event.js'
 import type { OutsideMemberships } from './outside-memberships.js'
 import { signedByPolicy } from './policy-signing.js'
@@ -112,9 +113,6 @@ export interface MembershipDeps {
 
 const MEMBERSHIPS: ReadonlySet<string> = new Set(['join', 'invite', 'leave', 'ban', 'knock'])
 
-const withReason = (content: JsonObject, reason: string | undefined): JsonObject =>
-  reason === undefined ? content : { ...content, reason }
-
 export function createMemberships(deps: MembershipDeps): Memberships {
   const { context, remote, outside, inviteeProfile = deps.memberProfile } = deps
   const resolve = roomTarget(deps)
@@ -128,6 +126,7 @@ export function createMemberships(deps: MembershipDeps): Memberships {
     check: (current: string | undefined) => void = () => undefined,
     isForGood = false,
   ): Promise<StoredEvent> {
+    await awaitMember(context, draft.roomId, draft.sender, draft.stateKey!)
     try {
       return await context.writer.write(draft.roomId, async (room) => {
         const target = { type: 'm.room.member', stateKey: draft.stateKey! }
@@ -137,7 +136,7 @@ export function createMemberships(deps: MembershipDeps): Memberships {
         const isOther = draft.stateKey !== draft.sender
         if (isOther && membershipIn(members.get(mapKey(own))) !== 'join') throw notInRoom()
         check(membershipIn(members.get(mapKey(target))))
-        if (!isOther && draft.content['membership'] === 'leave')
+        if (!isOther && draft.content['membership'] === 'leave' && !room.partial)
           await careForRoom(room, { ...draft, ...target }, context.lastAdministrator, isForGood, context)
         return addLocalEvent(room, draft, context.local)
       })
@@ -149,34 +148,6 @@ export function createMemberships(deps: MembershipDeps): Memberships {
 
   function checkTarget(userId: string): void {
     if (parseUserId(userId) === undefined) throw invalidParam(`${userId} is not a user id`)
-  }
-
-  async function rejectOutside(
-    requester: Requester,
-    roomId: string,
-    row: MembershipRow,
-    reason: string | undefined,
-  ): Promise<void> {
-    const via = outside.serversFor(row)
-    const content = withReason({ membership: 'leave' }, reason)
-    let shown: JsonObject
-    try {
-      const event = await remote.leave(requester.userId, roomId, via, content)
-      shown = clientEvent(event, { omitRoomId: true })
-    } catch (error) {
-      // The inviting server may be gone; the user is rid of the invite all the same.
-      context.logger.info({ err: error, roomId }, 'an invite was rejected here only')
-      shown = {
-        type: 'm.room.member',
-        sender: requester.userId,
-        state_key: requester.userId,
-        content,
-        // No other server has such an event; clients drop events without an id.
-        event_id: `$${context.random.string(43)}`,
-        origin_server_ts: context.clock.now(),
-      }
-    }
-    await outside.leave(roomId, requester.userId, shown)
   }
 
   async function checkLocalInvitee(requester: Requester, userId: string): Promise<void> {
@@ -199,6 +170,7 @@ export function createMemberships(deps: MembershipDeps): Memberships {
     const server = serverNameOf(input.userId)!
     const local = server === context.serverName
     if (local) await checkLocalInvitee(requester, input.userId)
+    await awaitMember(context, input.roomId, requester.userId, input.userId)
     const profile = local ? await inviteeProfile(input.userId, requester.userId) : {}
     const content = withReason({ ...profile, ...input.content, membership: 'invite' }, input.reason)
     const draft = member(requester.userId, input, content)
@@ -249,7 +221,9 @@ export function createMemberships(deps: MembershipDeps): Memberships {
       const content = withReason({ ...profile, ...target.content, membership: 'join' }, target.reason)
       if (row?.membership !== 'join') await refuseGuest(context, requester, room)
       const resident = room !== undefined && (await isResident(context, room))
-      if (resident) {
+      // Whether somebody unknown may come in, this server cannot tell while it does not know the members.
+      const mayJoinHere = resident && (!room.partial || row?.membership === 'join')
+      if (mayJoinHere) {
         if (row?.membership === 'join' && target.content === undefined) return { room_id: roomId }
         const joined = await alikeForStrangers(context, room, row, () =>
           joinHere(room, { roomId, userId, ts: target.ts }, content),
@@ -279,7 +253,14 @@ export function createMemberships(deps: MembershipDeps): Memberships {
         { ...(await deps.memberProfile(userId)), membership: 'knock' },
         target.reason,
       )
-      if (room !== undefined && (await isResident(context, room)))
+      if (room?.partial === true)
+        await remote.knock(
+          userId,
+          roomId,
+          [...via, ...(await context.rosters.of(room.nid)).servers.keys()],
+          content,
+        )
+      else if (room !== undefined && (await isResident(context, room)))
         await alikeForStrangers(context, room, await rowOf(room, userId), () =>
           change(member(userId, { roomId, userId }, content)),
         )
@@ -347,7 +328,7 @@ export function createMemberships(deps: MembershipDeps): Memberships {
         !((await isResident(context, room)) || (await isDeserted(context, room)))
       ) {
         if (row.membership === 'ban') throw forbidden('You are banned from this room')
-        return rejectOutside(requester, input.roomId, row, input.reason)
+        return rejectOutside(deps, requester.userId, { roomId: input.roomId, row, reason: input.reason })
       }
       await change(
         member(userId, { roomId: input.roomId, userId }, withReason({ membership: 'leave' }, input.reason)),

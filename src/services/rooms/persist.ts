@@ -11,6 +11,12 @@ import { enqueuePdus } from '../../storage/tables/outbox.js'
 import { allocatePosition, readPosition } from '../../storage/tables/positions.js'
 import { deleteRelationsOf, insertRelations } from '../../storage/tables/relations.js'
 import { deleteSearchDocs, queueForSearch } from '../../storage/tables/search.js'
+import {
+  addPartialServers,
+  beginPartialRoom,
+  endPartialRoom,
+  insertPartialEvents,
+} from '../../storage/tables/partial-rooms.js'
 import { advanceRoom, insertRoom } from '../../storage/tables/rooms.js'
 import {
   insertStateDeltas,
@@ -102,7 +108,7 @@ export function* persistRoom(room: WorkingRoom, now: number, serverName: string)
 
   // Positions last: their row stays locked until the commit. A change of state that no live event brings takes one too.
   const takes = (item: Pending): boolean =>
-    item.live || item.stateChanges.length > 0 || sticksFromHistory(item, now)
+    item.live || item.stateChanges.length > 0 || item.completes !== undefined || sticksFromHistory(item, now)
   const wanting = pending.filter(takes)
   const last = wanting.length === 0 ? yield* readPosition() : yield* allocatePosition(wanting.length)
   let next = last - wanting.length + 1
@@ -111,11 +117,13 @@ export function* persistRoom(room: WorkingRoom, now: number, serverName: string)
   const deltas: StateDeltaRow[] = []
   const members = new Map<string, MembershipRow>()
   let lastPos = base.lastPos
+  let wholePos: number | undefined
   for (const item of pending) {
     const pos = takes(item) ? next++ : undefined
     taken.push(pos)
     positions.push(item.live ? pos : undefined)
     if (pos !== undefined) lastPos = pos
+    if (item.completes !== undefined) wholePos = pos
     if (item.live) item.stored = { ...item.stored, pos, ord: pos }
     for (const change of item.stateChanges) {
       deltas.push({
@@ -155,7 +163,10 @@ export function* persistRoom(room: WorkingRoom, now: number, serverName: string)
   for (const { stored, redaction } of pending) {
     if (redaction !== undefined) yield* markRedacted(redaction.target.nid, stored.nid, redaction.json)
   }
-  const emptied = pending.flatMap((item) => (item.redaction === undefined ? [] : [item.redaction.target.nid]))
+  const emptied = pending.flatMap((item) => [
+    ...(item.redaction === undefined ? [] : [item.redaction.target.nid]),
+    ...(item.isHidden === true ? [item.stored.nid] : []),
+  ])
   yield* deleteRelationsOf(emptied)
   yield* deleteSearchDocs(emptied)
   yield* insertStateDeltas(deltas)
@@ -174,7 +185,26 @@ export function* persistRoom(room: WorkingRoom, now: number, serverName: string)
     arrival?.stored.event.depth,
   )
   if (!advanced) throw new StaleRoom(base.roomId)
+  yield* writePartial(room, wholePos, lastPos)
   return { positions, lastPos, newcomers }
+}
+
+/** What is noted of a room whose members are not all known. */
+function* writePartial(room: WorkingRoom, wholePos: number | undefined, lastPos: number): Tx<void> {
+  const { base, pending, partialJoin } = room
+  if (partialJoin !== undefined) {
+    if (!partialJoin.begins) yield* addPartialServers(base.nid, partialJoin.servers)
+    else yield* beginPartialRoom(base.nid, partialJoin)
+  }
+  yield* insertPartialEvents(
+    base.nid,
+    pending.flatMap(({ stored: { nid }, provisional }) =>
+      provisional === undefined ? [] : [{ nid, ...provisional }],
+    ),
+  )
+  if (wholePos !== undefined) yield* endPartialRoom(base.nid, wholePos)
+  // Who left it when it was partial came back, and was told everything.
+  else if (base.partial && !room.partial) yield* endPartialRoom(base.nid, lastPos)
 }
 
 /** Whether clients see the event in the timeline, so that a search finds it. */

@@ -1,3 +1,5 @@
+import { serverNameOf } from '../../core/ids/server-name-of.js'
+import { membershipOf } from '../../storage/tables/memberships.js'
 import type { RoomsContext } from './context.js'
 import type { RoomSnapshot } from './working-room.js'
 
@@ -15,6 +17,18 @@ export async function isDeserted(
   room: RoomSnapshot,
 ): Promise<boolean> {
   return room.root !== undefined && (await context.rosters.of(room.nid)).servers.size === 0
+}
+
+/** Whether a user of another server has joined; in a partial room that their server is in, nobody knows of some. */
+export async function mayBeJoined(
+  { store, rosters }: Pick<RoomsContext, 'store' | 'rosters'>,
+  room: RoomSnapshot,
+  userId: string,
+): Promise<boolean> {
+  const row = await store.read('rooms.mayBeJoined', () => membershipOf(room.nid, userId))
+  if (row?.membership === 'join') return true
+  if (!room.partial || typeof row?.event_nid === 'number') return false
+  return (await rosters.of(room.nid)).servers.has(serverNameOf(userId) ?? '')
 }
 
 /** The room, if this server is in it. */

@@ -42,6 +42,7 @@ export function createRoomLoader(deps: { store: Store; events: EventStore; nids:
         return event === undefined ? [] : [{ nid, id: event.id, depth: event.depth }]
       }),
       lastPos: row.last_pos,
+      partial: row.partial === 1,
     }
   }
 
@@ -56,6 +57,7 @@ export function createRoomLoader(deps: { store: Store; events: EventStore; nids:
         root: undefined,
         heads: [],
         lastPos: 0,
+        partial: false,
       }
     },
     remember: (snapshot) => snapshots.set(snapshot.roomId, snapshot),

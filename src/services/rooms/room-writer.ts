@@ -5,6 +5,7 @@ import type { Clock } from '../../platform/clock.js'
 import type { Logger } from '../../platform/logger.js'
 import { serverNameOf } from '../../core/ids/server-name-of.js'
 import { StorageError, type StorageErrorCode } from '../../storage/errors.js'
+import { serversSharingRoomsWith } from '../../storage/tables/memberships.js'
 import { deleteStaged } from '../../storage/tables/staging.js'
 import type { Store, Tx } from '../../storage/tx.js'
 import type { Nids } from './nids.js'
@@ -199,9 +200,22 @@ export function createRoomWriter(deps: RoomWriterDeps): RoomWriter {
       }
     }
     if (gone.length > 0) yield* deps.memberHooks.remoteUsersLeft(gone)
+    for (const { completes } of room.pending) {
+      if (completes !== undefined && completes.newServers.length > 0)
+        yield* tellNewServers(room, completes.newServers)
+    }
     const lastLeft = changes.some((change) => change.before === 'join' && change.after !== 'join')
     if (lastLeft && room.roster.local.size === 0) yield* deps.memberHooks.roomLeft(room.base.nid)
     return persisted
+  }
+
+  /** Servers that were in the room all the time, unknown to us, have missed what changed of the devices of those who are in it. */
+  function* tellNewServers({ roster }: WorkingRoom, newServers: readonly string[]): Tx<void> {
+    for (const userId of roster.local) {
+      const sharing = new Set(yield* serversSharingRoomsWith(userId))
+      const servers = newServers.filter((server) => sharing.has(server))
+      if (servers.length > 0) yield* deps.memberHooks.localUserJoined(userId, servers)
+    }
   }
 
   function adopt(room: WorkingRoom, persisted: Persisted): void {
@@ -215,13 +229,17 @@ export function createRoomWriter(deps: RoomWriterDeps): RoomWriter {
     )
     readers.states.remember(room.nodes.values())
     readers.states.stored([...room.newKeys.values()])
-    deps.rosters.set(room.base.nid, room.roster)
+    // Members of a room that becomes partial or whole were written beside these events.
+    if (room.partial === room.base.partial && room.partialJoin === undefined)
+      deps.rosters.set(room.base.nid, room.roster)
+    else deps.rosters.forget(room.base.nid)
     deps.loader.remember({
       ...room.base,
       rev: room.base.rev + 1,
       root: room.root,
       heads: room.heads,
       lastPos: persisted.lastPos,
+      partial: room.partial,
     })
     deps.onCommitted({ room, pending: room.pending, persisted })
   }
@@ -256,7 +274,7 @@ const isUnstorable = (error: unknown): boolean => error instanceof StorageError 
 
 /** A job that throws leaves no trace in the working room. */
 function savepoint(room: WorkingRoom): { rollBack(): void } {
-  const { root, heads, roster } = room
+  const { root, heads, roster, partial, partialJoin } = room
   const pending = room.pending.length
   const settled = room.settled.length
   return {
@@ -264,6 +282,8 @@ function savepoint(room: WorkingRoom): { rollBack(): void } {
       room.root = root
       room.heads = heads
       room.roster = roster
+      room.partial = partial
+      room.partialJoin = partialJoin
       room.settled.splice(settled)
       room.pending.splice(pending)
       // A job may have failed between making an event known and adding it.

@@ -46,6 +46,13 @@ export function applyMemberChanges(
   return { local, servers }
 }
 
+/** A roster in which these servers have one more user, whom nobody here knows. */
+export function withServers(roster: Roster, names: readonly string[]): Roster {
+  const servers = new Map(roster.servers)
+  for (const name of names) servers.set(name, (servers.get(name) ?? 0) + 1)
+  return { local: roster.local, servers }
+}
+
 export function createRosters(store: Store): Rosters {
   const rosters = createLoadingCache<number, Roster>({
     max: 5_000,

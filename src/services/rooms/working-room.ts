@@ -31,6 +31,8 @@ export interface RoomSnapshot {
   readonly root: NodeName | undefined
   readonly heads: readonly Head[]
   readonly lastPos: number
+  /** It was joined before its members were known: its state is provisional (docs/adr/0013). */
+  readonly partial: boolean
 }
 
 /** One key of the current state that changed. */
@@ -87,6 +89,12 @@ export interface Pending {
   readonly isRevised?: true
   /** With it this server came into the room, where nobody of it was. */
   readonly isArrival?: true
+  /** It takes its place in a partial room, and is judged again when that is whole. `peerState`: see `partial_events`. */
+  readonly provisional?: { readonly peerState: string | null }
+  /** Clients were shown it, and are no more. */
+  readonly isHidden?: true
+  /** With this the room is whole. `newServers`: those that were in it unknown to us, and missed what we told the others. */
+  readonly completes?: { readonly newServers: readonly string[] }
   /** It was made here and now, so that nothing has named it before. */
   readonly isNew: boolean
   /** Events that it names as predecessors and that this server lacks. */
@@ -111,6 +119,18 @@ export interface ReadAhead {
   readonly redactions: readonly number[]
 }
 
+/** A join whose answer left the members out. */
+export interface PartialJoin {
+  /** The server that let the user in. */
+  readonly via: string
+  /** In the room, by its word. */
+  readonly servers: readonly string[]
+  /** When the rest is fetched, in milliseconds. */
+  readonly due: number
+  /** Nobody was in the room before; else it was partial already, and more servers become known. */
+  readonly begins: boolean
+}
+
 /**
  * A room in the making: the committed snapshot and, over it, events that the next transaction will write.
  * Only the room's writer holds one, and only while it has the room's turn.
@@ -122,6 +142,10 @@ export interface WorkingRoom {
   root: NodeName | undefined
   heads: readonly Head[]
   roster: Roster
+  /** Its state is provisional. */
+  partial: boolean
+  /** It becomes partial with this transaction. */
+  partialJoin: PartialJoin | undefined
   readonly pending: Pending[]
   readonly nodes: Map<NodeName, NewNode>
   readonly newKeys: Map<number, StateKeyRow>
@@ -149,6 +173,8 @@ export function openWorkingRoom(
     root: base.root,
     heads: base.heads,
     roster,
+    partial: base.partial,
+    partialJoin: undefined,
     pending: [],
     nodes: new Map(),
     newKeys: new Map(),

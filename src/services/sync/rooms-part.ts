@@ -171,7 +171,11 @@ export function createRoomsPart(deps: {
     const room = await roomOfRow(context, row)
     if (room === undefined) return undefined
     const { viewer, upTo, filter, input, from } = frame
-    const wasJoined = from > 0 && (await membershipAt(context, row, from)) === 'join'
+    // Who wants all members sees the room when they are known, and then for the first time.
+    const wantsMembers = !filter.state.lazyLoadMembers
+    if (wantsMembers && (row.partial === 1 || row.whole_pos > upTo)) return undefined
+    const isNewToClient = wantsMembers && from < row.whole_pos
+    const wasJoined = from > 0 && !isNewToClient && (await membershipAt(context, row, from)) === 'join'
     const since = wasJoined ? from : 0
     const news = await newsOf(row, since, upTo, frame)
     const block = await roomBlock(

@@ -171,6 +171,14 @@ export function createHistory(deps: HistoryDeps): History {
     return i === -1 ? whole : { events: whole.events.slice(0, i), next: before(whole.events[i]!) }
   }
 
+  /** As `access`, for an answer that all members of the room belong to: it waits until they are known. */
+  async function wholeAccess(viewer: Viewer, roomId: string): Promise<Access> {
+    const entry = await access(viewer, roomId)
+    if (!entry.room.partial || entry.end !== undefined) return entry
+    await context.awaitWhole(roomId)
+    return access(viewer, roomId)
+  }
+
   /** Member events of those who speak in a page, for clients that load members lazily. */
   async function membersOf(
     room: RoomSnapshot,
@@ -282,13 +290,17 @@ export function createHistory(deps: HistoryDeps): History {
     },
 
     async state(viewer, roomId) {
-      const entry = await access(viewer, roomId)
+      const entry = await wholeAccess(viewer, roomId)
       return views.view(await readWholeState(context, entry.room, entry.root), viewer)
     },
 
     async stateEvent(viewer, roomId, key, format) {
       const entry = await access(viewer, roomId)
-      const stored = await readStateEvent(context, entry.room, key.type, key.stateKey, entry.root)
+      let stored = await readStateEvent(context, entry.room, key.type, key.stateKey, entry.root)
+      if (stored === undefined && key.type === 'm.room.member' && entry.room.partial) {
+        const { room, root } = await wholeAccess(viewer, roomId)
+        stored = await readStateEvent(context, room, key.type, key.stateKey, root)
+      }
       if (stored === undefined) throw notFound('The room has no such state')
       if (format === 'content') return stored.event.content
       const [view] = await views.view([stored], viewer)
@@ -296,7 +308,7 @@ export function createHistory(deps: HistoryDeps): History {
     },
 
     async members(viewer, roomId, options) {
-      const entry = await access(viewer, roomId)
+      const entry = await wholeAccess(viewer, roomId)
       let root = entry.root
       if (options.at !== undefined) {
         const place = earlierOf(await placeOf(context.store, entry.room, options.at, 'b'), entry.end)
@@ -329,6 +341,7 @@ export function createHistory(deps: HistoryDeps): History {
           ? undefined
           : await context.store.read('timeline.membership', () => membershipOf(room.nid, viewer.userId))
       if (room === undefined || row?.membership !== 'join') throw forbidden('You are not in this room')
+      await context.awaitWhole(roomId)
       const nids = await context.store.read('timeline.joined', () => joinedEventNids(room.nid))
       const events = await context.events.byNids(nids)
       const joined: Record<string, Json> = {}

@@ -6,6 +6,7 @@ import { membershipOf } from '../../storage/tables/memberships.js'
 import type { Requester } from '../requester.js'
 import { type RoomsContext } from '../rooms/context.js'
 import { notInRoom } from '../rooms/not-in-room.js'
+import { mayBeJoined } from '../rooms/residence.js'
 import type { RoomSnapshot } from '../rooms/working-room.js'
 import type { Typing } from './typing.js'
 
@@ -63,7 +64,7 @@ export function createTypingNotices(deps: {
       const { room_id: roomId, user_id: userId } = content
       if (typeof roomId !== 'string' || typeof userId !== 'string' || serverNameOf(userId) !== origin) return
       const room = await context.loader.load(roomId)
-      if (room === undefined || (await membership(room, userId)) !== 'join') return
+      if (room === undefined || !(await mayBeJoined(context, room, userId))) return
       const timeout = content['typing'] === true ? REMOTE_TIMEOUT : undefined
       if (typing.set(room.nid, userId, timeout)) await wake(room.nid)
     },

@@ -143,7 +143,7 @@ export function createRoomUpgrades(deps: {
     content: JsonObject,
   ): Promise<Prepared> {
     const nowhere = openWorkingRoom(
-      { nid: 0, roomId, rules, rev: 0, root: undefined, heads: [], lastPos: 0 },
+      { nid: 0, roomId, rules, rev: 0, root: undefined, heads: [], lastPos: 0, partial: false },
       { local: new Set(), servers: new Map() },
     )
     const prepared = await prepareLocalEvent(nowhere, { ...CREATE, sender, content }, local)

@@ -47,6 +47,7 @@ import { roomArrivals } from './0046-room-arrivals.js'
 import { accountMoves } from './0047-account-moves.js'
 import { inviteWithdrawals } from './0048-invite-withdrawals.js'
 import { auditCuts } from './0049-audit-cuts.js'
+import { partialRooms } from './0050-partial-rooms.js'
 import type { Migration } from '../migrate.js'
 
 /** All steps of the schema, by id. One line each. */
@@ -101,4 +102,5 @@ export const migrations: readonly Migration[] = [
   accountMoves,
   inviteWithdrawals,
   auditCuts,
+  partialRooms,
 ]

@@ -113,6 +113,18 @@ export function* roomsWithOwnChange(
   )
 }
 
+/** Rooms that the user is in and whose members became known within these positions. */
+export function* roomsWholeBetween(userId: string, from: number, to: number): Tx<readonly number[]> {
+  const rows = yield* all<{ nid: number }>(
+    `SELECT r.nid FROM rooms r CROSS JOIN memberships m
+     WHERE r.whole_pos > 0 AND r.whole_pos > ? AND r.whole_pos <= ? AND m.room_nid = r.nid AND m.user_id = ? AND m.membership = 'join'`,
+    from,
+    to,
+    userId,
+  )
+  return rows.map((row) => row.nid)
+}
+
 /** The user's own member changes in these rooms within these positions, by room and position. */
 export function* ownMemberDeltas(
   userId: string,

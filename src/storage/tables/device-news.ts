@@ -29,6 +29,7 @@ export function* deviceNews(
            OR EXISTS (SELECT 1 FROM user_signature_changes WHERE user_id = ? AND pos > ? AND pos <= ?)
            OR EXISTS (SELECT 1 FROM state_deltas WHERE pos > ? AND pos <= ? AND type = 'm.room.member')
            OR EXISTS (SELECT 1 FROM memberships WHERE user_id = ? AND pos > ?)
+           OR EXISTS (SELECT 1 FROM rooms WHERE whole_pos > 0 AND whole_pos > ? AND whole_pos <= ?)
          THEN 1 ELSE 0 END AS lists,
        (SELECT pos FROM key_count_changes WHERE user_id = ? AND device_id = ?) AS counts_pos`,
     userId,
@@ -44,6 +45,8 @@ export function* deviceNews(
     to,
     userId,
     from,
+    from,
+    to,
     userId,
     deviceId,
   )

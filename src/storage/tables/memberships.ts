@@ -83,12 +83,15 @@ export function* joinedGuests(): Tx<readonly { readonly room_id: string; readonl
   )
 }
 
-/** Other servers with a joined user in a room that `userId` has joined. */
+/** Other servers with a joined user in a room that `userId` has joined; of a partial room, those that were in it. */
 export function* serversSharingRoomsWith(userId: string): Tx<readonly string[]> {
   const rows = yield* all<{ server: string }>(
     `SELECT DISTINCT o.server FROM memberships m
      JOIN memberships o ON o.room_nid = m.room_nid AND o.local = 0 AND o.membership = 'join'
+     WHERE m.user_id = ? AND m.membership = 'join'
+     UNION SELECT s.server FROM memberships m JOIN partial_room_servers s ON s.room_nid = m.room_nid
      WHERE m.user_id = ? AND m.membership = 'join'`,
+    userId,
     userId,
   )
   return rows.map((row) => row.server)
@@ -137,12 +140,15 @@ export function* membershipsOfUser(
   )
 }
 
-/** Users of other servers who have joined a room, counted by server. */
+/** Users of other servers who have joined a room, counted by server; those unknown in a partial room count as one of each server that was in it. */
 export function* joinedServers(
   roomNid: number,
 ): Tx<readonly { readonly server: string; readonly users: number }[]> {
   return yield* all(
-    `SELECT server, COUNT(*) AS users FROM memberships WHERE room_nid = ? AND local = 0 AND membership = 'join' GROUP BY server`,
+    `SELECT server, CAST(SUM(users) AS BIGINT) AS users FROM (
+       SELECT server, COUNT(*) AS users FROM memberships WHERE room_nid = ? AND local = 0 AND membership = 'join' GROUP BY server
+       UNION ALL SELECT server, 1 AS users FROM partial_room_servers WHERE room_nid = ?) counted GROUP BY server`,
+    roomNid,
     roomNid,
   )
 }

@@ -6,9 +6,13 @@ export interface OwnRoom extends MembershipRow {
   readonly room_id: string
   readonly last_pos: number
   readonly state_root: string | null
+  /** 1: its members are not all known yet. */
+  readonly partial: number
+  /** Since when they are. */
+  readonly whole_pos: number
 }
 
-const OWN_ROOMS = `SELECT m.*, r.room_id, r.last_pos, r.state_root FROM memberships m JOIN rooms r ON r.nid = m.room_nid
+const OWN_ROOMS = `SELECT m.*, r.room_id, r.last_pos, r.state_root, r.partial, r.whole_pos FROM memberships m JOIN rooms r ON r.nid = m.room_nid
      WHERE m.user_id = ? AND ((m.membership IN ('join', 'invite', 'knock') AND m.forgotten = 0)
        OR (m.pos > ? AND (m.forgotten = 0 OR ? > 0)))`
 
@@ -75,7 +79,7 @@ export function* heroesOf(roomNid: number, userId: string): Tx<readonly string[]
 }
 
 /** A membership of any kind with what orders the user's rooms. Forgotten ones too. */
-const ALL_OWN_ROOMS = `SELECT m.*, r.room_id, r.last_pos, r.state_root FROM memberships m JOIN rooms r ON r.nid = m.room_nid
+const ALL_OWN_ROOMS = `SELECT m.*, r.room_id, r.last_pos, r.state_root, r.partial, r.whole_pos FROM memberships m JOIN rooms r ON r.nid = m.room_nid
      WHERE m.user_id = ?`
 
 /** Every room that the user has or had a membership in. */

@@ -1,4 +1,5 @@
-import { all, run, runChanges, type Tx } from '../tx.js'
+import { all, many, run, runChanges, type Tx } from '../tx.js'
+import type { MembershipRow } from './memberships.js'
 import { insertRoom, roomById, type RoomRow } from './rooms.js'
 
 /**
@@ -25,13 +26,32 @@ export function* roomForImport(nid: number, roomId: string, version: string): Tx
   return (yield* roomById(roomId))!
 }
 
-/** Post: users of other servers whose membership was last written before `pos` are in the room no more. */
+/** Post: users of other servers whose membership was last written before `pos` are in the room no more; of them nothing is known. */
 export function* leaveRemoteMembersBefore(roomNid: number, pos: number): Tx<void> {
   yield* run(
     `UPDATE memberships SET membership = 'leave', event_nid = NULL
-     WHERE room_nid = ? AND local = 0 AND pos < ? AND membership <> 'leave'`,
+     WHERE room_nid = ? AND local = 0 AND pos < ? AND (membership <> 'leave' OR event_nid IS NOT NULL)`,
     roomNid,
     pos,
+  )
+}
+
+/** Post: users of other servers of whom nothing is known in the room have these memberships. */
+export function* upsertUnknownMembers(rows: readonly MembershipRow[]): Tx<void> {
+  yield* many(
+    `INSERT INTO memberships (room_nid, user_id, membership, event_nid, sender, pos, server, local, forgotten, stripped_state)
+     VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, NULL)
+     ON CONFLICT (room_nid, user_id) DO UPDATE SET membership = excluded.membership, event_nid = excluded.event_nid,
+       sender = excluded.sender, pos = excluded.pos WHERE memberships.local = 0 AND memberships.event_nid IS NULL`,
+    rows.map((row) => [
+      row.room_nid,
+      row.user_id,
+      row.membership,
+      row.event_nid,
+      row.sender,
+      row.pos,
+      row.server,
+    ]),
   )
 }
 

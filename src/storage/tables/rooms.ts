@@ -13,6 +13,10 @@ export interface RoomRow {
   /** Position of the latest event that clients see. */
   readonly last_pos: number
   readonly published: number
+  /** 1: joined before its members were known, so that its state is provisional. */
+  readonly partial: number
+  /** The position since when it is whole; 0: it always was. */
+  readonly whole_pos: number
 }
 
 export function* roomById(roomId: string): Tx<RoomRow | undefined> {
@@ -24,7 +28,7 @@ export function* roomsByNids(nids: readonly number[]): Tx<readonly RoomRow[]> {
 }
 
 /** Post: the row exists; false when the room was known already. */
-export function* insertRoom(row: RoomRow): Tx<boolean> {
+export function* insertRoom(row: Omit<RoomRow, 'partial' | 'whole_pos'>): Tx<boolean> {
   const changes = yield* runChanges(
     `INSERT INTO rooms (nid, room_id, version, rev, state_root, heads, last_pos, published)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (room_id) DO NOTHING`,

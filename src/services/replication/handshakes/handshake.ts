@@ -32,6 +32,8 @@ export interface HandshakeOptions {
   readonly paceWindowMs?: number
   /** After which no further server is asked. Default 1 minute. */
   readonly patienceMs?: number
+  /** Joins ask for the room without its members, which are fetched afterwards. Default false. */
+  readonly fasterJoins?: boolean
 }
 
 /** Servers asked in one handshake. */
@@ -73,12 +75,14 @@ export async function sendMembership(
   kind: Handshake,
   server: string,
   event: RoomEvent,
+  omitMembers = false,
 ): Promise<Readable> {
   const send = async (version: 'v1' | 'v2'): Promise<Readable> => {
     const answer = await client.requestStream({
       destination: server,
       method: 'PUT',
       path: encodePath(`/_matrix/federation/${version}`, `send_${kind}`, event.roomId, event.id),
+      ...(omitMembers && version === 'v2' ? { query: { omit_members: true } } : {}),
       body: event.pdu as JsonObject,
       timeoutMs: kind === 'join' ? (options.joinTimeoutMs ?? 300_000) : (options.requestTimeoutMs ?? 20_000),
       maxBytes: kind === 'join' ? MAX_ANSWER_BYTES : 4 * 1024 * 1024,

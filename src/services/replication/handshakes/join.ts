@@ -2,15 +2,18 @@ import type { RoomEvent } from '../../../core/event/types.js'
 import { checkAuth } from '../../../core/auth/check.js'
 import { MatrixError } from '../../../core/errors.js'
 import { serverNameOf } from '../../../core/ids/server-name-of.js'
+import { isServerName } from '../../../core/ids/server-name.js'
 import { isObject, ownValue, type Json, type JsonObject } from '../../../core/json/value.js'
 import { createKeyedQueue, QueueFullError } from '../../../platform/keyed-queue.js'
 import { createPace } from '../../../platform/pace.js'
 import { createSemaphore, SemaphoreFullError, type Semaphore } from '../../../platform/semaphore.js'
+import { displacePartialEvents } from '../../../storage/tables/partial-rooms.js'
 import { roomForImport } from '../../../storage/tables/room-imports.js'
 import { refuseWhereAccessRejects } from '../../rooms/access.js'
 import { scheduleRepair } from '../../../storage/tables/room-repairs.js'
 import { applyEvent } from '../../rooms/apply-event.js'
 import { isResident } from '../../rooms/residence.js'
+import { withServers } from '../../rooms/roster.js'
 import type { StateChange, WorkingRoom } from '../../rooms/working-room.js'
 import { checkForeignState, type CheckedState, type JudgedEvent } from '../history/check-state.js'
 import { sendMembership, withSomeServer, type HandshakeDeps } from './handshake.js'
@@ -41,7 +44,8 @@ const MAX_WAITING = 500
 const MAX_PER_ROOM = 50
 const LOOKUP_BATCH = 500
 /** After a join other servers are asked what they have. */
-const SECOND_LOOK_MS = 60_000
+export const SECOND_LOOK_MS = 60_000
+const MAX_SERVERS_IN_ROOM = 20_000
 
 /** Joining rooms through other servers. SPEC: https://spec.matrix.org/v1.19/server-server-api/#joining-rooms */
 export function createJoin(deps: HandshakeDeps): JoinRemote {
@@ -64,28 +68,41 @@ export function createJoin(deps: HandshakeDeps): JoinRemote {
   /** A peer may take its time for large rooms while nobody waits for its place. */
   const minBytes = (): number => (slots.waiting > 0 ? MIN_BYTES_WANTED : MIN_BYTES)
 
-  async function through(server: string, userId: string, roomId: string, content: JsonObject): Promise<void> {
+  async function through(
+    server: string,
+    {
+      userId,
+      roomId,
+      content,
+    }: { readonly userId: string; readonly roomId: string; readonly content: JsonObject },
+    needsMembers = false,
+  ): Promise<void> {
+    let wasWholeAlready = false
     const timeoutMs = deps.options?.requestTimeoutMs ?? 20_000
     const template = await requestTemplate(deps.client, { kind: 'join', server, roomId, userId, timeoutMs })
     const event = eventFromTemplate(context, template, { roomId, userId, content })
+    const omitMembers = !needsMembers && (await mayOmitMembers(deps, roomId))
     await oneOfTwo(server, async () => {
       // What has not begun to come takes no memory, and no place.
-      const body = await sendMembership(deps, 'join', server, event)
+      const body = await sendMembership(deps, 'join', server, event, omitMembers)
       try {
         await slots.run(async () => {
           const pace = { windowMs: deps.options?.paceWindowMs ?? 20_000, minBytes }
           const began = context.clock.monotonic()
-          const answer = await readJoinAnswer(deps, server, event, atPace(body, pace))
+          const answer = await readJoinAnswer(deps, { server, event, omitMembers }, atPace(body, pace))
           const read = context.clock.monotonic()
-          await takeIn(deps, server, answer)
+          wasWholeAlready = !(await takeIn(deps, server, answer))
           const [readMs, storeMs] = [read - began, context.clock.monotonic() - read].map(Math.round)
           const events = answer.checked.events.length
-          context.logger.info({ server, roomId, events, readMs, storeMs }, 'a room was joined through another server') // prettier-ignore
+          const partial = answer.servers !== undefined
+          context.logger.info({ server, roomId, events, partial, readMs, storeMs }, 'a room was joined through another server') // prettier-ignore
         })
       } finally {
         body.destroy()
       }
     })
+    // Its members came in while the answer without them was on its way.
+    if (wasWholeAlready) await through(server, { userId, roomId, content }, true)
   }
 
   return async (userId, roomId, via, content) => {
@@ -93,7 +110,7 @@ export function createJoin(deps: HandshakeDeps): JoinRemote {
       // Joins of one room follow each other, so that its state is brought in once at a time.
       await perRoom.run(roomId, () => {
         const join = (): Promise<void> =>
-          withSomeServer(deps, via, (server) => through(server, userId, roomId, content))
+          withSomeServer(deps, via, (server) => through(server, { userId, roomId, content }))
         return deps.arrivals === undefined ? join() : deps.arrivals.during(roomId, join)
       })
     } catch (error) {
@@ -111,13 +128,18 @@ interface JoinAnswer {
   readonly checked: CheckedState
   /** Nothing of the state was left out, such as for a key that could not be had. */
   readonly isWhole: boolean
+  /** Members were left out: the servers in the room. Undefined where the state is all there is. */
+  readonly servers: readonly string[] | undefined
 }
 
 /** Sends the event and judges the whole answer before anything of it is stored. */
 async function readJoinAnswer(
   deps: HandshakeDeps,
-  server: string,
-  event: RoomEvent,
+  {
+    server,
+    event,
+    omitMembers,
+  }: { readonly server: string; readonly event: RoomEvent; readonly omitMembers: boolean },
   body: AsyncIterable<Uint8Array>,
 ): Promise<JoinAnswer> {
   const { context } = deps
@@ -129,7 +151,8 @@ async function readJoinAnswer(
   })
   const envelope = Array.isArray(raw) ? (raw as readonly Json[])[1] : raw
   if (!isObject(envelope)) throw badAnswer('the answer to the join is no object')
-  if (envelope['members_omitted'] === true) throw badAnswer('members were left out, which was not asked for')
+  const servers = envelope['members_omitted'] === true ? serversIn(envelope, context.serverName) : undefined
+  if (servers !== undefined && !omitMembers) throw badAnswer('members were left out, which was not asked for')
 
   const signed = cosigned(event, ownValue(envelope, 'event'))
   const [verdict] = await deps.keys.verifyEventSignatures([signed])
@@ -139,7 +162,8 @@ async function readJoinAnswer(
   const state = accepted(given)
   const authChain = accepted(await inflow.auth_chain.end())
   const known = await knownEvents(deps, roomId, [...state, ...authChain])
-  const checked = await checkForeignState({ rules, roomId, state, authChain, known }, context.local)
+  const whole = await checkForeignState({ rules, roomId, state, authChain, known }, context.local)
+  const checked = servers === undefined ? whole : withCited(whole, signed)
   const allowed = checkAuth(
     signed,
     // A handful of them are asked for: a map of all takes longer.
@@ -150,7 +174,45 @@ async function readJoinAnswer(
   const judged = new Set<string>()
   for (const { id } of checked.events) judged.add(id)
   const isWhole = state.length === given.length && state.every(({ id }) => judged.has(id))
-  return { event: signed, checked, isWhole }
+  return { event: signed, checked, isWhole, servers }
+}
+
+/**
+ * Whether the answer may leave the members out. A room that is here needs them, and so do the access rules of a closed circle, which judge who
+ * is in a room.
+ */
+async function mayOmitMembers({ context, options = {} }: HandshakeDeps, roomId: string): Promise<boolean> {
+  if (options.fasterJoins !== true || context.local.access !== undefined) return false
+  const room = await context.loader.load(roomId)
+  return room?.partial === true || !(await isResident(context, room))
+}
+
+/** Throws `FederationError` (`bad-response`) where they are not named. */
+function serversIn(envelope: JsonObject, ourName: string): readonly string[] {
+  const named = ownValue(envelope, 'servers_in_room')
+  if (!Array.isArray(named))
+    throw badAnswer('members were left out, and the servers in the room are not named')
+  const servers = (named as readonly Json[]).slice(0, MAX_SERVERS_IN_ROOM)
+  return [...new Set(servers.filter((name) => typeof name === 'string'))].filter(
+    (name) => isServerName(name) && name !== ourName,
+  )
+}
+
+/** The state with the members that the join cites: by them it was let in. */
+function withCited(checked: CheckedState, join: RoomEvent): CheckedState {
+  const named = new Set(join.authEvents)
+  const there = new Set(
+    checked.state.map((event) => (event.type === 'm.room.member' ? event.stateKey : undefined)),
+  )
+  const cited = checked.events.filter(
+    ({ id, type, stateKey }) =>
+      type === 'm.room.member' &&
+      stateKey !== undefined &&
+      named.has(id) &&
+      !there.has(stateKey) &&
+      !checked.rejected.has(id),
+  )
+  return { ...checked, state: [...checked.state, ...cited] }
 }
 
 /** Our event with the signature that the authorising user's server has added, where the join needs one. */
@@ -186,19 +248,23 @@ async function knownEvents(
   return known
 }
 
-/** Stores the room. Until the last transaction nobody sees anything of it. */
+/**
+ * Stores the room. Until the last transaction nobody sees anything of it. False where nothing was stored, because the answer lacks the members of a room that
+ * is whole here.
+ */
 async function takeIn(
   deps: HandshakeDeps,
   server: string,
-  { event, checked, isWhole }: JoinAnswer,
-): Promise<void> {
+  { event, checked, isWhole, servers }: JoinAnswer,
+): Promise<boolean> {
   const { context } = deps
   const { roomId, rules } = event
   const fresh = await context.local.nids.take('room')
   const row = await context.store.write('rooms.import', function* () {
     const room = yield* roomForImport(fresh, roomId, rules.id)
     // What this one server says of the room is compared with what others say, once things have come to rest.
-    yield* scheduleRepair(room.nid, isWhole ? server : '', context.clock.now() + SECOND_LOOK_MS)
+    if (servers === undefined)
+      yield* scheduleRepair(room.nid, isWhole ? server : '', context.clock.now() + SECOND_LOOK_MS)
     return room
   })
   if (row.version !== rules.id) throw badAnswer('the room is known here with another version')
@@ -206,6 +272,7 @@ async function takeIn(
   context.events.forgetMeta(row.nid)
   const before = await context.loader.load(roomId)
   const resident = await isResident(context, before)
+  if (before?.partial === true && !resident) await displaceEvents(context, before.nid)
 
   const nids = await storeOutliers(context, row.nid, checked)
   const root = await storeState(context, row.nid, checked.state, nids)
@@ -213,9 +280,17 @@ async function takeIn(
     await storeRemoteMembers(context, row.nid, checked.state, nids, context.serverName)
     context.rosters.forget(row.nid)
   }
-  await context.writer.create(roomId, rules, async (room) => {
-    const options = { live: true, origin: server, stateBefore: root, isSettled: true }
+  return context.writer.create(roomId, rules, async (room) => {
     const stays = room.root !== undefined && room.roster.local.size > 0
+    if (servers !== undefined && stays && !room.partial) return false
+    // Of what lacks members the rest is asked for later.
+    const peerState = servers === undefined ? { peerState: root } : {}
+    const options = { live: true, origin: server, stateBefore: root, isSettled: true, ...peerState }
+    if (servers !== undefined) {
+      room.partial = true
+      room.partialJoin = { via: server, servers, due: context.clock.now(), begins: !stays }
+      room.roster = withServers(room.roster, servers)
+    } else if (!stays) room.partial = false
     const stored = await applyEvent(
       room,
       event,
@@ -226,7 +301,21 @@ async function takeIn(
     refuseWhereAccessRejects(stored, 'This room is not open to you')
     if (stored.rejected !== undefined || stored.softFailed)
       throw badAnswer('the join is not allowed by the state')
+    return true
   })
+}
+
+/** What took its place in a room that was left before its members were known. */
+async function displaceEvents(
+  { store, events, states }: HandshakeDeps['context'],
+  roomNid: number,
+): Promise<void> {
+  for (;;) {
+    const nids = await store.write('rooms.displace', () => displacePartialEvents(roomNid, LOOKUP_BATCH))
+    events.forget(nids)
+    states.forgetSeen(roomNid)
+    if (nids.length < LOOKUP_BATCH) return
+  }
 }
 
 /** What the state says about users of this server: their rows change together with the room. */

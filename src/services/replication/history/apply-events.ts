@@ -69,7 +69,11 @@ function applyOne(
     await applyEvent(
       room,
       item.event,
-      { ...place, origin: item.origin, ...(stateBefore === undefined ? {} : { stateBefore }) },
+      {
+        ...place,
+        origin: item.origin,
+        ...(stateBefore === undefined ? {} : { stateBefore, peerState: item.peerState! }),
+      },
       context.local,
     )
     if (room.pending.length === before) return false

@@ -214,7 +214,6 @@ export async function storeRemoteMembers(
     firstPos ??= pos
     await nextTurn()
   }
-  if (firstPos === undefined) return
-  const from = firstPos
+  const from = firstPos ?? Number.MAX_SAFE_INTEGER
   await context.store.write('rooms.importDeparted', () => leaveRemoteMembersBefore(roomNid, from))
 }

@@ -99,7 +99,8 @@ export async function fetchMissingAuth(
   if (chain.size > 0) await storeChain(context, room, [...chain.values()])
 }
 
-async function storeChain(
+/** Stores events as outliers after their own checks. Pre: their auth events are here or among them. */
+export async function storeChain(
   context: RoomsContext,
   room: RoomSnapshot,
   chain: readonly RoomEvent[],

@@ -7,6 +7,7 @@ import { FederationError, type FederationClient } from '../../federation/client.
 import type { RoomComparison, RoomHealing, RoomHealth, StateDifference } from './room-comparison.js'
 import { readWholeState, type RoomsContext } from '../../rooms/context.js'
 import { mergeStateBefore } from '../../rooms/merge-state.js'
+import { unableForNow } from '../../rooms/await-whole.js'
 import { loadResident } from '../../rooms/residence.js'
 import type { StoredEvent } from '../../rooms/stored-event.js'
 import type { RoomSnapshot } from '../../rooms/working-room.js'
@@ -54,6 +55,7 @@ export function createRoomHealth(deps: RoomHealthDeps): RoomHealth {
   async function residentRoom(roomId: string): Promise<RoomSnapshot> {
     const room = await loadResident(context, roomId)
     if (room === undefined) throw notFound('Nobody of this server is in such a room')
+    if (room.partial) throw unableForNow()
     return room
   }
 
@@ -239,7 +241,8 @@ export function createRoomHealth(deps: RoomHealthDeps): RoomHealth {
     },
     async repair(roomId, via, signal) {
       const room = await loadResident(context, roomId)
-      if (room === undefined) return 'done'
+      // A room whose members are not known is compared when they are.
+      if (room === undefined || room.partial) return 'done'
       const servers = (await candidates(room)).filter((name) => name !== via)
       let opinions = via === '' ? Infinity : SECOND_OPINIONS
       if (servers.length === 0) return via === '' ? 'done' : 'alone'

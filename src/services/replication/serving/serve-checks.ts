@@ -8,6 +8,7 @@ import type { RoomVersionRules } from '../../../core/room-version/rules.js'
 import type { RoomsContext } from '../../rooms/context.js'
 import type { RoomSnapshot } from '../../rooms/working-room.js'
 import { loadResident } from '../../rooms/residence.js'
+import { unableForNow } from '../../rooms/await-whole.js'
 import { isShutOut } from '../peers/room-access.js'
 
 type Context = Pick<RoomsContext, 'events' | 'states' | 'rosters' | 'loader'>
@@ -26,6 +27,13 @@ export async function residentRoom(context: Context, roomId: string, origin: str
   const room = await loadResident(context, roomId)
   if (room === undefined) throw notFound('Unknown room')
   await refuseByAcl(context, room, origin)
+  return room
+}
+
+/** As `residentRoom`, where all members are known. Throws M_UNABLE_DUE_TO_PARTIAL_STATE besides. */
+export async function wholeRoom(context: Context, roomId: string, origin: string): Promise<RoomSnapshot> {
+  const room = await residentRoom(context, roomId, origin)
+  if (room.partial) throw unableForNow()
   return room
 }
 

@@ -17,8 +17,9 @@ import { strippedStateEvents } from '../../rooms/stripped-state.js'
 import { mapKey, stateEvents, type RoomSnapshot } from '../../rooms/working-room.js'
 import { objectWithEvents } from './answer-text.js'
 import { authChainOf } from './auth-chain.js'
-import { checkOwnUser, checkVersion, readMembershipEvent, residentRoom } from './serve-checks.js'
+import { checkOwnUser, checkVersion, readMembershipEvent, wholeRoom } from './serve-checks.js'
 import type { Handshake } from '../peers/template.js'
+import { withoutMembers } from './without-members.js'
 
 /** Membership changes that users of other servers make through this one. */
 export interface MembershipServing {
@@ -40,6 +41,8 @@ export interface SentMembership {
   readonly roomId: string
   readonly eventId: string
   readonly event: Json
+  /** The answer to a join may leave the members out. */
+  readonly omitMembers?: boolean
 }
 
 export interface MembershipServingDeps {
@@ -69,7 +72,7 @@ export function createMembershipServing(deps: MembershipServingDeps): Membership
     checkOwnUser(userId, origin)
     if (kind === 'knock') refuseExternalKnock(context.local.access, userId)
     if (kind !== 'leave') await context.policies?.checkUser(userId)
-    const room = await residentRoom(context, roomId, origin)
+    const room = await wholeRoom(context, roomId, origin)
     const { rules } = room
     // Whoever is to leave has been invited, and knows the version.
     checkVersion(rules, kind === 'leave' ? [...KNOWN_ROOM_VERSIONS.keys()] : versions)
@@ -103,7 +106,7 @@ export function createMembershipServing(deps: MembershipServingDeps): Membership
 
   async function take(origin: string, membership: Handshake, sent: SentMembership): Promise<Taken> {
     const { roomId, eventId } = sent
-    const room = await residentRoom(context, roomId, origin)
+    const room = await wholeRoom(context, roomId, origin)
     const before = await context.rosters.of(room.nid)
     const event = readMembershipEvent(sent.event, room.rules, { origin, roomId, eventId, membership })
     // A knock is no state that the rules keep out, but its answer tells of the room.
@@ -136,23 +139,32 @@ export function createMembershipServing(deps: MembershipServingDeps): Membership
     return { room, stored, servers: [context.serverName, ...before.servers.keys()] }
   }
 
-  async function answer({ room, stored, servers }: Taken): Promise<AsyncIterable<string>> {
+  async function answer(
+    { room, stored, servers }: Taken,
+    omitMembers: boolean,
+  ): Promise<AsyncIterable<string>> {
     const state = await context.states.all(room.nid, stored.stateBefore!)
-    const nids = [...state.values()]
+    const given = omitMembers ? await withoutMembers(context, room, state, stored.event.sender) : state
+    const nids = [...given.values()]
     const chain = await authChainOf(context, room, [...nids, stored.nid])
+    const isOmitted = given.size < state.size
+    const there = new Set(omitMembers ? nids : [])
     const fields: JsonObject = {
       origin: context.serverName,
       event: stored.event.pdu,
-      members_omitted: false,
+      members_omitted: isOmitted,
       servers_in_room: servers,
     }
-    return objectWithEvents(context.store, fields, { state: nids, auth_chain: chain })
+    return objectWithEvents(context.store, fields, {
+      state: nids,
+      auth_chain: chain.filter((nid) => !there.has(nid)),
+    })
   }
 
   return {
     template,
     async join(origin, sent) {
-      return answer(await take(origin, 'join', sent))
+      return answer(await take(origin, 'join', sent), sent.omitMembers === true)
     },
     async leave(origin, sent) {
       await take(origin, 'leave', sent)

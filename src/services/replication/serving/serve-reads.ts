@@ -2,6 +2,7 @@ import { notFound } from '../../../core/errors.js'
 import { redactedEvent } from '../../../core/event/redact.js'
 import type { Json, JsonObject } from '../../../core/json/value.js'
 import type { RoomsContext } from '../../rooms/context.js'
+import { unableForNow } from '../../rooms/await-whole.js'
 import { isStoredExpired } from '../../rooms/room-retention.js'
 import type { StoredEvent } from '../../rooms/stored-event.js'
 import type { RoomSnapshot } from '../../rooms/working-room.js'
@@ -67,6 +68,8 @@ export function createFederationReads(context: RoomsContext): FederationReads {
     eventId: string,
   ): Promise<{ readonly state: number[]; readonly chain: number[] }> {
     const room = await sharedRoom(context, roomId, origin)
+    // Another server would take what is provisional for the truth.
+    if (room.partial) throw unableForNow(403)
     const stored = await placedEvent(room, eventId)
     const root = stored.stateBefore
     const state = root === undefined ? [] : [...(await context.states.all(room.nid, root)).values()]

@@ -98,6 +98,8 @@ export interface NodeOptions {
   /** How long what is said lives. */
   readonly retention?: RetentionPolicy
   readonly isHeld?: (roomId: string, sender: string) => boolean
+  /** Joins ask for rooms without their members. */
+  readonly fasterJoins?: boolean
   /** Takes EDUs before they are recorded. */
   readonly eduHandler?: EduHandler
 }
@@ -255,7 +257,15 @@ export async function addNode(network: Network, name: string, options: NodeOptio
     ],
     options: { drain: { retry: QUICK, maxAttempts: 4 }, ...options.replication },
   })
-  const remote = createRemoteMemberships({ context, client, keys, intake, outside: rooms.outside, arrivals })
+  const remote = createRemoteMemberships({
+    context,
+    client,
+    keys,
+    intake,
+    outside: rooms.outside,
+    arrivals,
+    options: { fasterJoins: options.fasterJoins === true },
+  })
   const serving = createMembershipServing({ context, keys })
   const reads = createFederationReads(context)
   const byTime = createEventByTimeServing(context)
@@ -323,7 +333,7 @@ export async function addNode(network: Network, name: string, options: NodeOptio
       case 'make_leave':
         return json(await serving.template(origin, 'leave', { roomId: first, userId: second }))
       case 'send_join':
-        return text(await serving.join(origin, sent))
+        return text(await serving.join(origin, { ...sent, omitMembers: query['omit_members'] === true }))
       case 'event':
         return json(await reads.event(origin, first))
       case 'event_auth':

@@ -10,6 +10,11 @@ import { createFetchByTime, type FetchByTime } from '../history/fetch-by-time.js
 import { createGapFill, type GapFill, type GapFillOptions } from '../history/gap-fill.js'
 import { createRoomHealth } from '../receiving/room-health.js'
 import { createInbound, type Inbound } from '../receiving/inbound.js'
+import {
+  createRoomCompletion,
+  type RoomCompletion,
+  type RoomCompletionOptions,
+} from '../receiving/room-completion.js'
 import { createRoomRepairs, type RoomRepairs } from '../receiving/room-repairs.js'
 import { createRetraction } from '../receiving/retraction.js'
 import type { PduIntake } from '../peers/pdu-intake.js'
@@ -28,6 +33,7 @@ export interface Replication {
   readonly fetchByTime: FetchByTime
   readonly health: RoomHealth
   readonly repairs: RoomRepairs
+  readonly completion: RoomCompletion
   /** At start, once other servers can reach this one: goes on with what was staged, and with what waits to be sent. */
   resume(): Promise<void>
   close(): Promise<void>
@@ -48,6 +54,7 @@ export interface ReplicationDeps {
     readonly drain?: DrainOptions
     readonly gapFill?: GapFillOptions
     readonly backfill?: BackfillOptions
+    readonly completion?: RoomCompletionOptions
   }
 }
 
@@ -92,7 +99,16 @@ export function createReplication(deps: ReplicationDeps): Replication {
   })
   const health = createRoomHealth({ context, client, peers, inbound, drain })
   const repairs = createRoomRepairs({ store: context.store, clock: context.clock, random: context.random, logger: context.logger, health }) // prettier-ignore
-  deps.arrivals?.onJoined(() => repairs.wake())
+  const completion = createRoomCompletion({
+    context,
+    peers,
+    onWhole: () => repairs.wake(),
+    ...(options.completion === undefined ? {} : { options: options.completion }),
+  })
+  deps.arrivals?.onJoined(() => {
+    repairs.wake()
+    completion.wake()
+  })
   return {
     sender,
     inbound,
@@ -102,16 +118,19 @@ export function createReplication(deps: ReplicationDeps): Replication {
     backfill,
     health,
     repairs,
+    completion,
     fetchByTime: createFetchByTime({ context, peers, backfill }),
     async resume() {
       await drain.resume()
       await sender.resume()
       repairs.wake()
+      completion.wake()
     },
     async close() {
       await sender.close()
       await drain.close()
       await repairs.close()
+      await completion.close()
     },
   }
 }

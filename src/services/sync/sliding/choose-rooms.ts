@@ -1,7 +1,7 @@
 import type { ConnectionState, ListState } from './connection-state.js'
 import type { Rule, SlidingFrame } from './frame.js'
 import type { News, UserWishes } from './news.js'
-import { requiredState, type StateRequest } from './required-state.js'
+import { requiredState, wantsAllMembers, type StateRequest } from './required-state.js'
 import type { RoomFilter } from './room-facts.js'
 import type { RoomConfig } from './request.js'
 import type { ListedRoom, RoomList } from './user-rooms.js'
@@ -26,7 +26,8 @@ export async function chooseRooms(
   const eligible =
     request.lists.size === 0 ? [] : await eligibleRooms(userId, list.order, state, news, filter)
   for (const [name, wish] of request.lists) {
-    const rooms = await filter.apply(userId, list, eligible, wish.filters)
+    const complete = eligible.filter((room) => isComplete(room, wish))
+    const rooms = await filter.apply(userId, list, complete, wish.filters)
     lists.push([name, rooms.length, wish.filterId])
     for (const [first, last] of wish.ranges ?? [[0, rooms.length - 1]]) {
       const end = Math.min(last + 1, rooms.length)
@@ -35,7 +36,7 @@ export async function chooseRooms(
   }
   for (const [roomId, wish] of request.subscriptions) {
     const room = list.byId.get(roomId)
-    if (room !== undefined && (await mayBeShown(userId, room, news, filter)))
+    if (room !== undefined && isComplete(room, wish) && (await mayBeShown(userId, room, news, filter)))
       wishes.add(room.nid, wish, undefined)
   }
   // The client hears of the end of what it was told, whatever it looks at now.
@@ -46,6 +47,10 @@ export async function chooseRooms(
   }
   return { wanted: wishes.rules(state.meta.configs), lists }
 }
+
+/** A room whose members are not all known is shown to those who do not want them all. */
+const isComplete = (room: ListedRoom, wish: RoomConfig): boolean =>
+  !room.partial || room.membership !== 'join' || !wantsAllMembers(wish.state)
 
 /** A combination of wishes; each is made once, however many rooms it is for. */
 interface Wish {

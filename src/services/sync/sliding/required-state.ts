@@ -76,6 +76,9 @@ const wantedBy = (request: StateRequest, type: string, stateKey: string): boolea
   (request.include.some((pattern) => matches(pattern, type, stateKey)) &&
     !request.exclude.some((pattern) => matches(pattern, type, stateKey)))
 
+/** Whether the room has to be shown with all of its members. */
+export const wantsAllMembers = (request: StateRequest): boolean => wantedBy(request, MEMBER, '*')
+
 /** What several rules together ask of a room: the union of their state. */
 export interface RequiredState {
   readonly requests: readonly StateRequest[]

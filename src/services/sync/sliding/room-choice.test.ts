@@ -19,6 +19,7 @@ function room(nid: number, activity: number, membership = 'join'): ListedRoom {
     activity,
     forgotten: false,
     root: null,
+    partial: false,
     strippedState: null,
     facts: undefined,
     wasIn: undefined,

@@ -35,6 +35,8 @@ export interface ListedRoom {
   readonly forgotten: boolean
   /** The room's state as of now; null where this server knows none. */
   readonly root: string | null
+  /** Its members are not all known yet. */
+  readonly partial: boolean
   readonly strippedState: string | null
   /** What filters look at; read when one asks. */
   facts: RoomFacts | undefined
@@ -168,6 +170,7 @@ const listed = (row: OwnRoom): ListedRoom => ({
   activity: row.membership === 'join' ? Math.max(row.last_pos, row.pos) : row.pos,
   forgotten: row.forgotten === 1,
   root: row.state_root,
+  partial: row.partial === 1,
   strippedState: row.stripped_state,
   facts: undefined,
   wasIn: undefined,
