@@ -50,6 +50,8 @@ export async function startAccountsServer(options: AccountsServerOptions = {}): 
     devices,
     accounts,
     threepids,
+    // Nobody has one, and nothing asks for it.
+    secondFactor: { guardsTools: false } as Services['secondFactor'],
     bindings: createBindings({
       store,
       logger: silentLogger,
