@@ -67,7 +67,11 @@ function checkInside(view: View, roomId: string, faults: string[]): void {
 }
 
 /** Events from which some others cannot be told to be missing: all that lies before the last join of a server. */
-export function pastOf(view: View, ids: Iterable<string>): Set<string> {
+export function pastOf(
+  view: View,
+  ids: Iterable<string>,
+  leadsOn: (stored: StoredEvent) => boolean = () => true,
+): Set<string> {
   const past = new Set<string>()
   let level = [...ids]
   while (level.length > 0) {
@@ -75,7 +79,8 @@ export function pastOf(view: View, ids: Iterable<string>): Set<string> {
     for (const id of level) {
       if (past.has(id)) continue
       past.add(id)
-      next.push(...(view.events.get(id)?.event.prevEvents ?? []))
+      const stored = view.events.get(id)
+      if (stored !== undefined && leadsOn(stored)) next.push(...stored.event.prevEvents)
     }
     level = next
   }
@@ -169,10 +174,11 @@ function checkNews(
     const [join, ...others] = joins.get(view.server) ?? []
     const came = view.events.get(join ?? '')?.pos
     if (join === undefined || others.length > 0 || came === undefined) continue
-    const before = new Set(views.flatMap((other) => [...pastOf(other, [join])]))
+    // How something is older than the join only those know who have what a rash server has said in between; what was refused nobody gives.
+    const leadsOn = (stored: StoredEvent): boolean => stored.rejected === undefined
+    const before = new Set(views.flatMap((other) => [...pastOf(other, [join], leadsOn)]))
     for (const id of before) {
       const stored = view.events.get(id)
-      // How it is older than the join only those know who have what a rash server has said in between, and was refused.
       const isRash = serverNameOf(stored?.event.sender ?? '') === rash
       if (stored?.pos !== undefined && stored.pos > came && !isRash)
         faults.push(
