@@ -23,6 +23,11 @@ export async function checkAlone(
   const states = statesOf(node, view)
   const at = `${view.server} in ${short(view.roomId)}`
   for (const stored of view.events.values()) {
+    const refused = stored.event.authEvents.find((id) => view.events.get(id)?.rejected !== undefined)
+    if (stored.rejected === undefined && refused !== undefined)
+      faults.push(
+        `${at}: ${describeEvent(stored)} counts, and rests on ${describeEvent(view.events.get(refused))}`,
+      )
     if (stored.outlier || stored.stateBefore === undefined) continue
     const before = await states(stored.stateBefore)
     if (stored.rejected === undefined && stored.redactedBy === undefined) {
