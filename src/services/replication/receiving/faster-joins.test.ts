@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import type { RoomEvent } from '../../../core/event/types.js'
+import type { FederationRequest } from '../../federation/client.js'
 import { until, untilPasses } from '../../../platform/testing-until.js'
 import { openSqlite } from '../../../storage/sqlite-store.js'
 import { all } from '../../../storage/tx.js'
@@ -51,6 +52,17 @@ afterEach(() => network.close())
 async function eventOf(node: TestNode, key: string): Promise<RoomEvent> {
   const id = (await node.stateOf(roomId)).get(key)
   return (await node.context.events.byId(id!))!.event
+}
+
+/** Some answers of a server are others than it would give. */
+function answering(node: TestNode, path: RegExp, change: (text: string) => string): void {
+  const { serve } = node
+  Object.assign(node, {
+    async serve(origin: string, request: FederationRequest) {
+      const text = await serve(origin, request)
+      return path.test(request.path) ? change(text) : text
+    },
+  })
 }
 
 async function agree(...nodes: TestNode[]): Promise<void> {
@@ -216,6 +228,52 @@ describe('a room that is joined before its members are known', () => {
     states.release()
     await whole(c, roomId)
     await agree(a, b, c)
+  })
+
+  it('tells servers of devices that were in it all the time, unknown to this one', async () => {
+    // It names itself alone.
+    answering(a, /send_join/, (text) =>
+      text.replace(/"servers_in_room":\[[^\]]*\]/, '"servers_in_room":["a.example"]'),
+    )
+    await c.join(CAROL, roomId, 'a.example')
+    await network.settle()
+    expect(c.announced).toEqual([{ userId: CAROL, servers: ['a.example'] }])
+    states.release()
+    await whole(c, roomId)
+    expect(c.announced.slice(1)).toEqual([{ userId: CAROL, servers: ['b.example'] }])
+    await agree(a, b, c)
+  })
+
+  it('does not believe a state that forbids the join that was let in', async () => {
+    const levels = await eventOf(a, 'm.room.power_levels|')
+    const ban = crafted(a, levels, {
+      type: 'm.room.member',
+      sender: ALICE,
+      stateKey: CAROL,
+      content: { membership: 'ban' },
+      auth: [levels, await eventOf(a, member(ALICE))],
+    })
+    await c.join(CAROL, roomId, 'a.example')
+    await network.settle()
+    let isAsked = false
+    answering(a, /state_ids/, (text) => {
+      isAsked = true
+      const answer = JSON.parse(text) as { pdu_ids: string[] }
+      return JSON.stringify({ ...answer, pdu_ids: [...answer.pdu_ids, ban.id] })
+    })
+    const { serve } = a
+    Object.assign(a, {
+      serve: (origin: string, request: FederationRequest) =>
+        request.path.endsWith(encodeURIComponent(ban.id))
+          ? Promise.resolve(JSON.stringify({ origin: a.name, origin_server_ts: 0, pdus: [ban.pdu] }))
+          : serve(origin, request),
+    })
+    states.release()
+    await whole(c, roomId)
+    expect(isAsked).toBe(true)
+    expect((await c.context.events.byId(ban.id))?.event.id).toBe(ban.id)
+    expect((await c.stateOf(roomId)).get(member(CAROL))).toBe((await b.stateOf(roomId)).get(member(CAROL)))
+    await agree(b, c)
   })
 
   it('asks the next server where one gives no state', async () => {

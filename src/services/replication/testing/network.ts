@@ -68,6 +68,8 @@ export interface TestNode {
   readonly intake: PduIntake
   readonly replication: Replication
   readonly edus: { readonly origin: string; readonly type: string; readonly content: JsonObject }[]
+  /** Whose devices which servers were told of, as somebody came into a room with them. */
+  readonly announced: { readonly userId: string; readonly servers: readonly string[] }[]
   /** Servers whose keys this node can learn at present; undefined: of all. */
   learnable: ReadonlySet<string> | undefined
   createRoom(user: string, input?: CreateRoomInput): Promise<string>
@@ -221,6 +223,7 @@ export async function addNode(network: Network, name: string, options: NodeOptio
     serverName: name,
     options: { backoff: QUICK, ...options.sender },
   })
+  const announced: { userId: string; servers: readonly string[] }[] = []
   const rooms = buildRooms({
     store,
     clock,
@@ -236,7 +239,9 @@ export async function addNode(network: Network, name: string, options: NodeOptio
     memberHooks: {
       *remoteUsersLeft() {},
       *roomLeft() {},
-      *localUserJoined() {},
+      *localUserJoined(userId, servers) {
+        announced.push({ userId, servers })
+      },
     },
     wakeSender: (destinations) => sender.wake(destinations),
   })
@@ -289,6 +294,7 @@ export async function addNode(network: Network, name: string, options: NodeOptio
     intake,
     replication,
     edus,
+    announced,
     learnable: undefined,
     createRoom: async (user, input = { preset: 'public_chat' }) =>
       (await creation.create(requester(user), input)).room_id,
