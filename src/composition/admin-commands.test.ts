@@ -4,6 +4,7 @@ import { namedArguments } from '../core/admin-commands/parse-command.js'
 import { manualClock } from '../platform/clock.js'
 import type { Commander } from '../services/admin-commands/act.js'
 import type { Requester } from '../services/requester.js'
+import { insertAccountMove, NEVER } from '../storage/tables/account-moves.js'
 import { testServices, TEST_SERVER, type TestServices } from './testing.js'
 
 const clock = manualClock()
@@ -135,6 +136,31 @@ describe('an account', () => {
       errcode: 'M_INVALID_PARAM',
       message: expect.stringMatching(/erased/),
     })
+  })
+
+  it('whose person has moved to another node is said to be one', async () => {
+    const alice = await someone()
+    const move = (step: string) =>
+      node.store.write('test', () =>
+        insertAccountMove({
+          ...{ side: 'source', old_user: alice.userId, new_user: '@alice:there.example', step },
+          ...{
+            nonce: step,
+            certificate: null,
+            consent: 1,
+            reason: '',
+            created_ts: 0,
+            not_after: 0,
+            due_ts: NEVER,
+          },
+        }),
+      )
+    await move('rooms')
+    expect((await plan('unlock', { user: alice.userId })).will).not.toContain('moved')
+    expect((await carryOut('user', { user: alice.userId })).details).not.toHaveProperty('moved_to')
+    await move('done')
+    expect((await plan('unlock', { user: alice.userId })).will).toMatch(/has moved to @alice:there\.example/)
+    expect((await carryOut('user', { user: alice.userId })).details['moved_to']).toBe('@alice:there.example')
   })
 
   it('expires when an administrator says so', async () => {

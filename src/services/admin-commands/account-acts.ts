@@ -47,6 +47,7 @@ export function accountActs(deps: AccountActsDeps) {
       const details = await users.details(userId)
       const addresses: readonly Json[] = Array.isArray(details['threepids']) ? details['threepids'] : []
       const expires = await deps.accountValidity?.expiryOf(userId)
+      const moved = await subjects.movedTo(userId)
       const shown: JsonObject = {
         user_id: userId,
         displayname: details['displayname'] ?? null,
@@ -58,6 +59,7 @@ export function accountActs(deps: AccountActsDeps) {
         erased: details['erased'] ?? false,
         guest: details['is_guest'] ?? false,
         appservice_id: details['appservice_id'] ?? null,
+        ...(moved === undefined ? {} : { moved_to: moved }),
         created: new Date(Number(details['creation_ts']) * 1000).toISOString(),
         ...(expires === undefined
           ? {}
@@ -91,12 +93,15 @@ export function accountActs(deps: AccountActsDeps) {
 
   const flag = (value: boolean): Act => ({
     async plan(by, given) {
-      const { arguments: planned, who } = await subjects.planned(by, given)
+      const { user: subject, arguments: planned, who } = await subjects.planned(by, given)
+      const moved = value ? undefined : await subjects.movedTo(subject.user_id)
+      const past =
+        moved === undefined ? '' : ` This person has moved to ${moved}, and would have two accounts.`
       return {
         arguments: planned,
         will: value
           ? `${who} is locked: nobody can use the account, its sessions wait.`
-          : `${who} is unlocked: whoever has its password or a session can use it again.`,
+          : `${who} is unlocked: whoever has its password or a session can use it again.${past}`,
       }
     },
     async run(by, planned) {

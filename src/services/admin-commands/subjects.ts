@@ -1,6 +1,7 @@
 import type { CommandArguments } from '../../core/admin-commands/commands.js'
 import { forbidden, invalidParam, notFound } from '../../core/errors.js'
 import type { Json } from '../../core/json/value.js'
+import { accountMovesOf } from '../../storage/tables/account-moves.js'
 import { profileOf } from '../../storage/tables/profiles.js'
 import { userById, usersByIds, type UserRow } from '../../storage/tables/users.js'
 import type { Store } from '../../storage/tx.js'
@@ -22,9 +23,14 @@ export interface Subjects {
     by: Commander,
     given: CommandArguments,
   ): Promise<{ readonly user: UserRow; readonly arguments: CommandArguments; readonly who: string }>
+  /** The account at another member node to which the person of this one has moved. */
+  movedTo(userId: string): Promise<string | undefined>
   /** `@anne:ministry.example (Anne Dupont)`: as people and administrators know the account. */
   described(userId: string): Promise<string>
 }
+
+/** Steps of a move after which the old account is one of the past. */
+const MOVED: ReadonlySet<string> = new Set(['telling', 'done'])
 
 export function createSubjects(deps: {
   readonly store: Store
@@ -76,6 +82,13 @@ export function createSubjects(deps: {
     find,
     changeable,
     described,
+    async movedTo(userId) {
+      const moves = await store.read('commands.moves', () => accountMovesOf(userId))
+      const left = moves.find(
+        ({ side, old_user: old, step }) => side === 'source' && old === userId && MOVED.has(step),
+      )
+      return left?.new_user
+    },
     async planned(by, given) {
       const user = await changeable(by, argument(given, 'user'))
       return {
