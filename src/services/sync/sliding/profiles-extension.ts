@@ -210,7 +210,7 @@ function lazyMembers(
   return told.members.filter((userId) => !before.has(userId))
 }
 
-/** Who has joined, as the answer says. */
+/** Who has joined, as the answer says; not who has changed something there. */
 function newcomers({ results }: ExtensionInput, nid: number): readonly string[] {
   const json = results.get(nid)?.json
   const events = ['required_state', 'timeline'].flatMap((name) => {
@@ -219,7 +219,10 @@ function newcomers({ results }: ExtensionInput, nid: number): readonly string[] 
   })
   return events.flatMap((event) => {
     if (!isObject(event) || event['type'] !== 'm.room.member') return []
-    const { state_key: userId, content } = event
-    return typeof userId === 'string' && isObject(content) && content['membership'] === 'join' ? [userId] : []
+    const { state_key: userId, content, unsigned } = event
+    const before = isObject(unsigned) ? unsigned['prev_content'] : undefined
+    const isIn = (member: Json | undefined): boolean =>
+      member !== undefined && isObject(member) && member['membership'] === 'join'
+    return typeof userId === 'string' && isIn(content) && !isIn(before) ? [userId] : []
   })
 }
