@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import fc from 'fast-check'
 import type { Json } from '../core/json/value.js'
 import type { Requester } from '../services/requester.js'
 import type { SlidingBody } from '../services/sync/sliding/request.js'
@@ -214,4 +215,81 @@ describe('profiles in sliding sync', () => {
     }
     expect([...seen].toSorted()).toEqual([ben.userId, cid.userId])
   })
+})
+
+describe('a client that follows profiles', () => {
+  type Known = ReadonlyMap<string, ReadonlyMap<string, unknown>>
+
+  /** What the client knows after an answer. */
+  function told(known: Known, answer: SlidingAnswer): Known {
+    const next = new Map(known)
+    for (const [id, change] of Object.entries(users(answer) ?? {})) {
+      if (change === null) {
+        next.delete(id)
+        continue
+      }
+      const fields = new Map(next.get(id))
+      for (const [field, value] of Object.entries(change.updated ?? {})) fields.set(field, value)
+      for (const field of change.removed ?? []) fields.delete(field)
+      next.set(id, fields)
+    }
+    return next
+  }
+
+  const who = fc.constantFrom('ann', 'ben', 'cid')
+  const field = fc.constantFrom('displayname', STATUS)
+  const place = fc.nat(1)
+  const step = fc.oneof(
+    fc.record({ kind: fc.constant('set' as const), who, field, value: fc.nat(9) }),
+    fc.record({ kind: fc.constant('unset' as const), who, field }),
+    fc.record({ kind: fc.constant('join' as const), who, place }),
+    fc.record({ kind: fc.constant('leave' as const), who, place }),
+    fc.record({ kind: fc.constant('ask' as const), isLost: fc.boolean() }),
+  )
+
+  it('knows in the end what is so, whatever was lost on the way, and nothing of whom they do not meet any more', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 8, maxLength: 24 }), async (steps) => {
+        const people = { ann, ben, cid }
+        for (const one of Object.values(people)) {
+          for (const name of ['displayname', STATUS]) await unset(one, name)
+        }
+        const rooms = [await room(ben, ann, cid), await room(cid, ann)]
+        let answer = await ask(ON)
+        let known = told(new Map(), answer)
+        for (const one of steps) {
+          if (one.kind === 'ask') {
+            const next = await ask(ON, answer.pos)
+            if (one.isLost) continue
+            known = told(known, next)
+            answer = next
+            continue
+          }
+          const by = people[one.who]
+          if (one.kind === 'set') await set(by, one.field, `${one.value}`)
+          else if (one.kind === 'unset') await unset(by, one.field)
+          else if (one.kind === 'leave') await leave(by, rooms[one.place]!).catch(() => undefined)
+          else {
+            const into = { room: rooms[one.place]!, via: [] }
+            // Nobody comes into a room that everybody has left.
+            await node.services.memberships.join(by, into).catch(() => undefined)
+          }
+        }
+        for (let n = 0; n < 2; n++) known = told(known, (answer = await ask(ON, answer.pos)))
+        const rest = await ask(ON, answer.pos)
+        known = told(known, rest)
+        for (const other of [ben, cid]) {
+          const shared = await node.services.mutualRooms.with(ann.userId, other.userId, undefined)
+          const profile = await node.services.profile.get(other.userId, other)
+          expect(known.get(other.userId) ?? new Map()).toEqual(
+            new Map(shared.count > 0 ? Object.entries(profile) : []),
+          )
+        }
+        // Earlier rooms are out of the way of the next run.
+        for (const roomId of rooms)
+          for (const one of Object.values(people)) await leave(one, roomId).catch(() => undefined)
+      }),
+      { numRuns: 12 },
+    )
+  }, 600_000)
 })

@@ -26,7 +26,8 @@ export interface DeviceLists {
 const MAX_DELTAS = 2_000
 const CANDIDATES = 5_000
 
-const isJoin = (eventJson: string | null): boolean => {
+/** Whether a member event, as JSON, says that its user is in the room. */
+export const isJoin = (eventJson: string | null): boolean => {
   if (eventJson === null) return false
   const event = JSON.parse(eventJson) as Json
   const content = isObject(event) ? event['content'] : undefined

@@ -54,6 +54,7 @@ describe('the state of a connection', () => {
   it('survives packing', () => {
     const states = [
       room(),
+      room({ profilesTold: true }),
       room({ room: 7, receipts: 0, accountData: undefined, isDm: true, typingMissed: false, members: [] }),
     ]
     for (const state of states) expect(unpackRoom(packRoom(state))).toEqual(state)

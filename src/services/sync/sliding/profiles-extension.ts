@@ -1,5 +1,5 @@
-import { isObject, type Json } from '../../../core/json/value.js'
-import { sharingAmongMany } from '../../../storage/tables/device-list-changes.js'
+import type { Json } from '../../../core/json/value.js'
+import { memberDeltasInRoomsOf, sharingAmongMany } from '../../../storage/tables/device-list-changes.js'
 import {
   localMembersOfAny,
   profileChangesBetween,
@@ -8,6 +8,7 @@ import {
   type ProfileChange,
 } from '../../../storage/tables/profile-changes.js'
 import type { Store } from '../../../storage/tx.js'
+import { isJoin } from '../../e2ee/device-list-stream.js'
 import { EXTERNAL_FIELD } from '../../profile/profile.js'
 import type { DeviceParts } from '../device-part.js'
 import { UP_TO_DATE, type RoomState } from './connection-state.js'
@@ -60,9 +61,11 @@ export async function profilesPart(
   // Who begins has the present profiles of the rooms that it is told of.
   const since = before === undefined ? upTo : before.at === UP_TO_DATE ? from : before.at
   const users: Users = new Map()
-  const end = await readChanges(frame, since, users, deps)
+  const { end, joined } = await readChanges(frame, since, users, deps)
   const isWider = before !== undefined && before.fields !== null && hasMore(fields, before.fields)
-  const isWhole = input === undefined || (await readRooms(input, isWider, users, deps.store))
+  const asked = new Set(joined)
+  const isWhole = input === undefined || (await chooseUsers(input, isWider, asked, deps.store))
+  await readProfiles([...asked].slice(0, MAX_USERS), fields, users, deps.store)
   const at = end === upTo ? UP_TO_DATE : end
   const told = fields ?? null
   if (before?.at !== at || !isSame(before.fields, told)) next.setMeta({ profiles: { at, fields: told } })
@@ -99,14 +102,21 @@ function fieldsOf(users: Users, userId: string): Fields {
   return fields
 }
 
-/** What changed after `since`; gives up to where: not all of it, where it is much. */
+interface Changes {
+  /** Up to where it goes: not all of it, where it is much. */
+  readonly end: number
+  /** Who has come into a room that the user is in. */
+  readonly joined: readonly string[]
+}
+
+/** What changed after `since`. */
 async function readChanges(
   { viewer, request, upTo }: SlidingFrame,
   since: number,
   users: Users,
   { store, deviceParts }: { readonly store: Store; readonly deviceParts: DeviceParts },
-): Promise<number> {
-  if (since >= upTo) return upTo
+): Promise<Changes> {
+  if (since >= upTo) return { end: upTo, joined: [] }
   const { userId, deviceId } = viewer
   const wanted = request.profiles?.fields
   const found = await store.read('sliding.profiles', function* () {
@@ -133,7 +143,16 @@ async function readChanges(
     if (value === null) removed.add(field)
     else updated.set(field, JSON.parse(value) as Json)
   }
-  return end
+  if (lists.changed.length === 0) return { end, joined: [] }
+  const deltas = await store.read('sliding.profileJoins', () =>
+    memberDeltasInRoomsOf(userId, since, end, MAX_USERS),
+  )
+  // Who has gone again is a stranger.
+  const sharing = new Set(lists.changed)
+  const joined = deltas.filter(
+    (delta) => isJoin(delta.after) && !isJoin(delta.before) && sharing.has(delta.user_id),
+  )
+  return { end, joined: joined.map((delta) => delta.user_id) }
 }
 
 /** As many changes as fit into an answer, and up to where they go. */
@@ -148,43 +167,50 @@ function bounded({ changes, end }: { readonly changes: readonly ProfileChange[];
 }
 
 /**
- * Profiles of those in rooms of which the client is told of them for the first time, or with fields that it did not ask for before: of all users of this server in the
- * room, or of those whom it loads lazily; and of who came since. False where more rooms wait.
+ * Adds those in rooms of which the client is told of them for the first time, or with fields that it did not ask for before: all users of this server in the
+ * room, or those whom it loads lazily; and of the latter those who speak since. False where more rooms wait.
  */
-async function readRooms(
+async function chooseUsers(
   input: ExtensionInput,
   isWider: boolean,
-  users: Users,
+  asked: Set<string>,
   store: Store,
 ): Promise<boolean> {
-  const { frame, next, results } = input
+  const { frame, next } = input
   const { wanted, unfinished } = input.choice
-  const { scope, fields } = frame.request.profiles!
+  const { scope } = frame.request.profiles!
   // Those too that the client does not look at now.
   if (isWider) for (const nid of frame.state.rooms.keys()) next.setRoom(nid, { profilesTold: false })
   const candidates = isWider ? wanted.keys() : unfinished.profiles
-  const asked = new Set<string>()
   const whole: number[] = []
   let rest = false
-  const mayHave = (told: RoomState, nid: number): boolean => told.profilesTold !== true || results.has(nid)
+  const mayHave = (told: RoomState, nid: number): boolean =>
+    told.profilesTold !== true || input.results.has(nid)
   for (const { nid, told } of roomsOf(input, scope, [candidates], mayHave)) {
     const isNew = told.profilesTold !== true
     const isLazy = wanted.get(nid)!.required.lazyMembers
-    if (asked.size >= MAX_USERS || whole.length >= ROOMS_AT_ONCE) {
-      rest ||= isNew
+    if (isNew && (asked.size >= MAX_USERS || whole.length >= ROOMS_AT_ONCE)) {
+      rest = true
       continue
     }
     if (isNew) next.setRoom(nid, { profilesTold: true })
-    if (isNew && !isLazy) whole.push(nid)
     if (isLazy) for (const userId of lazyMembers(input, nid, told, isNew)) asked.add(userId)
-    if (!isNew) for (const userId of newcomers(input, nid)) asked.add(userId)
+    else if (isNew) whole.push(nid)
   }
   const members = await store.read('sliding.profileUsers', () => localMembersOfAny(whole, MAX_USERS))
   for (const userId of members) asked.add(userId)
-  const all = [...asked].slice(0, MAX_USERS)
+  return !rest
+}
+
+async function readProfiles(
+  userIds: readonly string[],
+  fields: readonly string[] | undefined,
+  users: Users,
+  store: Store,
+): Promise<void> {
   let characters = 0
-  for (let i = 0; i < all.length && characters < MAX_CHARACTERS; i += USERS_AT_ONCE) {
-    const part = all.slice(i, i + USERS_AT_ONCE)
+  for (let i = 0; i < userIds.length && characters < MAX_CHARACTERS; i += USERS_AT_ONCE) {
+    const part = userIds.slice(i, i + USERS_AT_ONCE)
     for (const { user_id: userId, field, value } of await store.read('sliding.profilesOf', () =>
       profilesOf(part, fields),
     )) {
@@ -195,7 +221,6 @@ async function readRooms(
       characters += value.length
     }
   }
-  return !rest
 }
 
 /** Members whom the client has heard of because they spoke: all, or those whom it had not. */
@@ -208,21 +233,4 @@ function lazyMembers(
   if (all) return told.members
   const before = new Set(frame.state.rooms.get(nid)?.members)
   return told.members.filter((userId) => !before.has(userId))
-}
-
-/** Who has joined, as the answer says; not who has changed something there. */
-function newcomers({ results }: ExtensionInput, nid: number): readonly string[] {
-  const json = results.get(nid)?.json
-  const events = ['required_state', 'timeline'].flatMap((name) => {
-    const part = json?.[name]
-    return Array.isArray(part) ? (part as readonly Json[]) : []
-  })
-  return events.flatMap((event) => {
-    if (!isObject(event) || event['type'] !== 'm.room.member') return []
-    const { state_key: userId, content, unsigned } = event
-    const before = isObject(unsigned) ? unsigned['prev_content'] : undefined
-    const isIn = (member: Json | undefined): boolean =>
-      member !== undefined && isObject(member) && member['membership'] === 'join'
-    return typeof userId === 'string' && isIn(content) && !isIn(before) ? [userId] : []
-  })
 }
