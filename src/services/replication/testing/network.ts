@@ -239,6 +239,7 @@ export async function addNode(network: Network, name: string, options: NodeOptio
     memberHooks: {
       *remoteUsersLeft() {},
       *roomLeft() {},
+      // oxlint-disable-next-line require-yield -- nothing is written
       *localUserJoined(userId, servers) {
         announced.push({ userId, servers })
       },
