@@ -12,6 +12,8 @@ import { startNode, testAuthority } from '../harness/node.js'
 const SCRIPT = fileURLToPath(new URL('../../scripts/demo.mjs', import.meta.url))
 const MINISTRIES = ['finances', 'interieur', 'sante', 'externe'] as const
 const enc = encodeURIComponent
+/** A loaded machine takes minutes for four nodes and a walk. */
+const HANG_MS = 600_000
 
 let folder: string
 let basePort: number
@@ -41,7 +43,7 @@ const running = (one: Demo): Promise<unknown> =>
       if (one.child.exitCode !== null) throw new Error(`the demo ended:\n${one.output()}`)
       return one.output().includes('Ctrl-C ends all')
     },
-    90_000,
+    HANG_MS,
   )
 
 const url = (index: number): string => `http://localhost:${basePort + 10 * index}`
@@ -86,7 +88,7 @@ beforeAll(async () => {
   basePort = await freeBase([0, 10, 20, 30, 40, 41, 440, 450, 460, 470])
   demo = startDemo('--base-port', String(basePort))
   await running(demo)
-})
+}, HANG_MS)
 afterAll(async () => {
   demo.child.kill('SIGTERM')
   await demo.ended()
@@ -198,64 +200,76 @@ describe('npm run demo', () => {
     expect(same.output()).toContain(`something listens on port ${basePort} already`)
   })
 
-  it('ends all on Ctrl-C, and the next start goes on with the same users and rooms', async () => {
-    const pids = MINISTRIES.map(pidOf)
-    const password = passwordOf('alice')
-    const forum = await roomId(0, await logIn(0, 'alice'), `#forum:${serverName(0)}`)
-    demo.child.kill('SIGINT')
-    expect(await demo.ended()).toBe(0)
-    expect(pids.filter(isAlive)).toEqual([])
-
-    demo = startDemo()
-    await running(demo)
-    expect(demo.output()).not.toContain('making users')
-    expect(passwordOf('alice')).toBe(password)
-    expect(await roomId(0, await logIn(0, 'alice'), `#forum:${serverName(0)}`)).toBe(forum)
-    expect(existsSync(join(folder, 'demo.json'))).toBe(true)
-  })
-
-  it('plays the walk through it, each step checked, and ends', async () => {
-    demo.child.kill('SIGTERM')
-    await demo.ended()
-    demo = startDemo('--walk')
-    expect([await demo.ended(), demo.output()]).toEqual([0, expect.stringContaining('The walk is over')])
-    const steps = demo.output().split('\n').filter((line) => line.startsWith('  ✓ ')) // prettier-ignore
-    expect(steps.length).toBeGreaterThanOrEqual(25)
-    demo = startDemo()
-    await running(demo)
-  })
-
-  it('speaks with a foreign server whose authority is given with --ca', async () => {
-    const authority = testAuthority()
-    const ca = join(folder, 'foreign.crt')
-    await writeFile(ca, authority.certificate)
-    const foreign = await startNode({
-      authority,
-      config: { federation: { ca_files: ['ca.crt', join(folder, 'ca.crt')] } },
-    })
-    try {
-      const stranger = await register(foreign.url, 'stranger')
-      const alias = `#outside:${foreign.serverName}`
-      await createRoom(stranger, { preset: 'public_chat', room_alias_name: 'outside' })
-      const join = async () => {
-        const token = await logIn(0, 'alice')
-        return call(url(0), 'POST', v3(`/join/${enc(alias)}`), { token, body: {} })
-      }
-      expect((await join()).status).not.toBe(200)
-      demo.child.kill('SIGTERM')
+  it(
+    'ends all on Ctrl-C, and the next start goes on with the same users and rooms',
+    async () => {
+      const pids = MINISTRIES.map(pidOf)
+      const password = passwordOf('alice')
+      const forum = await roomId(0, await logIn(0, 'alice'), `#forum:${serverName(0)}`)
+      demo.child.kill('SIGINT')
       expect(await demo.ended()).toBe(0)
-      demo = startDemo('--ca', ca)
+      expect(pids.filter(isAlive)).toEqual([])
+
+      demo = startDemo()
       await running(demo)
-      expect(await join()).toMatchObject({ status: 200 })
-      const eventId = await sendText(stranger, (await join()).body.room_id, 'good morning')
-      const token = await logIn(0, 'alice')
-      const room = await roomId(0, token, alias)
-      await eventually('the message of the foreign server', async () => {
-        const path = v3(`/rooms/${enc(room)}/event/${enc(eventId)}`)
-        return (await call(url(0), 'GET', path, { token })).status === 200
+      expect(demo.output()).not.toContain('making users')
+      expect(passwordOf('alice')).toBe(password)
+      expect(await roomId(0, await logIn(0, 'alice'), `#forum:${serverName(0)}`)).toBe(forum)
+      expect(existsSync(join(folder, 'demo.json'))).toBe(true)
+    },
+    HANG_MS,
+  )
+
+  it(
+    'plays the walk through it, each step checked, and ends',
+    async () => {
+      demo.child.kill('SIGTERM')
+      await demo.ended()
+      demo = startDemo('--walk')
+      expect([await demo.ended(), demo.output()]).toEqual([0, expect.stringContaining('The walk is over')])
+      const steps = demo.output().split('\n').filter((line) => line.startsWith('  ✓ ')) // prettier-ignore
+      expect(steps.length).toBeGreaterThanOrEqual(25)
+      demo = startDemo()
+      await running(demo)
+    },
+    HANG_MS,
+  )
+
+  it(
+    'speaks with a foreign server whose authority is given with --ca',
+    async () => {
+      const authority = testAuthority()
+      const ca = join(folder, 'foreign.crt')
+      await writeFile(ca, authority.certificate)
+      const foreign = await startNode({
+        authority,
+        config: { federation: { ca_files: ['ca.crt', join(folder, 'ca.crt')] } },
       })
-    } finally {
-      await foreign.dispose()
-    }
-  })
+      try {
+        const stranger = await register(foreign.url, 'stranger')
+        const alias = `#outside:${foreign.serverName}`
+        await createRoom(stranger, { preset: 'public_chat', room_alias_name: 'outside' })
+        const join = async () => {
+          const token = await logIn(0, 'alice')
+          return call(url(0), 'POST', v3(`/join/${enc(alias)}`), { token, body: {} })
+        }
+        expect((await join()).status).not.toBe(200)
+        demo.child.kill('SIGTERM')
+        expect(await demo.ended()).toBe(0)
+        demo = startDemo('--ca', ca)
+        await running(demo)
+        expect(await join()).toMatchObject({ status: 200 })
+        const eventId = await sendText(stranger, (await join()).body.room_id, 'good morning')
+        const token = await logIn(0, 'alice')
+        const room = await roomId(0, token, alias)
+        await eventually('the message of the foreign server', async () => {
+          const path = v3(`/rooms/${enc(room)}/event/${enc(eventId)}`)
+          return (await call(url(0), 'GET', path, { token })).status === 200
+        })
+      } finally {
+        await foreign.dispose()
+      }
+    },
+    HANG_MS,
+  )
 })
