@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals'
+import { call as ask } from '../../src/cli/node-operator.js'
 import { startCircle, type Circle } from '../harness/circle.js'
 import {
   call,
@@ -18,6 +19,9 @@ import {
 import type { Node } from '../harness/node.js'
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
+// Nodes are started again and again.
+jest.setTimeout(240_000)
+
 const MOVE = '/_matrix/client/unstable/org.chancery/account_move'
 
 let circle: Circle<'finances' | 'interieur' | 'justice'>
@@ -57,10 +61,13 @@ const joins = (as: User, roomId: string, userId: string): Promise<unknown> =>
     `${as.userId} sees ${userId} in ${roomId}`,
     async () => (await member(as, roomId, userId)) === 'join',
   )
+/** Asks the node as the command line does; a process for each question would take longer than the move. */
+async function stepOf(node: Node, userId: string): Promise<string | undefined> {
+  const answer = await ask(join(node.folder, 'operator.sock'), 'account-moves/status', { user: userId })
+  return (answer['moves'] as { step: string }[])[0]?.step
+}
 const isDone = (node: Node, userId: string): Promise<unknown> =>
-  eventually(`the move of ${userId} is done`, async () =>
-    (await move(node, 'status', userId)).includes(': done'),
-  )
+  eventually(`the move of ${userId} is done`, async () => (await stepOf(node, userId)) === 'done')
 const sees = (user: User, roomId: string, eventId: string): Promise<unknown> =>
   eventually(`${user.userId} sees ${eventId}`, async () => {
     const { status } = await user.call('GET', inRoom(roomId, `event/${enc(eventId)}`))
