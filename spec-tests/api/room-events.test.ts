@@ -95,7 +95,8 @@ section('Room events', 'client-server-api/#events', (operation) => {
         ]) {
           const body = { ...before, ...wrong }
           await refusal(alice.call('PUT', levels, { body }), 400, 'M_BAD_JSON')
-          await refusal(bob.call('PUT', levels, { body }), 403, 'M_FORBIDDEN')
+          // A server may look at the body before it looks at who sends it.
+          if (server.own) await refusal(bob.call('PUT', levels, { body }), 403, 'M_FORBIDDEN')
         }
         expect(await alice.ok('GET', levels)).toEqual(before)
       })
