@@ -55,7 +55,7 @@ export function createKeyFetcher(deps: KeyFetcherDeps): KeyFetcher {
   const { federates = () => true } = deps
   const history = createLru<string, History>({ max: 20_000 })
   const running = new Map<string, Promise<void>>()
-  const slots = createSemaphore({ permits: 32, maxWaiting: 2_000 })
+  const slots = createSemaphore({ permits: 64, maxWaiting: 2_000 })
 
   async function direct(serverName: string): Promise<boolean> {
     const answer = await client.request({

@@ -45,15 +45,15 @@ const named = (count: number): string[] => Array.from({ length: count }, (_, i) 
 describe('requests in the name of servers whose keys nobody knows', () => {
   it('have few servers asked at once for one address, and others for another', async () => {
     const { asked, answer, outcome } = auth()
-    const first = named(12).map((origin) => outcome(origin, '192.0.2.1'))
+    const first = named(24).map((origin) => outcome(origin, '192.0.2.1'))
     expect(await outcome('more.example', '192.0.2.1')).toBe('M_LIMIT_EXCEEDED')
-    expect(asked).toEqual(named(12))
+    expect(asked).toEqual(named(24))
     const elsewhere = outcome('more.example', '192.0.2.2')
     // Who names a server that is being asked already waits with the others.
     const same = outcome('s3.example', '192.0.2.1')
     answer()
     expect(new Set(await Promise.all([...first, elsewhere, same]))).toEqual(new Set(['M_UNAUTHORIZED']))
-    expect(asked.slice(12).toSorted()).toEqual(['more.example', 's3.example'])
+    expect(asked.slice(24).toSorted()).toEqual(['more.example', 's3.example'])
     // What is over makes way.
     expect(await outcome('more.example', '192.0.2.1')).toBe('M_UNAUTHORIZED')
   })

@@ -39,7 +39,7 @@ export interface RequestAuthDeps {
 }
 
 /** Servers that are asked for their keys at once because of requests from one address: anybody may name thousands that never answer. */
-const MAX_ASKED = 12
+const MAX_ASKED = 24
 
 const unauthorized = (message: string): MatrixError => new MatrixError('M_UNAUTHORIZED', message, {}, 401)
 
