@@ -95,6 +95,27 @@ describe('the rooms that a client of sliding sync looks at', () => {
     [3, told({ room: 50, accountData: 60 })],
   ])
 
+  it('are without those whose members are not known yet, where all members are wanted', async () => {
+    const list = listOf(
+      room(1, 30),
+      { ...room(2, 20), partial: true },
+      { ...room(3, 10, 'invite'), partial: true },
+    )
+    const wantedFor = async (...pairs: [string, string][]): Promise<number[]> => {
+      const asked = slidingRequest(
+        { lists: { all: { ranges: [[0, 9]], timeline_limit: 1, required_state: pairs } } },
+        { pos: 'p' },
+        ME,
+      )
+      return [...(await createRoomChoices(filter).of(frameOf(state, asked), list, news)).wanted.keys()]
+    }
+    expect(await wantedFor(['m.room.member', '*'])).toEqual([1, 3])
+    expect(await wantedFor(['*', '*'])).toEqual([1, 3])
+    expect(await wantedFor(['m.room.member', '$LAZY'], ['m.room.name', ''])).toEqual([1, 2, 3])
+    expect(await wantedFor(['*', '*'], ['m.room.member', '$LAZY'])).toEqual([1, 2, 3])
+    expect(await wantedFor(['m.room.member', '$ME'])).toEqual([1, 2, 3])
+  })
+
   it('are chosen once while the list, the request and what the client was told stay as they are', async () => {
     const choices = createRoomChoices(filter)
     const list = listOf(room(1, 30), room(2, 20), room(3, 10))
