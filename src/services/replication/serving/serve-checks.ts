@@ -39,11 +39,27 @@ export async function wholeRoom(context: Context, roomId: string, origin: string
 
 /** As `residentRoom`, for what only servers with a user in the room may read. */
 export async function sharedRoom(context: Context, roomId: string, origin: string): Promise<RoomSnapshot> {
-  const room = await residentRoom(context, roomId, origin)
-  if (!(await context.rosters.of(room.nid)).servers.has(origin)) {
-    throw forbidden('Your server is not in this room')
-  }
-  return room
+  return refuseStrangers(context, await residentRoom(context, roomId, origin), origin)
+}
+
+/**
+ * As `sharedRoom`, and also a room whose last user here has left, as it was then: whoever stays may need what this server's last
+ * events stand on, and may find it nowhere else.
+ */
+export async function rememberedRoom(
+  context: Context,
+  roomId: string,
+  origin: string,
+): Promise<RoomSnapshot> {
+  const room = await context.loader.load(roomId)
+  if (room?.root === undefined) throw notFound('Unknown room')
+  await refuseByAcl(context, room, origin)
+  return refuseStrangers(context, room, origin)
+}
+
+async function refuseStrangers(context: Context, room: RoomSnapshot, origin: string): Promise<RoomSnapshot> {
+  if ((await context.rosters.of(room.nid)).servers.has(origin)) return room
+  throw forbidden('Your server is not in this room')
 }
 
 /** Whether the server has a user in the room. */

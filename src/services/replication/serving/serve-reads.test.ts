@@ -57,6 +57,19 @@ const reads = (roomId: string, eventId: string): string[] => [
 ]
 
 describe('reads of a room by other servers', () => {
+  it('go on when the last user here has left, as far as the room was known then; who came later learns nothing', async () => {
+    const roomId = await roomOf()
+    await join(roomId)
+    const last = await say(roomId, 'my last words')
+    await a.memberships.leave(as(ANA), { roomId })
+    for (const path of reads(roomId, last))
+      expect({ path, ...(await get(path)) }).toMatchObject({ status: 200 })
+    expect((await missing(roomId, { earliest_events: [], latest_events: [last], limit: 5 })).status).toBe(200)
+    for (const path of reads(roomId, last)) {
+      expect((await get(path, 'c.example')).status).toBeGreaterThanOrEqual(403)
+    }
+  })
+
   it('give the event, the state before it, its auth chain and what came before', async () => {
     const roomId = await roomOf()
     await join(roomId)

@@ -9,10 +9,10 @@ import type { RoomSnapshot } from '../../rooms/working-room.js'
 import { serverMayRead } from '../../timeline/visibility.js'
 import { objectWithEventIds, objectWithEvents } from './answer-text.js'
 import { authChainOf } from './auth-chain.js'
-import { isInRoom, sharedRoom } from './serve-checks.js'
+import { isInRoom, rememberedRoom } from './serve-checks.js'
 
 /**
- * What servers with a user in a room may read of it. Events that the room's history visibility hides from them are given
+ * What servers with a user in a room may read of it, also after the last user here has left: up to then. Events that the room's history visibility hides from them are given
  * redacted. An event of another room, or one that was refused, is as unknown as one that is not here; but the state before a refused one is
  * told, since what others accept may stand on it.
  * All throw M_NOT_FOUND for rooms and events that are not here, M_FORBIDDEN for servers outside of the room or shut out.
@@ -67,7 +67,7 @@ export function createFederationReads(context: RoomsContext): FederationReads {
     roomId: string,
     eventId: string,
   ): Promise<{ readonly state: number[]; readonly chain: number[] }> {
-    const room = await sharedRoom(context, roomId, origin)
+    const room = await rememberedRoom(context, roomId, origin)
     // Another server would take what is provisional for the truth.
     if (room.partial) throw unableForNow(403)
     const stored = await placedEvent(room, eventId)
@@ -147,7 +147,7 @@ export function createFederationReads(context: RoomsContext): FederationReads {
       if (stored === undefined || stored.rejected !== undefined) throw unknown
       if (stored.outlier && stored.event.stateKey === undefined) throw unknown
       if (!(await isInRoom(context, stored.event.roomId, origin))) throw unknown
-      const room = await sharedRoom(context, stored.event.roomId, origin)
+      const room = await rememberedRoom(context, stored.event.roomId, origin)
       return transaction(await shown(room, origin, [stored]))
     },
 
@@ -162,7 +162,7 @@ export function createFederationReads(context: RoomsContext): FederationReads {
     },
 
     async eventAuth(origin, roomId, eventId) {
-      const room = await sharedRoom(context, roomId, origin)
+      const room = await rememberedRoom(context, roomId, origin)
       const stored = await context.events.byId(eventId)
       if (stored === undefined || stored.roomNid !== room.nid || stored.rejected !== undefined) {
         throw notFound(`Event ${eventId.slice(0, 255)} not found`)
@@ -172,7 +172,7 @@ export function createFederationReads(context: RoomsContext): FederationReads {
     },
 
     async backfill(origin, roomId, { eventIds, limit }) {
-      const room = await sharedRoom(context, roomId, origin)
+      const room = await rememberedRoom(context, roomId, origin)
       const start = eventIds.slice(0, MAX_NAMED)
       const events = await walkBack(room, start, Math.max(0, Math.min(limit, MAX_BACKFILL)))
       // An empty answer would pass for the beginning of the room: Synapse then asks nobody else.
@@ -181,7 +181,7 @@ export function createFederationReads(context: RoomsContext): FederationReads {
     },
 
     async missingEvents(origin, roomId, { latest, earliest, limit = DEFAULT_MISSING, minDepth }) {
-      const room = await sharedRoom(context, roomId, origin)
+      const room = await rememberedRoom(context, roomId, origin)
       const skip = new Set([...earliest.slice(0, MAX_NAMED), ...latest.slice(0, MAX_NAMED)])
       const named = await context.events.byIds(latest.slice(0, MAX_NAMED))
       const start = new Set<string>()
