@@ -8,6 +8,7 @@ import { mergedState } from './apply-events.js'
 import { fetchStateBefore } from './fetch-state.js'
 import { fetchMissingAuth, storedByIds } from './missing-auth.js'
 import type { PeerReads } from '../peers/peer-reads.js'
+import { wholeCopies } from './whole-copies.js'
 
 /** Events for which a state is fetched at once; others wait for the next attempt. */
 const MAX_STATES = 5
@@ -27,7 +28,7 @@ export interface Bridging {
   /** Predecessors that are neither here nor in the pool. */
   readonly lacking: ReadonlySet<string>
   readonly servers: readonly string[]
-  /** `orPart`: they have waited long; a state is taken although a part of it can be had nowhere. */
+  /** `orPart`: they have waited long; a state is taken although a part of it can be had nowhere, and an event as one server gives it. */
   readonly ask: { readonly signal: AbortSignal; readonly orPart: boolean }
   /** Whether a fetched event may be placed at all. */
   readonly usable: (event: RoomEvent) => boolean
@@ -36,6 +37,9 @@ export interface Bridging {
   /** Whether an event gets no state of a peer yet. */
   readonly waits: (eventId: string) => boolean
 }
+
+/** `unsure`: one has come without its content, and nobody who may have it whole has answered. */
+type Bridged = 'bridged' | 'absent' | 'unsure'
 
 /**
  * Where the way back to what is here is too long: each edge gets the predecessors that it lacks, each with the state before it as a
@@ -56,7 +60,9 @@ export async function bridgeByState(
   for (const edge of edges) {
     if (states.size >= MAX_STATES || ask.signal.aborted) break
     const prevs = edge.prevEvents.filter((id) => lacking.has(id) && !pool.has(id))
-    if (prevs.length <= MAX_PREVS && (await bridgePrevs(deps, bridging, prevs, states))) continue
+    const bridged = prevs.length <= MAX_PREVS ? await bridgePrevs(deps, bridging, prevs, states) : 'absent'
+    // With a state in its place, what is unsure would be a hole, which is filled later with what one server gives.
+    if (bridged !== 'absent') continue
     // What lacks auth events is not applied whatever state it gets.
     const root = (await hasKnownAuth(deps.context, pool, edge))
       ? await stateBefore(deps, bridging, edge.id)
@@ -85,22 +91,23 @@ async function stateBefore(
   return fetched !== undefined && (fetched.absent === 0 || ask.orPart) ? fetched.root : undefined
 }
 
-/** False when one of them cannot be had with its auth events and the state before it; then none is used. */
+/** Unless each of them can be had, with its auth events and the state before it, none is used. */
 async function bridgePrevs(
   deps: { readonly context: RoomsContext; readonly peers: PeerReads },
   bridging: Bridging,
   prevs: readonly string[],
   states: Map<string, NodeName>,
-): Promise<boolean> {
+): Promise<Bridged> {
   const { room, pool, servers, ask } = bridging
   const found: { readonly event: RoomEvent; readonly root: NodeName }[] = []
   for (const id of prevs) {
     const event = await fetchEvent(deps, bridging, id)
-    if (event === undefined || !bridging.usable(event)) return false
+    if (event === 'unsure') return 'unsure'
+    if (event === undefined || !bridging.usable(event)) return 'absent'
     const root = await stateBefore(deps, bridging, id)
-    if (root === undefined) return false
+    if (root === undefined) return 'absent'
     await fetchMissingAuth(deps, room, [event], servers, ask.signal)
-    if (!(await hasKnownAuth(deps.context, pool, event))) return false
+    if (!(await hasKnownAuth(deps.context, pool, event))) return 'absent'
     found.push({ event, root })
   }
   for (const { event, root } of found) {
@@ -111,7 +118,7 @@ async function bridgePrevs(
     pool.set(event.id, event)
     states.set(event.id, root)
   }
-  return true
+  return 'bridged'
 }
 
 /** With all predecessors in their place what they lead to is resolved here, as everybody resolves it. */
@@ -129,18 +136,22 @@ async function placeOld(
   })
 }
 
+/** One event, whole where a server that is asked has it whole: who has given it may have redacted it by what everybody else refuses. */
 async function fetchEvent(
-  { context, peers }: { readonly context: RoomsContext; readonly peers: PeerReads },
-  { room, servers, ask: { signal } }: Bridging,
+  deps: { readonly context: RoomsContext; readonly peers: PeerReads },
+  { room, servers, ask: { signal, orPart } }: Bridging,
   id: string,
-): Promise<RoomEvent | undefined> {
+): Promise<RoomEvent | 'unsure' | undefined> {
+  const { context, peers } = deps
   for (const server of servers) {
     if (signal.aborted) return undefined
     const event = await peers.event({ server, signal }, room, id).catch((error: unknown) => {
       context.logger.debug({ err: error, server, eventId: id }, 'a server does not give a predecessor')
       return undefined
     })
-    if (event !== undefined) return event
+    if (event === undefined) continue
+    const whole = await wholeCopies(deps, room, [event], server, servers, signal)
+    return whole.unsure.has(id) && !orPart ? 'unsure' : whole.events[0]
   }
   return undefined
 }

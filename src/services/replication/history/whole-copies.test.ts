@@ -105,6 +105,33 @@ it('what lies in a gap waits while those who may have it whole cannot be asked',
   ])
 })
 
+it('what is asked for by its id, because nobody gives the way back to it, comes whole or waits', async () => {
+  await c.join(CAROL, roomId, 'a.example')
+  await network.settle()
+  network.fault = ({ path, destination }) =>
+    destination === 'c.example' || path.includes('/get_missing_events/') ? 'status-500' : undefined
+  const first = await a.send(ALICE, roomId, 'unheard by Carol')
+  const last = await a.send(ALICE, roomId, 'pushed')
+  await until(async () => (await bodiesOf(b, roomId)).includes('pushed'))
+  stripping()
+  const room = (await c.context.loader.load(roomId))!
+  const { event } = (await a.context.events.byId(last))!
+  const given = async (orPart: boolean): Promise<unknown> => {
+    const { events, stateBefore } = await c.replication.gapFill.fill(room, [event], 'b.example', { orPart })
+    return { events: events.map(({ id, content }) => [id, content]), states: [...stateBefore.keys()] }
+  }
+  const whole = { msgtype: 'm.text', body: 'unheard by Carol' }
+  expect(await given(false)).toEqual({ events: [[first, whole], [last, event.content]], states: [first] }) // prettier-ignore
+  network.fault = ({ path, destination }) =>
+    destination === 'c.example' ||
+    path.includes('/get_missing_events/') ||
+    (destination === 'a.example' && path.includes('/event/'))
+      ? 'status-500'
+      : undefined
+  expect(await given(false)).toEqual({ events: [[last, event.content]], states: [] })
+  expect(await given(true)).toEqual({ events: [[first, {}], [last, event.content]], states: [first] }) // prettier-ignore
+})
+
 it('what a redaction that counts has taken stays away, and whoever is asked says the same', async () => {
   await a.state(ALICE, roomId, 'm.room.power_levels', '', { users: { [ALICE]: 100, [BOB]: 50 } })
   await until(async () => (await b.heads(roomId)).join() === (await a.heads(roomId)).join())
